@@ -1,0 +1,20 @@
+# `make check` is exactly what .ci/run runs after installing.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python)
+
+.PHONY: check lint types test format
+
+check: lint types test
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+test:
+	$(PYTHON) -m pytest
+
+format:
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .

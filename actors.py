@@ -1,0 +1,157 @@
+"""The actors: thin Ray shells over plain classes, launched on resources that are stated one by one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from config import ConfigurationError, MuZeroConfig
+from data import ReanalyseRequest, ReanalyseResult, VersionedWeights
+from replay_buffer import Reanalyse, ReplayBuffer
+from self_play import Evaluator, SelfPlay
+from shared_storage import SharedStorage
+
+PROJECT = Path(__file__).parent
+THREADS = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+"""Every process computes on one thread: parallelism comes from the number of actors."""
+BUFFER_STREAM = 3
+POLL_SECONDS = 0.05
+
+
+class RemoteSource:
+    """A `WeightsSource` that asks the storage actor now and then, without waiting for its answer."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self._question: Any = None
+        self._next = 0.0
+
+    def newer_than(self, version: int) -> VersionedWeights | None:
+        """The newest weights known to be newer than `version`; waits only for the very first ones."""
+        while True:
+            newer = self._ask(version)
+            if newer is not None or version >= 0:
+                return newer
+            time.sleep(POLL_SECONDS)
+
+    def _ask(self, version: int) -> VersionedWeights | None:
+        now = time.perf_counter()
+        if self._question is None and now >= self._next:
+            self._question = self._storage.latest.remote(version)
+            self._next = now + POLL_SECONDS
+        if self._question is None or not ray.wait([self._question], timeout=0)[0]:
+            return None
+        published, self._question = ray.get(self._question), None
+        return VersionedWeights(published.version, ray.get(published.handle[0])) if published else None
+
+
+class SelfPlayActor(SelfPlay):
+    """`SelfPlay` with the weights of the storage actor."""
+
+    def __init__(self, game: str, config: MuZeroConfig, worker: int, storage: Any, device: str) -> None:
+        super().__init__(game, config, worker, RemoteSource(storage), device)
+
+
+class ReanalyseActor(Reanalyse):
+    """`Reanalyse` that passes on that there is nothing to do yet."""
+
+    def refresh_any(self, request: ReanalyseRequest | None) -> ReanalyseResult | None:
+        """The refreshed request, or None for none."""
+        return self.refresh(request) if request is not None else None
+
+
+class BufferActor(ReplayBuffer):
+    """`ReplayBuffer` that takes what `ReanalyseActor` gives."""
+
+    def reanalyse_update_any(self, result: ReanalyseResult | None) -> int:
+        """Writes a result back, if there is one; the number of its steps."""
+        if result is None:
+            return 0
+        self.reanalyse_update(result)
+        return len(result.positions)
+
+
+def start_ray(config: MuZeroConfig, address: str | None) -> None:
+    """Starts a quiet Ray of our own size on this machine, or joins the cluster at `address`.
+
+    Raises `ConfigurationError` if that cluster cannot be joined.
+    """
+    os.environ.update(THREADS)
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    paths = [str(PROJECT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address is None:
+        processes = config.num_workers + config.num_reanalyse_workers + 4
+        ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, processes),
+            object_store_memory=config.object_store_mb << 20,
+            include_dashboard=False,
+            **quiet,
+        )
+        return
+    environment = {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"], "env_vars": THREADS}
+    try:
+        ray.init(address=address, runtime_env=environment, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"cannot join the Ray cluster at {address}: {reason}") from None
+
+
+def chosen_device(config: MuZeroConfig) -> str:
+    """The trainer's device, with `auto` resolved by what Ray has found."""
+    if config.device != "auto":
+        return config.device
+    return "cuda" if ray.cluster_resources().get("GPU", 0) > 0 else "cpu"
+
+
+class Launcher:
+    """Starts the actors of one run; also again, when one has been lost."""
+
+    def __init__(self, game: str, config: MuZeroConfig) -> None:
+        self.game, self.config = game, config
+        self.device = chosen_device(config)
+        on_gpu = self.device.startswith("cuda")
+        players = config.num_workers + config.num_reanalyse_workers + 1 if config.selfplay_on_gpu else 0
+        self._share = 1.0 / (players + 1) if on_gpu else 0.0
+        self.player_device = "cuda" if on_gpu and config.selfplay_on_gpu else "cpu"
+        self._player_share = self._share if self.player_device == "cuda" else 0.0
+
+    def storage(self) -> Any:
+        """The shared storage."""
+        return ray.remote(SharedStorage).options(num_cpus=0).remote()
+
+    def buffer(self) -> Any:
+        """The replay buffer."""
+        generator = np.random.default_rng([self.config.seed, BUFFER_STREAM])
+        return ray.remote(BufferActor).options(num_cpus=1).remote(self.config, generator)
+
+    def trainer(self) -> Any:
+        """The trainer; its class is imported here so that only its own process loads torch."""
+        launch = ray.remote(TrainerActor).options(num_cpus=1, num_gpus=self._share)
+        return launch.remote(self.config, "cuda" if self._share else "cpu")
+
+    def worker(self, number: int, storage: Any) -> Any:
+        """Self-play worker `number`."""
+        launch = ray.remote(SelfPlayActor).options(num_cpus=1, num_gpus=self._player_share)
+        return launch.remote(self.game, self.config, number, storage, self.player_device)
+
+    def evaluator(self) -> Any:
+        """The worker that plays greedy games."""
+        launch = ray.remote(Evaluator).options(num_cpus=1, num_gpus=self._player_share)
+        return launch.remote(self.game, self.config, self.player_device)
+
+    def reanalyse(self) -> Any:
+        """A reanalysis worker."""
+        launch = ray.remote(ReanalyseActor).options(num_cpus=1, num_gpus=self._player_share)
+        return launch.remote(self.config, self.player_device)

@@ -1,0 +1,389 @@
+"""A run's folder on disk, `results/<game>/<time>/`, and the checkpoints in it.
+
+    config.json               the configuration
+    log.txt, events.*         progress lines and TensorBoard events
+    best.checkpoint           weights and configuration that evaluated best, one small file to share
+    checkpoints/<n>-step-<s>  one directory per generation: everything needed to go on training
+
+A generation becomes visible when its manifest (format version and a SHA-256 of every other file) is renamed
+into place after everything else is on the disk: it is complete, or it does not exist. Loading reads JSON and
+plain arrays only and never executes code from a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigurationError
+from data import Counters, State, Weights
+
+FORMAT = "muzero-ray checkpoint"
+FORMAT_VERSION = 1
+BEST_NAME = "best.checkpoint"
+GENERATIONS = "checkpoints"
+MANIFEST = "manifest.json"
+FACTS = "facts.json"
+WEIGHTS = "weights.npz"
+_DIGEST_MARK = b"sha256:"
+_DIGEST_LENGTH = 64
+_GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
+
+
+class CheckpointError(ConfigurationError):
+    """A checkpoint cannot be read or written; the message says which, why and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state of a run to return to. A best checkpoint has no `parts`."""
+
+    game: str
+    config_json: str  # MuZeroConfig.to_json()
+    weights: Weights
+    counters: Counters
+    parts: dict[str, State] = field(default_factory=dict)  # "trainer", "buffer", "self_play_0", ...
+    evaluation: float | None = None  # mean return of the evaluation these weights had, where known
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def training_step(self) -> int:
+        """Updates made to the weights."""
+        return self.counters.training_step
+
+
+# --- run folders ---
+
+
+def new_run_folder(results_path: Path, game: str) -> Path:
+    """Makes `results_path/game/<time>/`. Raises `ConfigurationError` when that is not possible."""
+    stamp = time.strftime("%Y-%m-%d--%H-%M-%S")
+    for number in range(1000):
+        folder = results_path / game / (stamp if number == 0 else f"{stamp}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            (folder / GENERATIONS).mkdir()
+        except FileExistsError as error:
+            if folder.exists():
+                continue
+            raise _unwritable(results_path, error) from None
+        except OSError as error:
+            raise _unwritable(results_path, error) from None
+        return folder
+    raise ConfigurationError(f"results_path: {results_path / game} has too many runs of this second")
+
+
+def newest_run(results_path: Path, game: str | None = None) -> Path:
+    """The run folder under `results_path` whose newest generation is youngest.
+
+    Raises `CheckpointError` when there is none.
+    """
+    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
+    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    if not manifests:
+        what = f"run of {game!r}" if game else "run"
+        raise CheckpointError(
+            f"no {what} with a checkpoint under {results_path}: train first, or name the run"
+        )
+    return manifests[-1].parents[2]
+
+
+def run_folder_of(path: Path) -> Path:
+    """The run folder that `path` (a run folder or a generation in it) belongs to."""
+    return path.parents[1] if path.parent.name == GENERATIONS else path
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"results_path: cannot write to {path}: {error.strerror or error}; choose another with --results-path"
+    )
+
+
+# --- generations ---
+
+
+def save_generation(run_folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Writes `checkpoint` as the newest generation, then removes all but the newest `keep`.
+
+    Returns the generation's directory. A crash at any moment leaves the earlier generations loadable.
+    Raises `CheckpointError` when the disk refuses.
+    """
+    parent = run_folder / GENERATIONS
+    with _writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        number = max((_number(path) for path in parent.iterdir()), default=0) + 1
+        folder = parent / f"{number:06d}-step-{checkpoint.training_step}"
+        folder.mkdir()
+        _write_generation(folder, checkpoint)
+        _sync_folder(parent)
+        _remove_old(parent, keep)
+    return folder
+
+
+def newest_generation(run_folder: Path) -> Path | None:
+    """The newest complete generation of a run, if it has one."""
+    complete = _complete(run_folder / GENERATIONS)
+    return complete[-1] if complete else None
+
+
+def load_generation(path: Path) -> Checkpoint:
+    """The checkpoint in the generation directory `path`. Raises `CheckpointError`."""
+    with _reading(path):
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        _check_format(path, manifest)
+        for name, digest in manifest["files"].items():
+            if Path(name).name != name or _digest_file(path / name) != digest:
+                raise CheckpointError(f"{path / name} is corrupt: its checksum differs; {_ANOTHER}")
+        facts = json.loads((path / FACTS).read_bytes())
+        names = {name: _part_file(name) for name in facts["parts"]}
+        if not {FACTS, WEIGHTS, *names.values()} <= set(manifest["files"]):
+            raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {_ANOTHER}")
+        parts = {name: State(_read_arrays(path / file), facts["parts"][name]) for name, file in names.items()}
+        return _from_facts(facts, _read_arrays(path / WEIGHTS), parts)
+
+
+def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
+    facts = _facts(checkpoint) | {"parts": {name: part.facts for name, part in checkpoint.parts.items()}}
+    files = {WEIGHTS: checkpoint.weights} | {
+        _part_file(name): part.arrays for name, part in checkpoint.parts.items()
+    }
+    for name, arrays in files.items():
+        with _synced(folder / name) as stream:
+            _write_arrays(stream, arrays)
+    with _synced(folder / FACTS) as stream:
+        stream.write(json.dumps(facts).encode())
+    digests = {name: _digest_file(folder / name) for name in (FACTS, *files)}
+    _sync_folder(folder)
+    manifest = {"format": FORMAT, "format_version": checkpoint.format_version, "files": digests}
+    _replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def _part_file(name: str) -> str:
+    if not re.fullmatch(r"\w+", name):
+        raise CheckpointError(f"{name!r} cannot name a part of a checkpoint")
+    return f"part_{name}.npz"
+
+
+def _complete(parent: Path) -> list[Path]:
+    """The complete generations, oldest first."""
+    found = [path for path in parent.glob("*") if _number(path) and (path / MANIFEST).exists()]
+    return sorted(found, key=_number)
+
+
+def _remove_old(parent: Path, keep: int) -> None:
+    """Removes incomplete generations and all but the newest `keep`; a manifest goes before its files."""
+    kept = set(_complete(parent)[-keep:])
+    for path in parent.iterdir():
+        if _number(path) and path not in kept:
+            (path / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _number(path: Path) -> int:
+    """A generation's number, from 1; 0 for any other path."""
+    match = _GENERATION_NAME.fullmatch(path.name)
+    return int(match[1]) if match else 0
+
+
+# --- the best checkpoint, one file ---
+
+
+def save_best(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes weights, configuration, counters and evaluation as one file, atomically.
+
+    It is an `.npz` container whose archive comment is the SHA-256 of everything before it.
+    """
+    stream = io.BytesIO()
+    facts = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
+    _write_arrays(stream, {"weights/" + name: array for name, array in checkpoint.weights.items()}, facts)
+    content = stream.getvalue()[:-_DIGEST_LENGTH]
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content + hashlib.sha256(content).hexdigest().encode())
+
+
+def load_best(path: Path) -> Checkpoint:
+    """The checkpoint in the file `path`. Raises `CheckpointError`."""
+    with _reading(path):
+        content = path.read_bytes()
+        body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
+        if not (content.startswith(b"PK") and body.endswith(_DIGEST_MARK)):
+            raise CheckpointError(f"{path} is not a checkpoint, or is cut short; {_ANOTHER}")
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            raise CheckpointError(f"{path} is corrupt: its checksum differs; {_ANOTHER}")
+        arrays = _read_arrays(io.BytesIO(content))
+        facts = json.loads(arrays.pop("facts").tobytes())
+        _check_format(path, facts)
+        weights = {name.removeprefix("weights/"): array for name, array in arrays.items()}
+        return _from_facts(facts, weights, {})
+
+
+def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
+    """The checkpoint at `path`: a best.checkpoint file, a generation, or a run folder (its newest).
+
+    Raises `CheckpointError` when there is none, when it cannot be read, or when it is of another game than
+    `expect_game`.
+    """
+    if not path.exists():
+        raise CheckpointError(f"no checkpoint at {path}: give a {BEST_NAME} file or a run folder")
+    if path.is_file():
+        checkpoint = load_best(path)
+    else:
+        generation = path if _number(path) or (path / MANIFEST).exists() else newest_generation(path)
+        if generation is None:
+            raise CheckpointError(
+                f"no complete checkpoint in {path}: give a {BEST_NAME} file or a run folder"
+            )
+        checkpoint = load_generation(generation)
+    if expect_game is not None and checkpoint.game != expect_game:
+        raise CheckpointError(f"{path} is a checkpoint of {checkpoint.game!r}: give one of {expect_game!r}")
+    return checkpoint
+
+
+# --- facts and arrays ---
+
+
+def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": checkpoint.format_version,
+        "game": checkpoint.game,
+        "config": json.loads(checkpoint.config_json),
+        "counters": dataclasses.asdict(checkpoint.counters),
+        "evaluation": checkpoint.evaluation,
+    }
+
+
+def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, State]) -> Checkpoint:
+    return Checkpoint(
+        game=facts["game"],
+        config_json=json.dumps(facts["config"], indent=2),
+        weights=weights,
+        counters=Counters(**facts["counters"]),
+        parts=parts,
+        evaluation=facts["evaluation"],
+        format_version=facts["format_version"],
+    )
+
+
+def _check_format(path: Path, facts: Any) -> None:
+    """Raises `CheckpointError` unless `facts` are those of a checkpoint of this format version."""
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a checkpoint of this project; {_ANOTHER}")
+    if facts.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint format {facts.get('format_version')}, this version reads format "
+            f"{FORMAT_VERSION}; use the version of the project that wrote it"
+        )
+
+
+def _write_arrays(
+    stream: IO[bytes], arrays: Mapping[str, NDArray[Any]], facts: NDArray[np.uint8] | None = None
+) -> None:
+    """Writes an uncompressed `.npz`; with `facts` also room for a digest as the archive's comment."""
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        members = arrays if facts is None else {**arrays, "facts": facts}
+        for name, array in members.items():
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+        if facts is not None:
+            archive.comment = _DIGEST_MARK + b"0" * _DIGEST_LENGTH
+
+
+def _read_arrays(source: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
+    with np.load(source, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+# --- files ---
+
+_ANOTHER = "use another checkpoint"
+_DAMAGE = (
+    OSError,
+    ValueError,  # includes JSON and Unicode errors, and pickled arrays, which are refused
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,  # zip features that zipfile does not know
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turns whatever a missing or damaged file causes into a `CheckpointError` about `path`."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is incomplete: {error.filename} is missing; {_ANOTHER}") from None
+    except _DAMAGE as error:
+        raise CheckpointError(f"{path} cannot be read ({_brief(error)}); {_ANOTHER}") from None
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror or error}") from None
+
+
+def _brief(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+@contextmanager
+def _synced(path: Path) -> Iterator[IO[bytes]]:
+    """Opens `path` for writing; what was written is on the disk afterwards."""
+    with path.open("wb") as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a whole file atomically: readers see the old content or all of the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with _synced(temporary) as stream:
+            stream.write(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Makes renames inside the folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,415 @@
+"""The configuration of a run: one flat, frozen, validated dataclass.
+
+Every field states its type, its meaning, its bounds and its group once, here; the command line, `--help`
+and the validation are derived from that. A game's configuration is a subclass that states only what
+differs from these defaults. Field names are muzero-general's wherever the meaning is the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, Self, TypeVar, cast
+
+T = TypeVar("T")
+
+Schedule = tuple[tuple[float, float], ...]
+"""A step function as data: `(until, value)` pairs, `until` being the fraction of `training_steps` up to
+which `value` holds. The last value holds for the rest."""
+
+
+class ConfigurationError(ValueError):
+    """What the user configured cannot be run; the message is one line saying what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class FieldDoc:
+    """What a field of the configuration says about itself: its meaning, group and inclusive bounds."""
+
+    doc: str
+    group: str
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def option(default: T, group: str, doc: str, low: float = -math.inf, high: float = math.inf) -> T:
+    """A dataclass field that carries its documentation, group and inclusive numeric bounds."""
+    field: Any = dataclasses.field(default=default, metadata={"doc": FieldDoc(doc, group, low, high)})
+    return cast(T, field)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuZeroConfig:
+    """Everything that a run can be told. Raises `ConfigurationError` on values that cannot work."""
+
+    # --- game ---
+    observation_shape: tuple[int, ...] = option(
+        (1, 1, 4), "game", "shape of one observation, (channels, height, width); (1, 1, n) for a vector"
+    )
+    action_space: tuple[int, ...] = option((0, 1), "game", "all actions, numbered from 0")
+    players: int = option(1, "game", "players who take turns; with 2 the game is zero-sum", 1, 2)
+    stacked_observations: int = option(
+        0, "game", "earlier observations and actions stacked under the current observation", 0, 64
+    )
+    max_moves: int = option(500, "game", "moves after which a game is truncated", 1)
+
+    # --- run ---
+    seed: int = option(0, "run", "the one seed from which every random number generator is derived", 0)
+    results_path: str = option("results", "run", "folder under which the run's own folder is made")
+    device: str = option(
+        "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda or cuda:N"
+    )
+    selfplay_on_gpu: bool = option(False, "run", "self-play, evaluation and reanalysis use the GPU as well")
+    num_workers: int = option(1, "run", "self-play actors", 1, 4096)
+    games_per_worker: int = option(16, "run", "games that one self-play actor plays in lock-step", 1, 65536)
+    training_steps: int = option(10_000, "run", "optimiser steps after which training ends", 1)
+    checkpoint_interval: float = option(60.0, "run", "seconds between two checkpoints", 1.0)
+    keep_checkpoints: int = option(2, "run", "newest checkpoint generations that are kept", 1)
+    log_interval: float = option(
+        3.0, "run", "seconds between two lines of a run that is not on a terminal", 0.1
+    )
+    object_store_mb: int = option(256, "run", "size of Ray's shared object store in MiB", 80)
+
+    # --- self-play ---
+    num_simulations: int = option(50, "self-play", "simulations per move", 1, 65535)
+    discount: float = option(0.997, "self-play", "discount per move", 0.0, 1.0)
+    temperature_threshold: int = option(
+        0, "self-play", "move after which the most visited action is played; 0: never", 0
+    )
+    visit_softmax_temperature: Schedule = option(
+        ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25)),
+        "self-play",
+        "temperature of the visit distribution by training progress: (until, value) pairs",
+    )
+    segment_length: int = option(
+        200, "self-play", "moves after which a running game is sent on as a segment", 1
+    )
+
+    # --- search ---
+    search: Literal["puct", "gumbel"] = option("puct", "search", "puct (MuZero) or gumbel (Gumbel MuZero)")
+    root_dirichlet_alpha: float = option(0.25, "search", "concentration of the root's Dirichlet noise", 1e-6)
+    root_exploration_fraction: float = option(
+        0.25, "search", "share of that noise in the root's prior", 0.0, 1.0
+    )
+    pb_c_base: float = option(19652.0, "search", "PUCT: visits at which exploration starts to grow", 1.0)
+    pb_c_init: float = option(1.25, "search", "PUCT: weight of the prior", 0.0)
+    q_transform: Literal["parent_and_siblings", "bounds", "min_max"] = option(
+        "parent_and_siblings",
+        "search",
+        "how PUCT brings action values to [0, 1]: by the node's value and its visited actions, by known "
+        "bounds (value_bounds), or by the tree's minimum and maximum (MuZero paper)",
+    )
+    value_bounds: tuple[float, float] = option((-1.0, 1.0), "search", "known bounds for q_transform=bounds")
+    value_scale: float = option(0.1, "search", "Gumbel: scale of the completed action values", 0.0)
+    maxvisit_init: float = option(50.0, "search", "Gumbel: offset of the visit count in that scale", 0.0)
+    rescale_values: bool = option(True, "search", "Gumbel: bring completed action values to [0, 1] first")
+    max_num_considered_actions: int = option(16, "search", "Gumbel: actions sampled at the root", 1)
+    gumbel_scale: float = option(1.0, "search", "Gumbel: scale of the noise in self-play (0: none)", 0.0)
+    max_depth: int = option(0, "search", "deepest node; 0: as deep as the number of simulations allows", 0)
+
+    # --- network ---
+    network: Literal["fullyconnected", "resnet"] = option("fullyconnected", "network", "kind of network")
+    support_size: int = option(
+        10,
+        "network",
+        "value and reward are categorical over [-support_size, support_size], transformed",
+        1,
+        1000,
+    )
+    encoding_size: int = option(8, "network", "fully connected: size of the latent state", 1)
+    fc_representation_layers: tuple[int, ...] = option((), "network", "hidden layers of the representation")
+    fc_dynamics_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the dynamics")
+    fc_reward_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the reward head")
+    fc_value_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the value head")
+    fc_policy_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the policy head")
+    downsample: Literal["none", "resnet", "CNN"] = option(
+        "none", "network", "resnet: how images are made smaller before the residual blocks"
+    )
+    blocks: int = option(3, "network", "resnet: residual blocks of representation and of dynamics", 0)
+    channels: int = option(64, "network", "resnet: channels of a block", 1)
+    reduced_channels_reward: int = option(2, "network", "resnet: channels in front of the reward head", 1)
+    reduced_channels_value: int = option(2, "network", "resnet: channels in front of the value head", 1)
+    reduced_channels_policy: int = option(4, "network", "resnet: channels in front of the policy head", 1)
+    resnet_fc_reward_layers: tuple[int, ...] = option(
+        (64,), "network", "resnet: hidden layers of the reward head"
+    )
+    resnet_fc_value_layers: tuple[int, ...] = option(
+        (64,), "network", "resnet: hidden layers of the value head"
+    )
+    resnet_fc_policy_layers: tuple[int, ...] = option(
+        (64,), "network", "resnet: hidden layers of the policy head"
+    )
+    inference: Literal["auto", "numba", "torch", "compile"] = option(
+        "auto",
+        "network",
+        "how search evaluates the network: numba (fully connected, CPU), torch (any), compile "
+        "(torch.compile, needs a C compiler); auto takes the fastest that works",
+    )
+
+    # --- training ---
+    batch_size: int = option(128, "training", "positions per optimiser step", 1)
+    num_unroll_steps: int = option(5, "training", "steps that the model is unrolled (K)", 1, 255)
+    td_steps: int = option(10, "training", "steps of reward before the value target bootstraps (n)", 1, 65535)
+    optimizer: Literal["AdamW", "SGD"] = option("AdamW", "training", "optimiser")
+    lr_init: float = option(3e-3, "training", "learning rate at the start", 0.0)
+    lr_decay_rate: float = option(1.0, "training", "factor of the learning rate per lr_decay_steps", 0.0, 1.0)
+    lr_decay_steps: int = option(1000, "training", "optimiser steps in which lr_decay_rate applies once", 1)
+    lr_warmup_steps: int = option(0, "training", "optimiser steps of linear warm-up", 0)
+    weight_decay: float = option(1e-4, "training", "weight decay", 0.0)
+    momentum: float = option(0.9, "training", "momentum of SGD", 0.0, 1.0)
+    max_grad_norm: float = option(5.0, "training", "gradients are scaled down to this norm; 0: never", 0.0)
+    gradient_accumulation: int = option(1, "training", "parts in which a batch is computed to save memory", 1)
+    value_loss_weight: float = option(0.25, "training", "weight of the value loss", 0.0)
+    autocast: bool = option(False, "training", "bfloat16 autocast on a GPU")
+    compile: bool = option(False, "training", "torch.compile of the update (needs a C compiler)")
+    fused_update: bool = option(
+        True,
+        "training",
+        "hand-derived gradients for fully connected networks on CPU (equal, several times faster)",
+    )
+    weights_interval: float = option(0.25, "training", "seconds between two publications of new weights", 0.0)
+
+    # --- replay ---
+    replay_buffer_size: int = option(100_000, "replay", "steps kept", 1)
+    replay_buffer_mb: int = option(
+        512, "replay", "memory of the replay buffer in MiB; it may hold fewer steps", 1
+    )
+    PER: bool = option(True, "replay", "prioritised replay (else uniform)")
+    PER_alpha: float = option(0.5, "replay", "exponent of the priorities", 0.0, 1.0)
+    PER_beta: float = option(1.0, "replay", "exponent of the importance weights", 0.0, 1.0)
+    ratio: float = option(0.5, "replay", "optimiser steps per played step; 0: neither side waits", 0.0)
+    learning_starts: int = option(1000, "replay", "played steps before the first update", 1)
+    num_reanalyse_workers: int = option(0, "replay", "reanalysis actors", 0, 4096)
+    reanalyse_policy: bool = option(
+        False, "replay", "reanalysis searches again for policies (else values only)"
+    )
+    reanalyse_batch: int = option(1024, "replay", "steps that are reanalysed in one go", 1)
+    target_update_interval: int = option(
+        100, "replay", "optimiser steps between two copies of the weights to the target network", 1
+    )
+
+    # --- evaluation ---
+    evaluation_interval: float = option(5.0, "evaluation", "seconds between two evaluations; 0: none", 0.0)
+    evaluation_games: int = option(16, "evaluation", "greedy games of one evaluation", 1)
+    evaluation_simulations: int = option(50, "evaluation", "simulations per move in evaluation", 1, 65535)
+    target_reward: float | None = option(
+        None, "evaluation", "training ends when the mean of target_games fresh greedy games reaches this"
+    )
+    target_games: int = option(100, "evaluation", "games of that mean", 1)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A subclass overrides defaults by plain class attributes; an unknown one is refused."""
+        super().__init_subclass__(**kwargs)
+        annotations = MuZeroConfig.__annotations__
+        own = [n for n, v in vars(cls).items() if not n.startswith("_") and not callable(v)]
+        for name in own:
+            if name not in annotations:
+                raise ConfigurationError(
+                    f"{cls.__module__}: unknown option {name!r}{did_you_mean(name, list(annotations))}"
+                )
+            setattr(cls, name, coerce(_TYPES[name], getattr(cls, name), name))
+        cls.__annotations__ = {name: annotations[name] for name in own}
+        dataclass(frozen=True, kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        for name, expected in _TYPES.items():
+            value = coerce(expected, getattr(self, name), name)
+            check_bounds(name, value)
+            object.__setattr__(self, name, value)
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        require(
+            len(self.observation_shape) == 3 and min(self.observation_shape, default=0) > 0,
+            "observation_shape",
+            "must be three positive numbers (channels, height, width)",
+        )
+        require(
+            self.action_space == tuple(range(len(self.action_space))) and len(self.action_space) > 0,
+            "action_space",
+            "must be 0, 1, ..., n-1",
+        )
+        low, high = self.value_bounds
+        require(low < high, "value_bounds", "must be (low, high) with low < high")
+        ends = [until for until, _ in self.visit_softmax_temperature]
+        require(
+            bool(ends) and ends == sorted(ends) and min(v for _, v in self.visit_softmax_temperature) >= 0,
+            "visit_softmax_temperature",
+            "must be (until, value) pairs with rising until and values >= 0",
+        )
+        require(
+            self.batch_size % self.gradient_accumulation == 0,
+            "gradient_accumulation",
+            f"must divide batch_size={self.batch_size}",
+        )
+        require(
+            self.inference != "numba" or self.network == "fullyconnected",
+            "inference",
+            "numba evaluates fully connected networks only; use auto or torch",
+        )
+        require(
+            self.learning_starts <= self.replay_buffer_size,
+            "learning_starts",
+            f"must not exceed replay_buffer_size={self.replay_buffer_size}",
+        )
+        layers = [
+            self.fc_representation_layers,
+            self.fc_dynamics_layers,
+            self.fc_reward_layers,
+            self.fc_value_layers,
+            self.fc_policy_layers,
+        ]
+        require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
+
+    @property
+    def num_actions(self) -> int:
+        """A, the size of the action space."""
+        return len(self.action_space)
+
+    @property
+    def stacked_channels(self) -> int:
+        """Channels of a stacked observation: the current one, and one more plane for each earlier action."""
+        return self.observation_shape[0] * (self.stacked_observations + 1) + self.stacked_observations
+
+    @property
+    def full_support_size(self) -> int:
+        """Atoms of the value and reward distributions, 2 * support_size + 1."""
+        return 2 * self.support_size + 1
+
+    def temperature(self, training_step: int) -> float:
+        """The visit-count temperature of self-play after `training_step` optimiser steps."""
+        return schedule_value(self.visit_softmax_temperature, training_step / self.training_steps)
+
+    def learning_rate(self, training_step: int) -> float:
+        """The learning rate of optimiser step `training_step` (from 0): linear warm-up, exponential decay."""
+        warmup = min(1.0, (training_step + 1) / (self.lr_warmup_steps + 1))
+        return self.lr_init * warmup * math.pow(self.lr_decay_rate, training_step / self.lr_decay_steps)
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with `changes`. Raises `ConfigurationError` on an unknown name or bad value."""
+        for name in changes:
+            if name not in _DOCS:
+                raise ConfigurationError(f"unknown option {name!r}{did_you_mean(name, list(_DOCS))}")
+        return dataclasses.replace(self, **changes)
+
+    def to_json(self) -> str:
+        """All fields as a JSON object; `from_json` gives an equal configuration back."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The configuration that `to_json` wrote. Raises `ConfigurationError` on anything else."""
+        return cls().replace(**parse_json_object(text, "configuration"))
+
+
+def field_docs() -> dict[str, FieldDoc]:
+    """Every field's documentation, in order of definition."""
+    return {field.name: field.metadata["doc"] for field in dataclasses.fields(MuZeroConfig)}
+
+
+def field_types() -> dict[str, Any]:
+    """Every field's resolved type."""
+    hints = typing.get_type_hints(MuZeroConfig)
+    return {field.name: hints[field.name] for field in dataclasses.fields(MuZeroConfig)}
+
+
+_DOCS = field_docs()
+_TYPES = field_types()
+_JSON_WORDS = {"True": "true", "False": "false", "None": "null", "none": "null"}
+
+
+def type_name(expected: Any) -> str:
+    """A field's type in words a user can act on: `int`, `puct|gumbel`, `list of int`."""
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin is Literal:
+        return "|".join(arguments)
+    if origin is tuple:
+        inner = type_name(arguments[0])
+        return f"list of {inner}" if arguments[-1] is Ellipsis else f"list of {len(arguments)} {inner}"
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join("none" if a is type(None) else type_name(a) for a in arguments)
+    return str(expected.__name__)
+
+
+def coerce(expected: Any, value: Any, name: str) -> Any:
+    """`value` as `expected`: lists become tuples and integers floats; nothing else is converted.
+
+    Raises `ConfigurationError` when it is of another type.
+    """
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else coerce(arguments[0], value, name)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list | tuple | range):
+        inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        if len(inner) == len(value):
+            return tuple(coerce(t, v, name) for t, v in zip(inner, value, strict=True))
+    elif expected is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    elif expected in (int, bool, str) and type(value) is expected:
+        return value
+    raise ConfigurationError(f"{name}={value!r} must be {type_name(expected)}")
+
+
+def parse_option(name: str, text: str) -> Any:
+    """The value of field `name` written as command-line text. Raises `ConfigurationError`."""
+    expected = _TYPES[name]
+    literal = typing.get_origin(expected) is Literal or expected is str
+    try:
+        value = text if literal else json.loads(_JSON_WORDS.get(text, text))
+    except json.JSONDecodeError:
+        value = text
+    if isinstance(value, int | float) and type_name(expected).startswith("list"):
+        value = [value]
+    return coerce(expected, value, name)
+
+
+def parse_json_object(text: str, what: str) -> dict[str, Any]:
+    """The object in JSON `text`. Raises `ConfigurationError` naming `what` when it is not one."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{what} is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{what} must be a JSON object such as '{{\"lr_init\": 0.01}}'")
+    return value
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """`, did you mean 'x'?` for the nearest of `names`, or nothing."""
+    near = nearest(name, names)
+    return f", did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, names: list[str]) -> str | None:
+    """The one of `names` that `name` most probably misspells."""
+    lowered = {candidate.lower(): candidate for candidate in names}
+    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[matches[0]] if matches else None
+
+
+def schedule_value(schedule: Schedule, progress: float) -> float:
+    """The value of a step function at `progress` (fraction of the training, from 0)."""
+    for until, value in schedule:
+        if progress < until:
+            return value
+    return schedule[-1][1]
+
+
+def require(condition: bool, name: str, message: str) -> None:
+    """Raises `ConfigurationError` about field `name` unless `condition` holds."""
+    if not condition:
+        raise ConfigurationError(f"{name} {message}")
+
+
+def check_bounds(name: str, value: Any) -> None:
+    """Raises `ConfigurationError` when a number is outside its field's bounds."""
+    doc = _DOCS[name]
+    if isinstance(value, int | float) and not doc.low <= value <= doc.high:
+        raise ConfigurationError(f"{name}={value} is out of range [{doc.low:g}, {doc.high:g}]")

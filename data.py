@@ -1,0 +1,243 @@
+"""What travels between the stages of the system, one type each.
+
+Letters in shapes: A actions, B rows of a batched search, K unrolled steps, N nodes of a search tree
+(simulations + 1), P components of a value (1 for one player and for two-player zero-sum games), S samples
+of a training batch, T steps of a game (or of a segment of one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.signedinteger]
+BoolArray = NDArray[np.bool_]
+Weights = dict[str, NDArray[np.float32]]
+"""A network's parameters and buffers by name, as `MuZeroNetwork.state_dict()` names them."""
+
+
+class VersionedWeights(NamedTuple):
+    """A network's weights, and the number of updates that made them."""
+
+    version: int
+    weights: Weights
+
+
+class WeightsSource(Protocol):
+    """Where a player finds new weights."""
+
+    def newer_than(self, version: int) -> VersionedWeights | None:
+        """The newest weights if they are newer than `version`; returns at once in any case."""
+        ...
+
+
+class Evaluation(NamedTuple):
+    """One evaluation of B nodes by the model, as the search needs it: numpy, scalars decoded.
+
+    The arrays may be views of the model's own buffers: they hold until its next call.
+    """
+
+    value: FloatArray  # [B, P] from the view of the player to move at the node
+    reward: FloatArray  # [B, P] of the edge into the node, to the player who moved; 0 at a root
+    discount: FloatArray  # [B] of the edge into the node; 1 at a root
+    to_play: IntArray  # [B] int32, player to move at the node
+    policy_logits: FloatArray  # [B, A]
+
+
+class Model(Protocol):
+    """What the search sees of a model: two callables. Latents stay on the model's side."""
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """Evaluates B observations [B, C, H, W] (stacked, float32) and keeps their latents as node 0."""
+        ...
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """Takes `actions` [B] int32 in the nodes `parents` [B] int32 and keeps the latents as node `node`."""
+        ...
+
+
+class SearchResult(NamedTuple):
+    """What one search over B roots found. Fresh arrays, not views of the tree."""
+
+    action: IntArray  # [B] int32, the action chosen
+    policy: FloatArray  # [B, A] the policy target: visit distribution (PUCT) or improved policy (Gumbel)
+    root_value: FloatArray  # [B, P] the root's value after search
+    visit_counts: IntArray  # [B, A] int32
+    depth: IntArray  # [B] int32, deepest node reached, in moves
+
+
+@dataclass(frozen=True)
+class GameHistory:
+    """One finished game, or one segment of a longer or still running game, of T own steps.
+
+    A segment that is not the game's last carries L further steps of look-ahead (L <= td_steps +
+    num_unroll_steps) behind its own T, which repeat the first steps of the segment after it, so that all
+    targets of its own steps can be computed from it alone. Only the first T steps may be sampled as
+    roots. A first observation may be preceded by H earlier ones of the same game, for stacking.
+
+    `terminated` and `truncated` speak of the last of the T + L steps; both are false for a segment that
+    ends inside a game.
+    """
+
+    observations: NDArray[Any]  # [H + T + L + 1, C, H, W] unstacked, in the game's own dtype
+    actions: NDArray[np.int32]  # [H + T + L]
+    rewards: NDArray[np.float32]  # [T + L], rewards[t] follows actions[H + t]; to the player who moved
+    policies: NDArray[np.float32]  # [T + L, A] search policies, each row sums to 1
+    root_values: NDArray[
+        np.float32
+    ]  # [T + L + 1], to the player to move; the last is the bootstrap (0 if terminated)
+    to_play: NDArray[np.int8]  # [T + L + 1]
+    legal_actions: NDArray[np.uint8]  # [T + L + 1, ceil(A / 8)] numpy.packbits of the legal masks
+    steps: int  # T
+    past: int  # H, observations and actions before the first own step
+    terminated: bool
+    truncated: bool
+    seed: int  # of the game's environment
+    version: int  # updates that had been made to the weights that played its first own step
+    first_step: int  # number of the first own step within its game
+    game_return: float | None  # sum of rewards (of player 0) over the whole game, if it ends here
+    game_length: int | None  # moves of the whole game, if it ends here
+
+
+class Batch(NamedTuple):
+    """One training batch of S positions, each unrolled K steps. Contiguous arrays."""
+
+    observations: NDArray[np.float32]  # [S, C, H, W] stacked, of step 0
+    actions: NDArray[np.int32]  # [S, K]; random past the end of a game
+    target_value: NDArray[np.float32]  # [S, K + 1] n-step returns, not transformed; 0 in absorbing states
+    target_reward: NDArray[np.float32]  # [S, K] of actions[:, k]; 0 in absorbing states
+    target_policy: NDArray[np.float32]  # [S, K + 1, A]; uniform where policy_mask is 0
+    value_mask: NDArray[
+        np.float32
+    ]  # [S, K + 1] 1 where the target is known (always, except past a truncation)
+    reward_mask: NDArray[np.float32]  # [S, K] likewise
+    policy_mask: NDArray[np.float32]  # [S, K + 1] 1 before the game's end
+    weights: NDArray[np.float32]  # [S] importance weights, largest 1
+    positions: NDArray[np.int64]  # [S] step ids in the buffer, for priorities (never reused)
+
+
+class ReanalyseRequest(NamedTuple):
+    """Stored positions whose root values (and policies) are to be computed again."""
+
+    positions: NDArray[np.int64]  # [n] step ids in the buffer
+    observations: NDArray[np.float32]  # [n, C, H, W] stacked
+    to_play: NDArray[np.int32]  # [n]
+    legal_actions: NDArray[np.bool_]  # [n, A]
+
+
+class ReanalyseResult(NamedTuple):
+    """What newer weights make of the positions of a `ReanalyseRequest`."""
+
+    positions: NDArray[np.int64]  # [n] step ids in the buffer
+    root_values: NDArray[np.float32]  # [n] to the player to move
+    policies: NDArray[np.float32] | None  # [n, A] if they were searched again
+    version: int  # updates made to the weights
+
+
+class TrainingMetrics(NamedTuple):
+    """What a number of updates did: means over them, and the state after the last."""
+
+    training_step: int  # optimiser steps since the start of the run
+    loss: float
+    value_loss: float
+    reward_loss: float
+    policy_loss: float
+    value_entropy: float  # of the predicted value distributions at the root, nats
+    policy_entropy: float  # of the predicted policies at the root, nats
+    gradient_norm: float  # before clipping
+    learning_rate: float
+    updates: int
+    seconds: float  # wall time of these updates
+
+
+@dataclass(frozen=True)
+class Counters:
+    """How far a run has come."""
+
+    training_step: int = 0
+    played_steps: int = 0
+    played_games: int = 0
+    reanalysed_steps: int = 0
+    simulations: int = 0
+    seconds: float = 0.0  # wall time of training, earlier sittings of a resumed run included
+
+
+@dataclass(frozen=True)
+class State:
+    """What one part of the system needs to go on later: arrays, and facts that survive JSON."""
+
+    arrays: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+
+
+class TrainingResult(NamedTuple):
+    """What one call of the trainer made of its batches."""
+
+    metrics: TrainingMetrics
+    positions: NDArray[np.int64]  # [updates * S] step ids, as in the batches
+    priorities: NDArray[np.float32]  # [updates * S] |predicted value - target value| at the root
+
+
+class PlayReport(NamedTuple):
+    """What one call of a self-play worker did."""
+
+    steps: int  # environment steps played
+    games: int  # games finished
+    simulations: int
+    seconds: float  # wall time
+    environment_seconds: float  # of which stepping environments
+    returns: NDArray[np.float32]  # [games] of the finished games, to player 0
+    lengths: NDArray[np.int32]  # [games] in moves
+    mean_depth: float  # of the searches, in moves; nan if none
+    mean_root_value: float
+    policy_entropy: float  # mean entropy of the search policies, nats
+    version: int  # updates made to the weights in use at the end of the call
+
+
+class BufferStatus(NamedTuple):
+    """What the replay buffer holds."""
+
+    steps: int
+    games: int
+    bytes: int
+    capacity_steps: int
+    capacity_bytes: int
+
+
+class EvaluationResult(NamedTuple):
+    """Greedy games played with one version of the weights."""
+
+    returns: NDArray[np.float32]  # [games]
+    lengths: NDArray[np.int32]  # [games] in moves
+    version: int  # updates made to those weights
+
+    @property
+    def mean(self) -> float:
+        """The mean return."""
+        return float(self.returns.mean())
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The state of a running training, for the panel, the log lines and TensorBoard. Rates are recent."""
+
+    counters: Counters
+    training_steps: int  # configured
+    metrics: TrainingMetrics | None  # of the newest updates
+    play: PlayReport | None  # of the newest self-play call
+    buffer: BufferStatus
+    evaluation: EvaluationResult | None  # the newest
+    best_evaluation: float | None
+    updates_per_second: float
+    steps_per_second: float
+    simulations_per_second: float
+    reanalysed_per_second: float
+    ratio: float  # updates per played step so far
+    weights_age: float  # updates made since those that self-play is using
+    remaining_seconds: float | None
+    memory: dict[str, int]  # proportional set size in bytes by process kind (driver, self_play, ...)
+    gpu_memory: int | None  # bytes, where there is a GPU

@@ -1,0 +1,106 @@
+"""One game of the user's behind one checked interface: what it returns is normalised or refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigurationError, MuZeroConfig
+from data import BoolArray
+from games import GameSpec, accepts_seed
+
+
+class GameError(ConfigurationError):
+    """A game broke its contract; the message says which game, what it did and what is expected."""
+
+
+class Step(NamedTuple):
+    """What one move led to."""
+
+    observation: NDArray[Any]  # [C, H, W] in the game's own dtype
+    reward: float  # to the player who moved
+    terminated: bool
+    truncated: bool  # by the game itself or by `max_moves`
+
+
+class Environment:
+    """Plays one game after another; every game can be repeated from its seed and its actions."""
+
+    def __init__(self, spec: GameSpec, config: MuZeroConfig) -> None:
+        self.name, self.config = spec.name, config
+        self._game_class = spec.game_class
+        self._reseeds = accepts_seed(spec.game_class)
+        self._game: Any = None
+        self.moves = 0
+
+    def reset(self, seed: int) -> NDArray[Any]:
+        """Starts the game that `seed` determines; returns its first observation [C, H, W]."""
+        self.moves = 0
+        if self._game is None or not self._reseeds:
+            self.close()
+            self._game = self._game_class(seed)
+        return self._checked(self._game.reset(seed=seed) if self._reseeds else self._game.reset())
+
+    def step(self, action: int) -> Step:
+        """Makes a move. Raises `GameError` when the game returns something else than its contract says."""
+        returned = self._game.step(action)
+        self.moves += 1
+        if len(returned) == 5:
+            observation, reward, terminated, truncated, _ = returned
+        elif len(returned) == 3:
+            (observation, reward, terminated), truncated = returned, False
+        else:
+            self._refuse(f"step returned {len(returned)} values", "observation, reward, done or gymnasium's five")
+        reward = float(reward)
+        if not np.isfinite(reward):
+            self._refuse(f"step returned the reward {reward}", "a finite number")
+        truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
+        return Step(self._checked(observation), reward, bool(terminated), truncated)
+
+    def to_play(self) -> int:
+        """The player to move, from 0."""
+        return int(self._game.to_play()) if hasattr(self._game, "to_play") else 0
+
+    def legal_mask(self) -> BoolArray:
+        """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist."""
+        mask = np.ones(self.config.num_actions, bool)
+        if hasattr(self._game, "legal_actions"):
+            legal = np.asarray(self._game.legal_actions(), dtype=np.int64)
+            if legal.size == 0:
+                self._refuse("legal_actions is empty before the game's end", "at least one action")
+            if legal.min() < 0 or legal.max() >= mask.size:
+                self._refuse(f"legal_actions contains {legal.max()}", f"actions from 0 to {mask.size - 1}")
+            mask[:] = False
+            mask[legal] = True
+        return mask
+
+    def close(self) -> None:
+        """Closes the game, if it can be closed."""
+        if hasattr(self._game, "close"):
+            self._game.close()
+
+    def _checked(self, observation: Any) -> NDArray[Any]:
+        array = np.asarray(observation)
+        if array.shape != self.config.observation_shape:
+            self._refuse(f"an observation has shape {array.shape}", f"{self.config.observation_shape}")
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        return array
+
+    def _refuse(self, what: str, expected: str) -> None:
+        raise GameError(f"game {self.name!r}, move {self.moves}: {what}; expected {expected}")
+
+
+def require_finite(observations: NDArray[Any], environments: Sequence[Environment]) -> None:
+    """Raises `GameError` when one of the observations [B, ...] of these games is not finite."""
+    if observations.dtype.kind != "f" or np.isfinite(observations).all():
+        return
+    row = int(np.flatnonzero(~np.isfinite(observations).reshape(len(observations), -1).all(axis=1))[0])
+    environment = environments[row]
+    raise GameError(
+        f"game {environment.name!r}, move {environment.moves}: an observation contains NaN or infinity; "
+        "expected finite numbers"
+    )

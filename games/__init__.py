@@ -1,0 +1,97 @@
+"""The games. A file `games/<name>.py` defines `Game` and `MuZeroConfig`; its name is the game's name.
+
+`Game(seed)` needs `reset()` and `step(action)`; `reset` may take a `seed` keyword. `step` returns
+`observation, reward, done` or gymnasium's five values. Optional: `legal_actions()`, `to_play()`, `render()`,
+`close()`. The reward belongs to the player who moved. `MuZeroConfig` is a subclass of
+`config.MuZeroConfig` that states what differs, or muzero-general's plain class.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config import ConfigurationError, MuZeroConfig, Schedule, did_you_mean, field_docs
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """A game found by name: how to make one, and its default configuration."""
+
+    name: str
+    game_class: Callable[..., Any]
+    config: MuZeroConfig
+
+
+def game_names() -> list[str]:
+    """The names of all games in this folder, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load_game(name: str) -> GameSpec:
+    """The game called `name`. Raises `ConfigurationError` if there is none or its file is not a game."""
+    names = game_names()
+    if name not in names:
+        raise ConfigurationError(
+            f"unknown game {name!r}{did_you_mean(name, names)} (games: {', '.join(names)})"
+        )
+    module = importlib.import_module(f"games.{name}")
+    for attribute in ("Game", "MuZeroConfig"):
+        if not hasattr(module, attribute):
+            raise ConfigurationError(f"games/{name}.py must define {attribute}")
+    config = module.MuZeroConfig()
+    return GameSpec(name, module.Game, config if isinstance(config, MuZeroConfig) else adopt(config, name))
+
+
+def adopt(plain: Any, name: str) -> MuZeroConfig:
+    """The configuration of a muzero-general file, whose class is plain and sets attributes in `__init__`.
+
+    What has another form here is converted; what steers parts that do not exist here is dropped. Raises
+    `ConfigurationError` on an attribute that nobody knows.
+    """
+    values = {key: value for key, value in vars(plain).items() if key not in OBSOLETE}
+    if "downsample" in values:
+        values["downsample"] = values["downsample"] or "none"
+    if "players" in values:
+        values["players"] = len(values["players"])
+    if values.get("temperature_threshold", 0) is None:
+        values["temperature_threshold"] = 0
+    if values.get("ratio", 0) is None:
+        values["ratio"] = 0.0
+    if values.pop("train_on_gpu", True) is False:
+        values["device"] = "cpu"
+    values["results_path"] = "results"
+    temperature = getattr(plain, "visit_softmax_temperature_fn", None)
+    if callable(temperature):
+        values["visit_softmax_temperature"] = sampled_schedule(temperature, values.get("training_steps", 10_000))
+    for key in values:
+        if key not in field_docs():
+            raise ConfigurationError(
+                f"games/{name}.py: unknown option {key!r}{did_you_mean(key, list(field_docs()))}"
+            )
+    return MuZeroConfig(**values)
+
+
+OBSOLETE = (
+    *("max_num_gpus", "muzero_player", "opponent", "save_model", "use_last_model_value", "reanalyse_on_gpu"),
+    *("self_play_delay", "training_delay", "checkpoint_interval", "replay_buffer_size"),
+)
+"""Attributes of muzero-general's configurations without a counterpart here, or counted in other units."""
+
+
+def sampled_schedule(function: Callable[[int], float], training_steps: int, parts: int = 100) -> Schedule:
+    """A schedule given as a method of the training step, as data: its value in each of `parts` parts."""
+    values = [float(function(training_steps * part // parts)) for part in range(parts)]
+    ends = [part for part in range(1, parts) if values[part] != values[part - 1]] + [parts]
+    return tuple((end / parts, values[end - 1]) for end in ends)
+
+
+def accepts_seed(game_class: Callable[..., Any]) -> bool:
+    """Whether the game's `reset` takes a seed, so that one instance can play many reproducible games."""
+    return "seed" in inspect.signature(game_class.reset).parameters  # type: ignore[attr-defined]

@@ -1,0 +1,121 @@
+"""A run without Ray: the same parts in one process, one after the other, in rounds that repeat bit for bit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from data import State, VersionedWeights
+from judge import Job
+from pacing import Pacing
+from replay_buffer import Reanalyse, ReplayBuffer
+from self_play import Evaluator, SelfPlay
+from session import Reason, Session
+from shared_storage import LocalSource, SharedStorage
+from trainer import Trainer
+
+UPDATES_PER_ROUND = 16
+MOVES_PER_ROUND = 8
+BUFFER_STREAM = 3
+
+
+class LocalRun:
+    """Every part once, in this process. What a round does depends on the counters only, never on time."""
+
+    def __init__(self, session: Session, device: str) -> None:
+        config = self.config = session.config
+        self.session = session
+        self.pacing = Pacing(config)
+        self.trainer = Trainer(config, device)
+        self.buffer = ReplayBuffer(config, np.random.default_rng([config.seed, BUFFER_STREAM]))
+        self.storage: SharedStorage[VersionedWeights] = SharedStorage()
+        player_device = device if config.selfplay_on_gpu else "cpu"
+        source = LocalSource(self.storage)
+        self.workers = [
+            SelfPlay(session.game, config, worker, source, player_device) for worker in range(config.num_workers)
+        ]
+        self.reanalyse = Reanalyse(config, player_device) if config.num_reanalyse_workers else None
+        self.evaluator = Evaluator(session.game, config, player_device)
+        self._next_evaluation = time.perf_counter() + config.evaluation_interval
+        for name, part in self._parts().items():
+            state = session.part(name)
+            if state is not None:
+                part.load_state(state)
+        self._publish()
+
+    def _parts(self) -> dict[str, Trainer | ReplayBuffer | SelfPlay]:
+        players = {f"self_play_{number}": worker for number, worker in enumerate(self.workers)}
+        return {"trainer": self.trainer, "buffer": self.buffer, **players}
+
+    def run(self, interrupted: Callable[[], bool]) -> Reason:
+        """Trains until the target is reached, the training steps are made, or `interrupted` says so."""
+        while True:
+            self._play()
+            self._train()
+            self._publish()
+            reason: Reason | None = "target_reward" if self._evaluate_if_due() else None
+            if self.trainer.training_step >= self.config.training_steps:
+                reason = reason or "training_steps"
+            if interrupted():
+                reason = reason or "interrupted"
+            if reason is not None or self.session.checkpoint_due:
+                self._save()
+            self._report()
+            if reason is not None:
+                return reason
+
+    def _play(self) -> None:
+        log = self.session.log
+        for worker in self.workers:
+            allowed = self.pacing.steps_allowed(log.counters.played_steps, log.counters.training_step)
+            if allowed:
+                steps = min(allowed, MOVES_PER_ROUND * self.config.games_per_worker)
+                report, histories = worker.play(steps, seconds=float("inf"))
+                log.buffer = self.buffer.add(histories)
+                log.played(report)
+
+    def _train(self) -> None:
+        counters = self.session.log.counters
+        updates = self.pacing.updates_allowed(counters.played_steps, counters.training_step)
+        if not updates or not self.session.log.buffer.steps:
+            return
+        result = self.trainer.train(self.buffer.sample(min(updates, UPDATES_PER_ROUND)))
+        self.session.log.trained(result.metrics)
+        if self.config.PER:
+            self.buffer.update_priorities(result.positions, result.priorities)
+        if self.reanalyse is not None:
+            self.reanalyse.load(self.trainer.target_weights(), self.trainer.training_step)
+            request = self.buffer.reanalyse_request(self.config.reanalyse_batch)
+            if request is not None:
+                self.buffer.reanalyse_update(self.reanalyse.refresh(request))
+                self.session.log.reanalysed(len(request.positions))
+
+    def _publish(self) -> None:
+        version = self.trainer.training_step
+        self.storage.publish(version, VersionedWeights(version, self.trainer.weights()))
+
+    def _evaluate_if_due(self) -> bool:
+        """Evaluates if it is time to; whether the target was reached."""
+        if not self.config.evaluation_interval or time.perf_counter() < self._next_evaluation:
+            return False
+        job: Job | None = self.session.judge.job()
+        weights = self.trainer.weights()
+        solved = False
+        while job is not None:
+            self.evaluator.start(job.games, job.seed, self.trainer.training_step, weights)
+            result = self.evaluator.play(seconds=float("inf"))
+            assert result is not None, "unlimited play ends with a result"
+            verdict = self.session.evaluated(job, result, weights)
+            job, solved = verdict.again, verdict.solved
+        self._next_evaluation = time.perf_counter() + self.config.evaluation_interval
+        return solved
+
+    def _save(self) -> None:
+        states: dict[str, State] = {name: part.state() for name, part in self._parts().items()}
+        self.session.save(self.trainer.weights(), states)
+
+    def _report(self) -> None:
+        judge = self.session.judge
+        self.session.observer.status(self.session.log.status(judge.newest, judge.best, {}, None))

@@ -1,0 +1,565 @@
+"""Batched tree search over a learned model: PUCT (MuZero) and Gumbel MuZero, as numba kernels.
+
+One tree per row, all trees in arrays that are allocated once. A simulation walks down every tree, asks the
+model for one evaluation per row, expands and backs up. PUCT and Gumbel differ in how the root is prepared
+(`plant`), how an action is selected (`select`) and how the result is read (`read`); all else is shared. The
+conventions are those of mctx (https://github.com/google-deepmind/mctx): a node's own evaluation counts as a
+visit, illegal actions are masked at the root, and a leaf at `max_depth` is evaluated again.
+
+Letters in shapes: A actions, B rows, M considered actions, N nodes (simulations + 1), P components of a value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import DTypeLike, NDArray
+
+from config import MuZeroConfig
+from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult
+
+ROOT = np.int64(0)  # node index of the root; a node's index is the number of the simulation that made it
+NO_PARENT = -1  # the parent of the root, and of a node number that no simulation of the row used
+UNVISITED = -1  # the child of an action that was not taken yet
+ILLEGAL = -2  # the child of an action that must not be taken; only the root knows any
+SMALLEST_RANGE = 1e-8  # least denominator when values are scaled to [0, 1], as in mctx
+LOWEST_SCORE = -1e9  # of a considered action, so that an only one can always be visited, as in mctx
+
+
+class Tree(NamedTuple):
+    """The trees of one batched search: a tree is a row of these arrays, and the whole state of its search.
+
+    The values are valid for nodes that the newest search made; `nodes["parent"]` tells which those are.
+    """
+
+    rows: NDArray[np.void]  # [B] low and high: value bounds; ties: random state; considered actions; depth
+    nodes: NDArray[np.void]  # [B, N] visits, parent, action (from it), to_play, raw_value, discount (signed)
+    edges: NDArray[np.void]  # [B, N, A] q (to the parent's player), prior, logit (largest is 0), visits, child
+    value: FloatArray  # [B, N, P] mean of the values backed up to the node, to its player
+    reward: FloatArray  # [B, N, P] of the edge into the node, to the parent's player
+    gumbel: FloatArray  # [B, A] scaled Gumbel noise of the root's actions
+
+
+class Rules(NamedTuple):
+    """How all trees are searched: the configuration, as kernels read it."""
+
+    constants: NDArray[np.void]  # [1] see `make_rules`
+    exploration: FloatArray  # [N + 1] PUCT: sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base))
+    halving: IntArray  # [M + 1, N - 1] Gumbel: visits of the actions whose turn it is, by simulation
+
+
+class RootNoise(NamedTuple):
+    """All that is random in one search over B roots."""
+
+    dirichlet: FloatArray  # [B, A] each row sums to 1 over the legal actions, or is 0 for no noise
+    gumbel: FloatArray  # [B, A] not scaled yet
+    tie_seeds: NDArray[np.uint64]  # [B] 0: ties go to the lowest index
+    uniform: FloatArray  # [B] in [0, 1), samples the action by temperature
+
+    @classmethod
+    def none(cls, batch: int, actions: int, dtype: DTypeLike = np.float32) -> RootNoise:
+        """No noise: the search is deterministic."""
+        zeros = np.zeros((batch, actions), dtype)
+        return cls(zeros, zeros, np.zeros(batch, np.uint64), np.zeros(batch, dtype))
+
+    @classmethod
+    def draw(
+        cls,
+        generator: np.random.Generator,
+        legal: BoolArray,
+        config: MuZeroConfig,
+        dtype: DTypeLike = np.float32,
+    ) -> RootNoise:
+        """The noise that `config.search` needs, drawn for the legal actions [B, A]; the other kind is 0."""
+        batch, actions = legal.shape
+        noise = cls.none(batch, actions, dtype)
+        if config.search == "gumbel":
+            noise = noise._replace(gumbel=generator.gumbel(size=legal.shape).astype(dtype))
+        else:
+            dirichlet = legal_dirichlet(generator, legal, config.root_dirichlet_alpha)
+            noise = noise._replace(dirichlet=dirichlet.astype(dtype))
+        return noise._replace(
+            tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
+            uniform=generator.random(batch, np.float32).astype(dtype),
+        )
+
+
+def legal_dirichlet(generator: np.random.Generator, legal: BoolArray, alpha: float) -> NDArray[np.float64]:
+    """Dirichlet(alpha) over each row's legal actions [B, A]; 0 elsewhere, and in a row without any.
+
+    A gamma variate of a small shape underflows; its logarithm, log G(alpha + 1) + log(U) / alpha, does not.
+    """
+    logs = np.log(generator.standard_gamma(alpha + 1.0, legal.shape))
+    logs += np.log1p(-generator.random(legal.shape)) / alpha
+    logs[~legal] = -np.inf
+    largest = logs.max(axis=1, keepdims=True)
+    weights = np.exp(logs - np.where(np.isfinite(largest), largest, 0.0))
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
+
+
+def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
+    """Room for `batch` trees of `nodes` nodes (N), values with one component."""
+    real: Any = np.dtype(dtype)
+    row_type = [("low", real), ("high", real), ("ties", "u8"), ("considered", "i4"), ("depth", "i4")]
+    node_type = [("visits", "i4"), ("parent", "i4"), ("action", "i4"), ("to_play", "i4")]
+    edge_type = [("q", real), ("prior", real), ("logit", real), ("visits", "i4"), ("child", "i4")]
+    return Tree(
+        rows=np.zeros(batch, row_type),
+        nodes=np.zeros((batch, nodes), [*node_type, ("raw_value", real), ("discount", real)]),
+        edges=np.zeros((batch, nodes, actions), edge_type),
+        value=np.zeros((batch, nodes, 1), dtype),
+        reward=np.zeros((batch, nodes, 1), dtype),
+        gumbel=np.zeros((batch, actions), dtype),
+    )
+
+
+def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike) -> Rules:
+    """The rules of a search with this many simulations."""
+    low, high = config.value_bounds
+    values: dict[str, Any] = {
+        "gumbel": config.search == "gumbel",
+        "by_siblings": config.q_transform == "parent_and_siblings",
+        "tree_bounds": config.q_transform == "min_max",
+        "rescale_values": config.rescale_values,
+        "max_depth": config.max_depth or simulations,
+        "max_considered": min(config.max_num_considered_actions, config.num_actions),
+        "low": low,
+        "high": high,
+        "noise_fraction": config.root_exploration_fraction,
+        "value_scale": config.value_scale,
+        "maxvisit_init": config.maxvisit_init,
+    }
+    kinds = ["?"] * 4 + ["i4"] * 2 + [np.dtype(dtype).str] * 5
+    visits = np.arange(simulations + 2, dtype=np.float64)
+    growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
+    sequences = [considered_visits(m, simulations) for m in range(values["max_considered"] + 1)]
+    return Rules(
+        constants=np.array([tuple(values.values())], list(zip(values, kinds, strict=True))),
+        exploration=(np.sqrt(visits) * (config.pb_c_init + growth)).astype(dtype),
+        halving=np.array(sequences, np.int32),
+    )
+
+
+def considered_visits(considered: int, simulations: int) -> list[int]:
+    """Sequential halving over `considered` actions, as one number of visits per simulation.
+
+    A simulation takes the best of the actions that have exactly that many visits (Gumbel MuZero paper,
+    section 3; mctx `get_sequence_of_considered_visits`).
+    """
+    if considered <= 1:
+        return list(range(simulations))
+    phases = math.ceil(math.log2(considered))
+    sequence: list[int] = []
+    visits, remaining = 0, considered
+    while len(sequence) < simulations:
+        rounds = max(1, int(simulations / (phases * remaining)))
+        for visit in range(visits, visits + rounds):
+            sequence += [visit] * remaining
+        visits += rounds
+        remaining = max(2, remaining // 2)
+    return sequence[:simulations]
+
+
+kernel = njit(cache=True, error_model="numpy")
+inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+
+
+@inner
+def argmax_legal(tree: Tree, b: int, node: int, scores: FloatArray) -> int:
+    """The action with the highest score; among equals a random one, or the lowest if row b has no seed."""
+    best, choice, equals = -np.inf, 0, 0
+    for a in range(len(scores)):
+        if tree.edges[b, node, a].child == ILLEGAL:
+            continue
+        if scores[a] > best:
+            best, choice, equals = scores[a], a, 1
+        elif scores[a] == best and tree.rows[b].ties != 0 and equals > 0:
+            equals += 1
+            state = tree.rows[b].ties  # xorshift64: never 0 once it is not
+            state ^= state << np.uint64(13)
+            state ^= state >> np.uint64(7)
+            state ^= state << np.uint64(17)
+            tree.rows[b].ties = state
+            if (state >> np.uint64(33)) % np.uint64(equals) == np.uint64(0):
+                choice = a
+    return choice
+
+
+@inner
+def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
+    """MuZero paper, appendix B: scaled action value (0 if not visited) plus prior and visits."""
+    row = tree.rows[b]
+    low, high = row.low, row.high
+    if rules.constants[0].by_siblings:
+        low = high = tree.value[b, node, 0]
+        for a in range(len(scores)):
+            if tree.edges[b, node, a].visits > 0:
+                low = min(low, tree.edges[b, node, a].q)
+                high = max(high, tree.edges[b, node, a].q)
+        scale = 1.0 / max(high - low, SMALLEST_RANGE)
+    elif high > low:
+        scale = 1.0 / (high - low)
+    else:
+        low, scale = low * 0, 1.0  # the paper's pseudocode scales only once there is a range
+    exploration = rules.exploration[tree.nodes[b, node].visits]
+    for a in range(len(scores)):
+        edge = tree.edges[b, node, a]
+        scores[a] = exploration * edge.prior / (edge.visits + 1)
+        if edge.visits > 0:
+            scores[a] += (edge.q - low) * scale
+
+
+@inner
+def complete_q(tree: Tree, rules: Rules, b: int, node: int, completed: FloatArray) -> None:
+    """Action values, unvisited ones replaced by the mixed value, scaled (Gumbel MuZero paper, appendix D)."""
+    constants = rules.constants[0]
+    most, mass, weighted = 0, 0.0, 0.0
+    for a in range(len(completed)):
+        edge = tree.edges[b, node, a]
+        if edge.visits > 0:
+            prior = max(edge.prior, np.finfo(completed.dtype).tiny)
+            mass += prior
+            weighted += prior * edge.q
+            most = max(most, edge.visits)
+    mixed = tree.nodes[b, node].raw_value * 1.0
+    if most > 0:
+        visits = tree.nodes[b, node].visits - 1  # of all actions
+        mixed = (mixed + visits * weighted / mass) / (visits + 1)
+    low, high = np.inf, -np.inf
+    for a in range(len(completed)):
+        edge = tree.edges[b, node, a]
+        completed[a] = edge.q if edge.visits > 0 else mixed
+        low, high = min(low, completed[a]), max(high, completed[a])
+    scale = (constants.maxvisit_init + most) * constants.value_scale
+    if constants.rescale_values:
+        scale /= max(high - low, SMALLEST_RANGE)
+    else:
+        low = 0.0
+    for a in range(len(completed)):
+        completed[a] = (completed[a] - low) * scale
+
+
+@inner
+def score_considered(tree: Tree, rules: Rules, b: int, visits: int, scores: FloatArray) -> None:
+    """At the root: Gumbel noise + logit + completed value of the actions that have this many visits."""
+    complete_q(tree, rules, b, ROOT, scores)
+    for a in range(len(scores)):
+        edge = tree.edges[b, ROOT, a]
+        score = max(tree.gumbel[b, a] + edge.logit + scores[a], LOWEST_SCORE)
+        scores[a] = score if edge.visits == visits else -np.inf
+
+
+@inner
+def improve_policy(tree: Tree, rules: Rules, b: int, node: int, policy: FloatArray) -> None:
+    """softmax(logits + completed values), the improved policy of the Gumbel MuZero paper (equation 11)."""
+    complete_q(tree, rules, b, node, policy)
+    largest = policy[0] * 0 - np.inf
+    for a in range(len(policy)):
+        policy[a] += tree.edges[b, node, a].logit
+        largest = max(largest, policy[a])
+    total = 0.0
+    for a in range(len(policy)):
+        policy[a] = np.exp(policy[a] - largest)
+        total += policy[a]
+    for a in range(len(policy)):
+        policy[a] /= total
+
+
+@inner
+def select(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> int:
+    """The action to simulate in a node: PUCT, or Gumbel MuZero's rule for the root or for the interior."""
+    if not rules.constants[0].gumbel:
+        score_puct(tree, rules, b, node, scores)
+    elif node == ROOT:
+        simulation = tree.nodes[b, ROOT].visits - 1
+        visits = np.int64(rules.halving[tree.rows[b].considered, simulation])
+        score_considered(tree, rules, b, visits, scores)
+    else:
+        improve_policy(tree, rules, b, node, scores)
+        for a in range(len(scores)):
+            scores[a] -= tree.edges[b, node, a].visits / tree.nodes[b, node].visits
+    return argmax_legal(tree, b, node, scores)
+
+
+@inner
+def simulate(
+    tree: Tree, rules: Rules, b: int, parents: IntArray, actions: IntArray, scores: FloatArray
+) -> None:
+    """Walks from the root to an action that was not taken yet, or as deep as is allowed."""
+    node, depth = ROOT, 0
+    while True:
+        action = select(tree, rules, b, node, scores)
+        depth += 1
+        child = tree.edges[b, node, action].child
+        if child < 0 or depth >= rules.constants[0].max_depth:
+            break
+        node = child
+    parents[b], actions[b] = node, action
+    tree.rows[b].depth = max(tree.rows[b].depth, depth)
+
+
+@inner
+def fill_edges(tree: Tree, b: int, node: int, logits: FloatArray) -> None:
+    """A node's actions, none of them taken: priors = softmax(logits[b])."""
+    largest = logits[b, 0]
+    for a in range(logits.shape[1]):
+        largest = max(largest, logits[b, a])
+    total = 0.0
+    for a in range(logits.shape[1]):
+        edge = tree.edges[b, node, a]
+        edge.child, edge.visits, edge.q = UNVISITED, 0, 0
+        edge.logit = logits[b, a] - largest
+        edge.prior = np.exp(edge.logit)
+        total += edge.prior
+    for a in range(logits.shape[1]):
+        tree.edges[b, node, a].prior /= total
+
+
+@inner
+def expand(tree: Tree, b: int, node: int, parent: int, action: int, evaluation: Evaluation) -> int:
+    """Makes node `node`, or evaluates again the node at `max_depth` that was reached; returns which."""
+    tree.nodes[b, node].parent, tree.nodes[b, node].visits = NO_PARENT, 0
+    edge = tree.edges[b, parent, action]
+    if edge.child < 0:
+        edge.child = node
+    node = np.int64(edge.child)
+    own = tree.nodes[b, node]
+    own.visits += 1
+    own.parent, own.action, own.to_play = parent, action, evaluation.to_play[b]
+    own.raw_value = tree.value[b, node, 0] = evaluation.value[b, 0]
+    tree.reward[b, node, 0] = evaluation.reward[b, 0]
+    same_player = own.to_play == tree.nodes[b, parent].to_play
+    own.discount = evaluation.discount[b] if same_player else -evaluation.discount[b]
+    fill_edges(tree, b, node, evaluation.policy_logits)
+    return node
+
+
+@inner
+def widen_bounds(tree: Tree, b: int, value: float) -> None:
+    """The minimum and maximum of all that was ever backed up in a tree (MuZero paper, `MinMaxStats`)."""
+    tree.rows[b].low = min(tree.rows[b].low, value)
+    tree.rows[b].high = max(tree.rows[b].high, value)
+
+
+@inner
+def back_up(tree: Tree, rules: Rules, b: int, node: int) -> None:
+    """Adds a new node's value to all nodes above it, each from the view of its own player."""
+    tree_bounds = rules.constants[0].tree_bounds
+    value = tree.value[b, node, 0]
+    while node != ROOT:
+        own = tree.nodes[b, node]
+        parent, reward = own.parent, tree.reward[b, node, 0]
+        edge = tree.edges[b, parent, own.action]
+        edge.q = reward + own.discount * tree.value[b, node, 0]
+        edge.visits += 1
+        value = reward + own.discount * value
+        visits = tree.nodes[b, parent].visits
+        tree.value[b, parent, 0] = (tree.value[b, parent, 0] * visits + value) / (visits + 1)
+        tree.nodes[b, parent].visits = visits + 1
+        if tree_bounds:
+            widen_bounds(tree, b, edge.q)
+        node = parent
+    if tree_bounds:
+        widen_bounds(tree, b, tree.value[b, ROOT, 0])
+
+
+@kernel
+def advance(
+    rows: Any, nodes: Any, edges: Any, values: Any, rewards: Any, gumbel: Any,
+    constants: Any, exploration: Any, halving: Any, parents: Any, actions: Any, scores: Any,
+    value: Any, reward: Any, discount: Any, to_play: Any, policy_logits: Any, node: int,
+) -> None:  # fmt: skip
+    """Expands every row by the evaluation of node `node`, backs it up, and simulates to the next leaf.
+
+    One call per simulation; the arrays of `Tree`, `Rules` and `Evaluation` come one by one because numba
+    takes them three times as fast as in tuples. Nothing is to be expanded at node 0.
+    """
+    tree = Tree(rows, nodes, edges, values, rewards, gumbel)
+    rules = Rules(constants, exploration, halving)
+    evaluation = Evaluation(value, reward, discount, to_play, policy_logits)
+    for b in range(len(parents)):
+        if node != ROOT:
+            back_up(tree, rules, b, expand(tree, b, node, parents[b], actions[b], evaluation))
+        if node < halving.shape[1]:
+            simulate(tree, rules, b, parents, actions, scores)
+
+
+@kernel
+def plant(tree: Tree, rules: Rules, evaluation: Evaluation, legal: BoolArray, dirichlet: FloatArray) -> None:
+    """Prepares the roots of all rows: masks illegal actions and mixes noise into PUCT's priors.
+
+    `evaluation.policy_logits` has to be the caller's own: illegal actions are masked in it.
+    """
+    constants = rules.constants[0]
+    logits = evaluation.policy_logits
+    for b in range(len(legal)):
+        for a in range(legal.shape[1]):
+            if not legal[b, a]:
+                logits[b, a] = np.finfo(logits.dtype).min  # not -inf: a row may have no legal action
+        fill_edges(tree, b, ROOT, logits)
+        considered, share = 0, 0.0
+        for a in range(legal.shape[1]):
+            share += constants.noise_fraction * dirichlet[b, a]
+        for a in range(legal.shape[1]):
+            edge = tree.edges[b, ROOT, a]
+            edge.prior = (1.0 - share) * edge.prior + constants.noise_fraction * dirichlet[b, a]
+            if legal[b, a]:
+                considered += 1
+            else:
+                edge.child = ILLEGAL
+        root, row = tree.nodes[b, ROOT], tree.rows[b]
+        root.visits, root.parent, root.action, root.to_play = 1, NO_PARENT, NO_PARENT, evaluation.to_play[b]
+        root.raw_value = tree.value[b, ROOT, 0] = evaluation.value[b, 0]
+        row.considered, row.depth = min(considered, constants.max_considered), 0
+        row.low, row.high = constants.low, constants.high
+        if constants.tree_bounds:
+            row.low = row.high = root.raw_value
+
+
+@inner
+def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, scores: FloatArray) -> int:
+    """Samples a root action by visits ** (1 / temperature); the most visited one at temperature 0."""
+    most = 0
+    for a in range(len(scores)):
+        scores[a] = tree.edges[b, ROOT, a].visits
+        most = max(most, tree.edges[b, ROOT, a].visits)
+    if temperature <= 0.0 or most == 0:
+        return argmax_legal(tree, b, ROOT, scores)
+    total = 0.0
+    for a in range(len(scores)):
+        scores[a] = (scores[a] / most) ** (1.0 / temperature)
+        total += scores[a]
+    choice, threshold = 0, uniform * total
+    for a in range(len(scores)):
+        if scores[a] > 0 and threshold >= 0.0:
+            choice = a
+            threshold -= scores[a]
+    return choice
+
+
+@kernel
+def read(
+    tree: Tree, rules: Rules, temperature: float, uniform: FloatArray, scores: FloatArray, result: SearchResult
+) -> None:
+    """Fills `result` from the finished trees."""
+    for b in range(len(uniform)):
+        most, total = 0, tree.nodes[b, ROOT].visits - 1
+        for a in range(len(scores)):
+            visits = np.int64(tree.edges[b, ROOT, a].visits)
+            result.visit_counts[b, a] = visits
+            result.policy[b, a] = visits / total
+            most = max(most, visits)
+        if rules.constants[0].gumbel:
+            improve_policy(tree, rules, b, ROOT, result.policy[b])
+            score_considered(tree, rules, b, most, scores)
+            result.action[b] = argmax_legal(tree, b, ROOT, scores)
+        else:
+            result.action[b] = sample_by_visits(tree, b, temperature, uniform[b], scores)
+        result.root_value[b, 0] = tree.value[b, ROOT, 0]
+        result.depth[b] = tree.rows[b].depth
+
+
+class Search:
+    """A batched search, its arrays allocated for `batch` rows and reused from move to move.
+
+    Models return `Evaluation`s of C-contiguous arrays of `dtype`; `simulations` defaults to the configured.
+    """
+
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        batch: int,
+        simulations: int | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.config = config
+        self.batch = batch
+        self.simulations = config.num_simulations if simulations is None else simulations
+        self.dtype = np.dtype(dtype)
+        self.tree = make_tree(batch, self.simulations + 1, config.num_actions, dtype)
+        self.rules = make_rules(config, self.simulations, dtype)
+        self._leaves = np.zeros((2, batch), np.int32)  # parent and action
+        self._scores = np.zeros(config.num_actions, dtype)
+
+    def run(
+        self,
+        model: Model,
+        observations: NDArray[Any],
+        to_play: IntArray,
+        legal: BoolArray,
+        noise: RootNoise,
+        temperature: float = 0.0,
+    ) -> SearchResult:
+        """Searches from B <= `batch` observations [B, C, H, W], players to move [B] and legal actions [B, A].
+
+        `temperature` is PUCT's (0: most visited); Gumbel takes the winner of sequential halving. Raises
+        `ValueError` if there are too many rows or the model's values have more than one component.
+        """
+        rows = len(legal)
+        if not 0 < rows <= self.batch:
+            raise ValueError(f"{rows} rows in a search made for 1 to {self.batch}")
+        parents, actions = self._leaves[:, :rows]
+        arrays = (*self.tree, *self.rules, parents, actions, self._scores)
+        evaluation = model.root(observations, to_play)
+        self._plant(evaluation, legal, noise)
+        advance(*arrays, *evaluation, ROOT)
+        for node in range(1, self.simulations + 1):
+            evaluation = model.recurrent(parents, actions, node)
+            advance(*arrays, *evaluation, node)
+        return self._read(noise, temperature)
+
+    def _plant(self, evaluation: Evaluation, legal: BoolArray, noise: RootNoise) -> None:
+        if evaluation.value.shape[1] != 1:
+            raise ValueError(f"values have {evaluation.value.shape[1]} components; the search knows one")
+        rows = len(legal)
+        np.multiply(noise.gumbel, self.config.gumbel_scale, out=self.tree.gumbel[:rows], casting="same_kind")
+        self.tree.rows["ties"][:rows] = noise.tie_seeds
+        own = evaluation._replace(policy_logits=evaluation.policy_logits.copy())
+        dirichlet = np.array(noise.dirichlet, self.dtype)
+        plant(self.tree, self.rules, own, np.array(legal, np.bool_), dirichlet)
+
+    def _read(self, noise: RootNoise, temperature: float) -> SearchResult:
+        rows, actions = noise.gumbel.shape
+        result = SearchResult(
+            action=np.empty(rows, np.int32),
+            policy=np.empty((rows, actions), self.dtype),
+            root_value=np.empty((rows, 1), self.dtype),
+            visit_counts=np.empty((rows, actions), np.int32),
+            depth=np.empty(rows, np.int32),
+        )
+        uniform = np.array(noise.uniform, self.dtype)
+        read(self.tree, self.rules, float(temperature), uniform, self._scores, result)
+        return result
+
+
+class UniformModel:
+    """A model that knows nothing: zero values and rewards, equal logits, one player. Made for `warm_up`."""
+
+    def __init__(self, batch: int, actions: int, dtype: DTypeLike = np.float32) -> None:
+        self._evaluation = Evaluation(
+            value=np.zeros((batch, 1), dtype),
+            reward=np.zeros((batch, 1), dtype),
+            discount=np.ones(batch, dtype),
+            to_play=np.zeros(batch, np.int32),
+            policy_logits=np.zeros((batch, actions), dtype),
+        )
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """The same for every observation."""
+        return self._evaluation
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """The same for every action."""
+        return self._evaluation
+
+
+def warm_up() -> None:
+    """Compiles all kernels for float32, or loads them from numba's cache, by one tiny search."""
+    config = MuZeroConfig(action_space=(0, 1), num_simulations=2)
+    legal = np.ones((1, 2), np.bool_)
+    to_play = np.zeros(1, np.int32)
+    model = UniformModel(1, 2)
+    Search(config, 1).run(model, np.zeros((1, 1, 1, 4), np.float32), to_play, legal, RootNoise.none(1, 2))

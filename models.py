@@ -1,0 +1,432 @@
+"""The networks: representation h, dynamics g and prediction f (MuZero paper, figure 1), in torch.
+
+The trainer calls a `MuZeroNetwork` and gets logits; the search calls a `TorchModel`, which owns the
+latents and answers with decoded scalars. S samples, A actions, D latent features, F atoms of a support.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from config import MuZeroConfig
+from data import Evaluation, IntArray, Weights
+from supports import EPSILON
+
+SCALING_EPSILON = 1e-5
+"""Added to the range that a latent is divided by."""
+
+logger = logging.getLogger(__name__)
+
+
+class NetworkOutput(NamedTuple):
+    """What the network says of S samples, for training."""
+
+    value_logits: Tensor  # [S, F]
+    reward_logits: Tensor  # [S, F] of the edge into the state; zeros, which decode to 0, at a root
+    policy_logits: Tensor  # [S, A]
+    latent: Tensor  # [S, D] or [S, channels, height, width], scaled to [0, 1]
+
+
+# --- value and reward supports: the torch twins of supports.py ---
+
+
+def transform(values: Tensor) -> Tensor:
+    """h(x) = sign(x) (sqrt(|x| + 1) - 1) + eps x (MuZero paper, appendix F)."""
+    return torch.sign(values) * (torch.sqrt(torch.abs(values) + 1) - 1) + EPSILON * values
+
+
+def inverse_transform(values: Tensor) -> Tensor:
+    """The inverse of `transform`, in the form that does not cancel (see `supports.inverse_transform`)."""
+    shifted = torch.abs(values) + (1 + EPSILON)
+    root = 2 * shifted / (1 + torch.sqrt(1 + 4 * EPSILON * shifted))
+    return torch.sign(values) * (root * root - 1)
+
+
+def scalar_to_support(values: Tensor, support_size: int) -> Tensor:
+    """Scalars [...] as two-hot distributions [..., F] over the integers -support_size..support_size."""
+    clipped = transform(values).clamp(-support_size, support_size)
+    lower = clipped.floor().clamp(max=support_size - 1)
+    share = (clipped - lower).unsqueeze(-1)
+    index = (lower.long() + support_size).unsqueeze(-1)
+    distribution = values.new_zeros((*values.shape, 2 * support_size + 1))
+    return distribution.scatter_(-1, index, 1 - share).scatter_(-1, index + 1, share)
+
+
+def support_to_scalar(logits: Tensor) -> Tensor:
+    """Scalars [...] from logits [..., F]: the inverse transform of the distribution's expectation."""
+    support_size = logits.shape[-1] // 2
+    atoms = torch.arange(-support_size, support_size + 1, dtype=logits.dtype, device=logits.device)
+    return inverse_transform(torch.softmax(logits, -1) @ atoms)
+
+
+# --- pieces of networks ---
+
+
+def scale_gradient(tensor: Tensor, scale: float) -> Tensor:
+    """`tensor`, whose gradient is multiplied by `scale` (MuZero paper, appendix G)."""
+    return tensor * scale + tensor.detach() * (1 - scale)
+
+
+def scale_latent(latent: Tensor) -> Tensor:
+    """`latent` min-max scaled to [0, 1] (MuZero paper, appendix G): a vector [S, D] over its features,
+    planes [S, channels, height, width] over the board of each channel.
+    """
+    axes = (1,) if latent.dim() == 2 else (2, 3)
+    low, high = latent.amin(axes, keepdim=True), latent.amax(axes, keepdim=True)
+    return (latent - low) / (high - low + SCALING_EPSILON)
+
+
+def mlp(sizes: list[int]) -> nn.Sequential:
+    """Linear layers of the given sizes with ReLU between them and none after the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that keeps the board's size (up to `stride`); batch norm brings the bias."""
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with batch norm around a skip connection (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            convolution(channels, channels),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            convolution(channels, channels),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """[S, channels, height, width] to the same shape."""
+        return torch.relu(planes + cast(Tensor, self.residual(planes)))
+
+
+def residual_tower(inputs: int, channels: int, blocks: int) -> nn.Sequential:
+    """A convolution to `channels`, then residual blocks."""
+    return nn.Sequential(
+        convolution(inputs, channels),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        *(ResidualBlock(channels) for _ in range(blocks)),
+    )
+
+
+def residual_downsampling(inputs: int, channels: int) -> nn.Sequential:
+    """Images to a sixteenth of their height and width (MuZero paper, appendix F, Atari)."""
+    half = max(1, channels // 2)
+    return nn.Sequential(
+        convolution(inputs, half, stride=2),
+        *(ResidualBlock(half) for _ in range(2)),
+        convolution(half, channels, stride=2),
+        *(ResidualBlock(channels) for _ in range(3)),
+        nn.AvgPool2d(3, stride=2, padding=1),
+        *(ResidualBlock(channels) for _ in range(3)),
+        nn.AvgPool2d(3, stride=2, padding=1),
+    )
+
+
+def plain_downsampling(inputs: int, channels: int, board: tuple[int, int]) -> nn.Sequential:
+    """Images to `board` by two convolutions and poolings (muzero-general's cheaper variant)."""
+    middle = (inputs + channels) // 2
+    return nn.Sequential(
+        nn.Conv2d(inputs, middle, 2 * board[0], stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.Conv2d(middle, channels, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.AdaptiveAvgPool2d(board),
+    )
+
+
+# --- networks ---
+
+
+class MuZeroNetwork(nn.Module):
+    """The five modules of a MuZero network and the two ways to call them.
+
+    `representation`, `dynamics`, `reward`, `value` and `policy` are given by the subclasses, as is how an
+    action joins the latent. The last layer of each head starts at zero: value 0, reward 0, uniform policy.
+    """
+
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        representation: nn.Module,
+        dynamics: nn.Module,
+        heads: Callable[[str, int], nn.Sequential],
+    ) -> None:
+        super().__init__()
+        self.num_actions = config.num_actions
+        self.full_support_size = config.full_support_size
+        self.representation = representation
+        self.dynamics = dynamics
+        self.reward = heads("reward", config.full_support_size)
+        self.value = heads("value", config.full_support_size)
+        self.policy = heads("policy", config.num_actions)
+        for head in (self.reward, self.value, self.policy):
+            last = cast(nn.Linear, head[-1])
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def join(self, latent: Tensor, actions: Tensor) -> Tensor:
+        """The input of the dynamics: `latent` with `actions` [S] beside it."""
+        raise NotImplementedError
+
+    def represent(self, observations: Tensor) -> Tensor:
+        """Latents of stacked observations [S, C, H, W]."""
+        return scale_latent(self.representation(observations))
+
+    def transition(self, latent: Tensor, actions: Tensor) -> Tensor:
+        """Latents after taking `actions` [S] (integers)."""
+        return scale_latent(self.dynamics(self.join(latent, actions)))
+
+    def initial_inference(self, observations: Tensor) -> NetworkOutput:
+        """Representation and prediction of stacked observations [S, C, H, W]."""
+        latent = self.represent(observations)
+        no_reward = latent.new_zeros((len(latent), self.full_support_size))
+        return NetworkOutput(self.value(latent), no_reward, self.policy(latent), latent)
+
+    def recurrent_inference(self, latent: Tensor, actions: Tensor) -> NetworkOutput:
+        """Dynamics and prediction: `actions` [S] (integers) taken in `latent`."""
+        latent = self.transition(latent, actions)
+        return NetworkOutput(self.value(latent), self.reward(latent), self.policy(latent), latent)
+
+
+class FullyConnectedNetwork(MuZeroNetwork):
+    """Multilayer perceptrons on a latent vector of `encoding_size` features; actions are one-hot."""
+
+    def __init__(self, config: MuZeroConfig) -> None:
+        D, A = config.encoding_size, config.num_actions
+        _, height, width = config.observation_shape
+        inputs = config.stacked_channels * height * width
+        hidden = {
+            "reward": config.fc_reward_layers,
+            "value": config.fc_value_layers,
+            "policy": config.fc_policy_layers,
+        }
+        super().__init__(
+            config,
+            mlp([inputs, *config.fc_representation_layers, D]),
+            mlp([D + A, *config.fc_dynamics_layers, D]),
+            lambda head, outputs: mlp([D, *hidden[head], outputs]),
+        )
+
+    def represent(self, observations: Tensor) -> Tensor:
+        """Latents [S, D] of stacked observations [S, C, H, W]."""
+        return scale_latent(self.representation(observations.flatten(1)))
+
+    def join(self, latent: Tensor, actions: Tensor) -> Tensor:
+        """[S, D + A]: the latent, then the action's one-hot vector."""
+        return torch.cat([latent, functional.one_hot(actions.long(), self.num_actions).to(latent.dtype)], 1)
+
+
+class ResidualNetwork(MuZeroNetwork):
+    """Residual towers on planes [channels, height, width], in muzero-general's shape.
+
+    An action is one more plane, filled with action / A. Every head is a 1x1 convolution to few channels
+    followed by a multilayer perceptron.
+    """
+
+    def __init__(self, config: MuZeroConfig) -> None:
+        channels, board = config.channels, board_shape(config)
+        reduced = {
+            "reward": (config.reduced_channels_reward, config.resnet_fc_reward_layers),
+            "value": (config.reduced_channels_value, config.resnet_fc_value_layers),
+            "policy": (config.reduced_channels_policy, config.resnet_fc_policy_layers),
+        }
+
+        def head(name: str, outputs: int) -> nn.Sequential:
+            planes, hidden = reduced[name]
+            perceptron = mlp([planes * math.prod(board), *hidden, outputs])
+            return nn.Sequential(nn.Conv2d(channels, planes, 1), nn.Flatten(), *perceptron)
+
+        dynamics = residual_tower(channels + 1, channels, config.blocks)
+        super().__init__(config, residual_representation(config), dynamics, head)
+
+    def join(self, latent: Tensor, actions: Tensor) -> Tensor:
+        """[S, channels + 1, height, width]: the latent, then the action's plane."""
+        planes = (actions.to(latent.dtype) / self.num_actions).view(-1, 1, 1, 1)
+        return torch.cat([latent, planes.expand(-1, -1, *latent.shape[2:])], 1)
+
+
+def residual_representation(config: MuZeroConfig) -> nn.Sequential:
+    """Down-sampling as configured, then the residual tower."""
+    inputs, channels = config.stacked_channels, config.channels
+    if config.downsample == "none":
+        return residual_tower(inputs, channels, config.blocks)
+    if config.downsample == "resnet":
+        smaller = residual_downsampling(inputs, channels)
+    else:
+        smaller = plain_downsampling(inputs, channels, board_shape(config))
+    return nn.Sequential(*smaller, *(ResidualBlock(channels) for _ in range(config.blocks)))
+
+
+def board_shape(config: MuZeroConfig) -> tuple[int, int]:
+    """Height and width of a residual network's latent planes."""
+    _, height, width = config.observation_shape
+    if config.downsample == "none":
+        return height, width
+    return math.ceil(height / 16), math.ceil(width / 16)
+
+
+def make_network(config: MuZeroConfig) -> MuZeroNetwork:
+    """The configured network on the CPU, in training mode; `config.seed` alone decides its weights."""
+    kinds = {"fullyconnected": FullyConnectedNetwork, "resnet": ResidualNetwork}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return kinds[config.network](config)
+
+
+def get_weights(network: nn.Module) -> Weights:
+    """A copy of the network's parameters and buffers as float32 numpy arrays."""
+    return {
+        name: np.array(tensor.detach().cpu().numpy(), np.float32)
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def set_weights(network: nn.Module, weights: Weights) -> None:
+    """Copies `weights` into the network. Raises `RuntimeError` when names or shapes differ."""
+    network.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
+
+
+# --- inference for the search ---
+
+
+def fold_batch_norms(module: nn.Module) -> nn.Module:
+    """`module` with every batch norm merged, in place, into the convolution in front of it."""
+    for name, child in module.named_children():
+        fold_batch_norms(child)
+        if not isinstance(child, nn.Sequential):
+            continue
+        layers: list[nn.Module] = []
+        for layer in child:
+            if isinstance(layer, nn.BatchNorm2d):
+                layers[-1] = fuse_conv_bn_eval(cast(nn.Conv2d, layers[-1]), layer)
+            else:
+                layers.append(layer)
+        setattr(module, name, nn.Sequential(*layers))
+    return module
+
+
+class TorchModel:
+    """Evaluates any network on any device for the search; owns the latents of all nodes.
+
+    Rows may be fewer than `batch`. Only parent indices and actions go to the device, and one array of
+    decoded scalars and policy logits comes back. Convolutions run with batch norms folded and channels last.
+    """
+
+    def __init__(self, config: MuZeroConfig, batch: int, simulations: int, device: str = "cpu") -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.capacity = batch
+        self.rows = 0
+        self.name = f"torch ({self.device.type})"
+        self._template = make_network(config).eval().requires_grad_(False)
+        self._network = self._inference_network()
+        self._latents = self._make_latents(simulations + 1)
+        self._to_play = np.zeros((simulations + 1, batch), np.int32)
+        self._row_numbers = np.arange(batch)
+        self._root: Callable[[Tensor], tuple[Tensor, Tensor]] = self._evaluate_root
+        self._recurrent: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = self._evaluate_edge
+        if config.inference == "compile":
+            self._compile()
+
+    def load(self, weights: Weights) -> None:
+        """Takes over `weights` (copied). Raises `RuntimeError` when names or shapes differ."""
+        set_weights(self._template, weights)
+        self._network.load_state_dict(self._inference_network().state_dict())
+
+    @torch.inference_mode()
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """Evaluates B stacked observations [B, C, H, W] and keeps their latents as node 0."""
+        self.rows = len(observations)
+        self._to_play[0, : self.rows] = to_play
+        latent, answer = self._root(self._observations(observations))
+        self._latents[0, : self.rows] = latent.movedim(1, -1)
+        return self._evaluation(answer, 0, 1.0)
+
+    @torch.inference_mode()
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """Takes `actions` [B] in the nodes `parents` [B] and keeps the latents as node `node`."""
+        rows = self._row_numbers[: self.rows]
+        indices = np.stack([parents * self.capacity + rows, actions])
+        slots, taken = torch.from_numpy(indices).to(self.device)
+        parent_latents = self._latents.flatten(0, 1).index_select(0, slots).movedim(-1, 1)
+        latent, answer = self._recurrent(parent_latents, taken)
+        self._latents[node, : self.rows] = latent.movedim(1, -1)
+        self._to_play[node, : self.rows] = (self._to_play[parents, rows] + 1) % self.config.players
+        return self._evaluation(answer, node, self.config.discount)
+
+    @torch.inference_mode()
+    def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        """The values [n] of any number of stacked observations [n, C, H, W]."""
+        latent = self._network.represent(self._observations(observations))
+        values: NDArray[np.float32] = support_to_scalar(self._network.value(latent)).cpu().numpy()
+        return values
+
+    def _observations(self, observations: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(observations, np.float32)).to(self.device)
+
+    def _evaluate_root(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        return decoded(self._network.initial_inference(observations))
+
+    def _evaluate_edge(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return decoded(self._network.recurrent_inference(latent, actions))
+
+    def _evaluation(self, answer: Tensor, node: int, discount: float) -> Evaluation:
+        answers = answer.cpu().numpy()
+        # contiguous like every other path's, so that the search compiles its kernels once
+        value, reward, logits = (np.ascontiguousarray(a) for a in np.split(answers, [1, 2], axis=1))
+        discounts = np.full(self.rows, discount, np.float32)
+        return Evaluation(value, reward, discounts, self._to_play[node, : self.rows], logits)
+
+    def _inference_network(self) -> MuZeroNetwork:
+        network = cast(MuZeroNetwork, fold_batch_norms(copy.deepcopy(self._template)))
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    @torch.inference_mode()
+    def _make_latents(self, nodes: int) -> Tensor:
+        _, height, width = self.config.observation_shape
+        example = torch.zeros((1, self.config.stacked_channels, height, width), device=self.device)
+        shape = self._network.represent(example).movedim(1, -1).shape[1:]
+        return torch.zeros((nodes, self.capacity, *shape), device=self.device)
+
+    def _compile(self) -> None:
+        """Replaces the eager calls by compiled ones, or says in one line why not."""
+        root, recurrent = torch.compile(self._evaluate_root), torch.compile(self._evaluate_edge)
+        latent = self._latents[0].movedim(-1, 1)
+        try:
+            with torch.inference_mode():
+                recurrent(latent, torch.zeros(len(latent), dtype=torch.long, device=self.device))
+        except Exception as error:  # whatever the compiler raises, the eager path still works
+            reason = str(error).strip().splitlines()[0]
+            logger.warning("torch.compile failed, the network is evaluated eagerly: %s", reason)
+            return
+        self._root, self._recurrent = root, recurrent
+        self.name = f"compile ({self.device.type})"
+
+
+def decoded(output: NetworkOutput) -> tuple[Tensor, Tensor]:
+    """The latent, and [S, 2 + A]: value, reward and policy logits beside each other, to be copied at once."""
+    scalars = support_to_scalar(torch.stack([output.value_logits, output.reward_logits], 1))
+    return output.latent, torch.cat([scalars, output.policy_logits], 1)

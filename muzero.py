@@ -1,0 +1,398 @@
+"""Train, evaluate and resume MuZero agents: the command line and the `MuZero` class.
+
+    python muzero.py                                    a menu
+    python muzero.py cartpole --lr-init 0.01            train; --help lists every option
+    python muzero.py resume                             go on with the newest run
+    python muzero.py evaluate cartpole --checkpoint results/cartpole/<time>/best.checkpoint
+
+All parts run at the same time as Ray actors and exchange arrays asynchronously:
+
+      games/ ──observations──▶ self-play ──GameHistory──▶ replay buffer ──Batch──▶ trainer
+        ▲                      │  ▲   ▲                    ▲    │  ▲                │  │
+        └───────actions────────┘  │   └─mcts + models      │    │  └──priorities────┘  │
+                                  │                   reanalyse◀┘                      │
+                                  └──────────────── shared storage ◀─────weights───────┘
+                                                        │
+                                      evaluation ──▶ best.checkpoint, target_reward
+
+This file knows everything and nothing imports it but people: it runs as `__main__`. Everything heavy is
+imported when it is needed, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from config import ConfigurationError, MuZeroConfig, nearest, parse_json_object
+from options import Parser, add_config_options, canonical, config_values, whole_number
+
+if TYPE_CHECKING:
+    from checkpoint import Checkpoint
+    from data import EvaluationResult
+    from run_log import Observer
+    from session import TrainingOutcome
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+EVALUATION_GAMES = 100
+RESUMABLE_GROUPS = ("run", "evaluation")
+RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
+
+
+class MuZero:
+    """Training, resuming and evaluating from Python.
+
+    `MuZero("cartpole", {"lr_init": 0.01}).train()`. Raises `ConfigurationError` on whatever cannot be run.
+    """
+
+    def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
+        from games import load_game
+
+        self.game = game
+        self.config: MuZeroConfig = load_game(game).config.replace(**(options or {}))
+
+    def train(self, *, local: bool = False, address: str | None = None) -> TrainingOutcome:
+        """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C."""
+        from checkpoint import new_run_folder
+
+        folder = new_run_folder(Path(self.config.results_path), self.game)
+        return _train(self.game, self.config, folder, resumed=None, local=local, address=address)
+
+    @staticmethod
+    def resume(
+        run: Path, options: dict[str, Any] | None = None, *, local: bool = False, address: str | None = None
+    ) -> TrainingOutcome:
+        """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
+        from checkpoint import CheckpointError, load_checkpoint, run_folder_of
+
+        checkpoint = load_checkpoint(run)
+        if not checkpoint.parts:
+            raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
+        config = MuZeroConfig.from_json(checkpoint.config_json).replace(**_resumable(options or {}))
+        folder = run_folder_of(run)
+        return _train(checkpoint.game, config, folder, resumed=checkpoint, local=local, address=address)
+
+    @staticmethod
+    def evaluate(
+        game: str,
+        checkpoint: Path,
+        games: int = EVALUATION_GAMES,
+        seed: int = 0,
+        simulations: int | None = None,
+    ) -> EvaluationResult:
+        """Plays greedy games with a checkpoint's weights."""
+        from checkpoint import load_checkpoint
+        from games import load_game
+        from self_play import evaluate
+
+        load_game(game)
+        found = load_checkpoint(checkpoint, expect_game=game)
+        config = MuZeroConfig.from_json(found.config_json)
+        return evaluate(game, config, found.weights, games, seed, simulations)
+
+
+def _resumable(options: dict[str, Any]) -> dict[str, Any]:
+    """`options` themselves. Raises `ConfigurationError` on one that a running training cannot change."""
+    from config import field_docs
+
+    docs = field_docs()
+    for name in options:
+        group = docs[name].group if name in docs else None
+        if group is not None and (group not in RESUMABLE_GROUPS or name in RESUMABLE_EXCEPTIONS):
+            raise ConfigurationError(
+                f"{name} cannot be changed when a run is resumed: train a new run with it"
+            )
+    return options
+
+
+def _train(
+    game: str,
+    config: MuZeroConfig,
+    folder: Path,
+    *,
+    resumed: Checkpoint | None,
+    local: bool,
+    address: str | None,
+) -> TrainingOutcome:
+    from training import train
+
+    try:
+        (folder / "config.json").write_text(config.to_json() + "\n")
+        log = (folder / "log.txt").open("a", encoding="utf-8")
+        observer = _observer(f"MuZero: {game}, {folder}", config, folder, log)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
+    with log:
+        try:
+            observer.event(f"run folder: {folder}")
+            return train(
+                game, config, folder, local=local, address=address, resume_from=resumed, observer=observer
+            )
+        finally:
+            observer.close()
+
+
+def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
+    """The panel or the lines, the log file and TensorBoard."""
+    from progress import Lines, Observers, Panel
+    from tensorboard_log import TensorBoardLog
+
+    shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, config.log_interval)
+    return Observers([shown, Lines(log, config.log_interval), TensorBoardLog(folder, config)])
+
+
+# --- the command line ---
+
+
+class Command(Protocol):
+    """A command's implementation: takes what is behind its name, returns the exit status."""
+
+    def __call__(self, arguments: Sequence[str]) -> int:
+        """Carries the command out."""
+        ...
+
+
+def train_command(arguments: Sequence[str]) -> int:
+    """`python muzero.py [train] GAME [JSON] [options]`."""
+    from games import game_names
+
+    arguments = canonical(arguments)
+    asks_help = bool({"-h", "--help"} & set(arguments))
+    named = [game for game in game_names() if game in arguments]
+    parser = _train_parser(_defaults(named[0] if asks_help and named else None))
+    parsed = parser.parse(arguments)
+    game = known_game(parsed.game)
+    overrides = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
+    trainer = MuZero(game, overrides | config_values(parsed))
+    return _finish(trainer.train(local=parsed.local, address=parsed.address))
+
+
+def resume_command(arguments: Sequence[str]) -> int:
+    """`python muzero.py resume [RUN] [options]`."""
+    parser = _parser("resume [RUN]", "Go on with a run from its newest checkpoint.")
+    parser.add_argument("run", nargs="?", help="run folder, generation or game; default: the newest run")
+    _add_launch_options(parser)
+    add_config_options(parser, MuZeroConfig())
+    parsed = parser.parse(canonical(arguments))
+    options = config_values(parsed)
+    run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)))
+    return _finish(MuZero.resume(run, options, local=parsed.local, address=parsed.address))
+
+
+def evaluate_command(arguments: Sequence[str]) -> int:
+    """`python muzero.py evaluate GAME --checkpoint PATH`."""
+    parsed = _evaluate_parser().parse(arguments)
+    game = known_game(parsed.game)
+    path = parsed.checkpoint or _best_of(find_run(game, parsed.results_path))
+    result = MuZero.evaluate(game, path, parsed.games, parsed.seed, parsed.simulations)
+    summary = evaluation_summary(result)
+    print(json.dumps(summary) if parsed.json else f"{game}, {path}: {in_words(summary)}")
+    return 0
+
+
+COMMANDS: dict[str, Command] = {
+    "train": train_command,
+    "resume": resume_command,
+    "evaluate": evaluate_command,
+}
+
+
+def evaluation_summary(result: EvaluationResult) -> dict[str, float | None]:
+    """Games, mean, standard error of the mean (`None` for one game), min and max of the returns."""
+    returns = result.returns.astype(float)
+    games = len(returns)
+    error = float(returns.std(ddof=1)) / math.sqrt(games) if games > 1 else None
+    return {
+        "games": games,
+        "mean": float(returns.mean()),
+        "standard_error": error,
+        "min": float(returns.min()),
+        "max": float(returns.max()),
+    }
+
+
+def in_words(summary: dict[str, float | None]) -> str:
+    """An evaluation's summary as a line."""
+    error = summary["standard_error"]
+    return (
+        f"{summary['games']} games, mean {summary['mean']:.2f}, "
+        f"standard error {'-' if error is None else f'{error:.2f}'}, "
+        f"min {summary['min']:g}, max {summary['max']:g}"
+    )
+
+
+def known_game(name: str) -> str:
+    """`name`, or the game that it misspells, if the person at the terminal says so.
+
+    Raises `ConfigurationError` on any other unknown name.
+    """
+    from games import game_names
+
+    names = game_names()
+    near = nearest(name, [*names, *COMMANDS])
+    if name in names:
+        return name
+    if near in names and sys.stdin.isatty():
+        answer = input(f"unknown game {name!r}: did you mean {near!r}? [Y/n] ").strip().lower()
+        if answer in ("", "y", "yes"):
+            return near
+    suggestion = f", did you mean {near!r}?" if near else ""
+    raise ConfigurationError(f"unknown game {name!r}{suggestion} (games: {', '.join(names)})")
+
+
+def find_run(run: str | None, results_path: Path) -> Path:
+    """The run that was asked for: a path, a path under the results, a game's newest, or the newest.
+
+    Raises `ConfigurationError` when there is none.
+    """
+    from checkpoint import newest_run
+    from games import game_names
+
+    if run is None or run in game_names():
+        return newest_run(results_path, run)
+    for path in (Path(run), results_path / run):
+        if path.exists():
+            return path
+    raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
+
+
+def _best_of(run: Path) -> Path:
+    from checkpoint import BEST_NAME
+
+    return run / BEST_NAME if (run / BEST_NAME).exists() else run
+
+
+def _finish(outcome: TrainingOutcome) -> int:
+    return INTERRUPTED if outcome.reason == "interrupted" else 0
+
+
+def _defaults(game: str | None) -> MuZeroConfig:
+    from games import load_game
+
+    return MuZeroConfig() if game is None else load_game(game).config
+
+
+def _parser(usage: str, description: str) -> Parser:
+    return Parser(usage=f"python muzero.py {usage} [options]", description=description)
+
+
+def _train_parser(defaults: MuZeroConfig) -> Parser:
+    from games import game_names
+
+    parser = _parser(
+        "[train] GAME [JSON]",
+        "Train MuZero on a game. Other forms: `python muzero.py` (a menu), `python muzero.py resume [RUN]` "
+        "and `python muzero.py evaluate GAME --checkpoint PATH`, each with its own --help. Options that are "
+        "true or false are written --per, --no-per or --per false.",
+    )
+    parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(game_names())}")
+    parser.add_argument("overrides", metavar="JSON", nargs="?", help="options as '{\"lr_init\": 0.01}'")
+    _add_launch_options(parser)
+    add_config_options(parser, defaults)
+    return parser
+
+
+def _add_launch_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--local", action="store_true", help="one process without Ray, repeatable bit for bit"
+    )
+    parser.add_argument("--address", metavar="ADDRESS", help="Ray cluster to join; default: start one here")
+
+
+def _evaluate_parser() -> Parser:
+    parser = _parser("evaluate GAME", "Play greedy games with a checkpoint and print their returns.")
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the best of the game's newest run",
+    )
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=EVALUATION_GAMES)
+    parser.add_argument(
+        "--simulations", metavar="INT", type=whole_number(1), help="per move; default: the checkpoint's own"
+    )
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+# --- the menu ---
+
+
+def menu() -> int:
+    """Asks for a game and what to do with it, until told to exit. Ctrl-C and Ctrl-D go back."""
+    from games import game_names
+
+    while (game := _choose("Which game?", [*game_names(), "exit"])) not in (None, "exit"):
+        _game_menu(str(game))
+    return 0
+
+
+def _game_menu(game: str) -> None:
+    actions: dict[str, Callable[[], int]] = {
+        "train": lambda: train_command([game]),
+        "evaluate": lambda: evaluate_command([game]),
+        "resume": lambda: resume_command([game]),
+    }
+    while (choice := _choose(f"What to do with {game}?", [*actions, "back"])) not in (None, "back"):
+        _reported(actions[str(choice)])
+
+
+def _choose(question: str, choices: list[str]) -> str | None:
+    """The one of `choices` that was typed, by number or name; `None` on Ctrl-C and at the input's end."""
+    print(f"\n{question}")
+    for number, choice in enumerate(choices, 1):
+        print(f"  {number}. {choice}")
+    while True:
+        try:
+            answer = input("> ").strip().lower()
+        except (KeyboardInterrupt, EOFError):
+            print()
+            return None
+        numbers = [str(number) for number in range(1, len(choices) + 1)]
+        if answer in numbers:
+            return choices[int(answer) - 1]
+        if answer in choices:
+            return answer
+        print(f"{answer!r} is none of 1 to {len(choices)}, {', '.join(choices)}")
+
+
+# --- entry ---
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carries out a command line; returns its exit status. Raises `ConfigurationError` on bad input."""
+    if not arguments:
+        return menu()
+    command = COMMANDS.get(arguments[0])
+    return train_command(arguments) if command is None else command(arguments[1:])
+
+
+def _reported(action: Callable[[], int]) -> int:
+    """The action's exit status; bad input becomes one line on stderr, and Ctrl-C no traceback."""
+    try:
+        return action()
+    except ConfigurationError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except (KeyboardInterrupt, EOFError):
+        print(file=sys.stderr)
+        return INTERRUPTED
+
+
+def main() -> None:
+    """Runs the command line."""
+    sys.exit(_reported(lambda: run(sys.argv[1:])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Stacked observations: what the network sees of a position and of the moves that led to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data import IntArray
+
+
+def stack_observations(
+    window: NDArray[Any], actions: IntArray, past: NDArray[np.integer], num_actions: int
+) -> NDArray[np.float32]:
+    """The stacked observations [S, C * (n + 1) + n, H, W] of S positions, as muzero-general orders them.
+
+    `window` [S, n + 1, C, H, W] holds each position's observation, then the n before it, newest first;
+    `actions` [S, n] the actions taken in those n; `past` [S] how many of them exist. The current
+    observation comes first; then, for each earlier step, its observation and a plane of
+    action / num_actions. Steps before the game's start are zero, whatever `window` holds for them.
+    """
+    samples, length, channels, height, width = window.shape
+    earlier = length - 1
+    stacked = np.empty((samples, channels * length + earlier, height, width), np.float32)
+    stacked[:, :channels] = window[:, 0]
+    if earlier:
+        steps = stacked[:, channels:].reshape(samples, earlier, channels + 1, height, width)
+        steps[:, :, :channels] = window[:, 1:]
+        steps[:, :, channels] = (actions / num_actions)[..., None, None]
+        steps[np.arange(earlier) >= past[:, None]] = 0.0
+        stacked[:, channels:] = steps.reshape(samples, -1, height, width)
+    return stacked

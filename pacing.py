@@ -1,0 +1,40 @@
+"""The ratio of training to self-play, kept from both sides: whoever is ahead waits."""
+
+from __future__ import annotations
+
+import math
+
+from config import MuZeroConfig
+
+LEAD = 0.05
+"""How far self-play may run ahead of the ratio, so that neither side waits for the other's every call."""
+
+
+class Pacing:
+    """How much either side may do next. Pure arithmetic on the counters."""
+
+    def __init__(self, config: MuZeroConfig) -> None:
+        self.config = config
+
+    def steps_allowed(self, played: int, training_step: int) -> int:
+        """Steps that may be played beyond `played` (calls in flight included) before more updates.
+
+        At least the steps that make one more update due, so that the two sides never wait for each other.
+        """
+        ratio = self.config.ratio
+        if ratio == 0:
+            return UNLIMITED
+        ahead = math.ceil(max((1 + LEAD) * training_step, training_step + 1) / ratio)
+        return max(ahead - played, self.config.learning_starts - played, 0)
+
+    def updates_allowed(self, played: int, training_step: int) -> int:
+        """Updates that may be made beyond `training_step` (calls in flight included) before more steps."""
+        left = self.config.training_steps - training_step
+        if played < self.config.learning_starts:
+            return 0
+        if self.config.ratio == 0:
+            return max(left, 0)
+        return max(min(int(self.config.ratio * played) - training_step, left), 0)
+
+
+UNLIMITED = 1 << 30

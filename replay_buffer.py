@@ -1,0 +1,341 @@
+"""The replay buffer: keeps games' steps, draws training batches from them, has old steps looked at again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigurationError, MuZeroConfig
+from data import (
+    Batch,
+    BufferStatus,
+    FloatArray,
+    GameHistory,
+    ReanalyseRequest,
+    ReanalyseResult,
+    SearchResult,
+    State,
+    Weights,
+)
+from inference import make_model
+from mcts import RootNoise, Search
+from observations import stack_observations
+from sum_tree import SumTree
+from targets import (
+    OWN,
+    PAST,
+    StepRows,
+    compute_targets,
+    history_rows,
+    n_step_returns,
+    row_layout,
+)
+
+PRIORITY_FLOOR = 1e-3
+"""Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
+
+
+class ReplayBuffer:
+    """A ring of step rows under a byte budget, with prioritised sampling.
+
+    Rows are numbered through in the order of arrival; a row's number is its position, never reused, and
+    its place in the ring is that number modulo the capacity. Whole histories leave, oldest first.
+
+    New steps enter with the priority of the MuZero paper (appendix G), |root value - n-step return|,
+    rather than the largest one so far: it is on the same scale as what the trainer reports, costs one
+    pass over the history, and one freak error does not rank all later games.
+
+    Raises `ConfigurationError` when the budget does not hold a single step.
+    """
+
+    def __init__(self, config: MuZeroConfig, generator: np.random.Generator) -> None:
+        self.config, self.generator = config, generator
+        self.alpha = config.PER_alpha if config.PER else 0.0
+        self._allocate(np.dtype(np.float32))
+
+    def _allocate(self, observations: np.dtype[Any]) -> None:
+        layout = row_layout(self.config, observations)
+        self.row_bytes = SumTree.BYTES_PER_LEAF + sum(
+            math.prod(shape) * dtype.itemsize for shape, dtype in layout
+        )
+        affordable = self.config.replay_buffer_mb * 2**20 // self.row_bytes
+        if affordable < 1:
+            raise ConfigurationError(
+                f"replay_buffer_mb={self.config.replay_buffer_mb} does not hold one step "
+                f"of {self.row_bytes} bytes: raise it"
+            )
+        self.capacity = min(affordable, rows_wanted(self.config))
+        # Memory pages are only taken up as the rows are written.
+        self.rows = StepRows(*(np.empty((self.capacity, *shape), dtype) for shape, dtype in layout))
+        self.tree = SumTree(self.capacity)
+        self.first = self.next = self.cursor = 0  # positions: oldest kept, next new, next to reanalyse
+        self.steps = self.games = 0
+
+    def add(self, histories: Sequence[GameHistory]) -> BufferStatus:
+        """Stores `histories` in place of the oldest ones.
+
+        Raises `ConfigurationError` when one is longer than the buffer, and `ValueError` when its shapes
+        are not the configuration's or its numbers are not finite.
+        """
+        for history in histories:
+            self._add(history)
+        return self.status()
+
+    def _add(self, history: GameHistory) -> None:
+        check_history(history, self.config)
+        dtype = row_layout(self.config, history.observations.dtype)[0][1]
+        if self.next == 0 and dtype != self.rows.observations.dtype:
+            self._allocate(dtype)
+        run = history_rows(history, self.config.stacked_observations)
+        size = len(run.actions)
+        self._make_room(size, history.steps)
+        places = self._places(self.next, size)
+        for column, new in zip(self.rows, run, strict=True):
+            column[places] = new
+        own = np.arange(history.past, history.past + history.steps)
+        returns = n_step_returns(run, own, self.config.td_steps, self.config.discount)
+        self._set_priorities(places[own], np.abs(run.root_values[own] - returns))
+        self.next += size
+        self.steps += history.steps
+        self.games += history.game_return is not None
+
+    def _make_room(self, rows: int, steps: int) -> None:
+        if rows > self.capacity or steps > self.config.replay_buffer_size:
+            raise ConfigurationError(
+                f"a history of {steps} steps ({rows} rows) does not fit into the replay buffer of "
+                f"{self.status().capacity_steps} steps ({self.capacity} rows): raise replay_buffer_size or "
+                f"replay_buffer_mb, or lower segment_length"
+            )
+        while (
+            self.next + rows - self.first > self.capacity
+            or self.steps + steps > self.config.replay_buffer_size
+        ):
+            self._evict_oldest()
+
+    def _evict_oldest(self) -> None:
+        place = self.first % self.capacity
+        size = self.rows.remaining[place] + (not self.rows.terminated[place])
+        places = self._places(self.first, int(size))
+        self.tree[places] = np.zeros(len(places))
+        self.steps -= int(np.count_nonzero(self.rows.kind[places] == OWN))
+        self.games -= int(self.rows.ends_game[place])
+        self.first += len(places)
+
+    def _places(self, position: int, size: int) -> NDArray[np.int64]:
+        return np.arange(position, position + size) % self.capacity
+
+    def sample(self, num_batches: int) -> list[Batch]:
+        """`num_batches` batches. Raises `ValueError` when the buffer is empty."""
+        if not self.steps:
+            raise ValueError("the replay buffer is empty: nothing to sample")
+        return [self._sample() for _ in range(num_batches)]
+
+    def _sample(self) -> Batch:
+        config, size = self.config, self.config.batch_size
+        # One draw from each of S equal parts of the total priority (Schaul et al. 2015, appendix B.2.1).
+        places = self.tree.draw((np.arange(size) + self.generator.random(size)) / size)
+        random_actions = self.generator.integers(
+            config.num_actions, size=(size, config.num_unroll_steps), dtype=np.int32
+        )
+        targets = compute_targets(self.rows, places, random_actions, config.td_steps, config.discount)
+        # (1 / (N p))^beta over its largest: N and the total cancel.
+        priorities = self.tree[places]
+        weights = (priorities.min() / priorities) ** config.PER_beta
+        return Batch(
+            observations=self._stacked(places),
+            actions=targets.actions,
+            target_value=targets.value,
+            target_reward=targets.reward,
+            target_policy=targets.policy,
+            value_mask=targets.value_mask,
+            reward_mask=targets.reward_mask,
+            policy_mask=targets.policy_mask,
+            weights=weights.astype(np.float32),
+            positions=self.first + (places - self.first) % self.capacity,
+        )
+
+    def _stacked(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        window = (places[:, None] - np.arange(self.config.stacked_observations + 1)) % self.capacity
+        return stack_observations(
+            self.rows.observations[window],
+            self.rows.actions[window[:, 1:]],
+            self.rows.past[places],
+            self.config.num_actions,
+        )
+
+    def update_priorities(self, positions: NDArray[np.int64], priorities: FloatArray) -> None:
+        """Sets the priorities [n] of the steps `positions` [n]; steps that have left are passed over.
+
+        Raises `ValueError` when a priority is negative or not finite.
+        """
+        if not (np.isfinite(priorities) & (priorities >= 0)).all():
+            raise ValueError("priorities must be finite and not negative: has the training diverged?")
+        places, present = self._present(positions)
+        own = self.rows.kind[places] == OWN
+        self._set_priorities(places[own], priorities[present][own])
+
+    def _set_priorities(self, places: NDArray[np.int64], priorities: FloatArray) -> None:
+        self.tree[places] = (priorities.astype(np.float64) + PRIORITY_FLOOR) ** self.alpha
+
+    def _present(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The places of those `positions` [n] that are still there, and which [n] those are."""
+        present = (positions >= self.first) & (positions < self.next)
+        return positions[present] % self.capacity, present
+
+    def reanalyse_request(self, steps: int) -> ReanalyseRequest | None:
+        """The next `steps` positions to look at again (fewer at the buffer's end), or None if it is empty.
+
+        They go round the buffer from the oldest position to the newest, and include the positions that
+        only serve as look-ahead and the last ones, whose values targets bootstrap from.
+        """
+        positions = self._next_positions(steps)
+        if len(positions) == 0:
+            return None
+        self.cursor = int(positions[-1]) + 1
+        places = positions % self.capacity
+        legal = np.unpackbits(self.rows.legal_actions[places], axis=1, count=self.config.num_actions)
+        return ReanalyseRequest(
+            positions,
+            self._stacked(places),
+            self.rows.to_play[places].astype(np.int32),
+            legal.astype(np.bool_),
+        )
+
+    def _next_positions(self, steps: int) -> NDArray[np.int64]:
+        """The next `steps` positions with a root value from the cursor on, or else from the oldest on."""
+        valued = np.empty(0, np.int64)
+        for start in (max(self.cursor, self.first), self.first):
+            # More than `steps`, because rows before a history's own steps have no value: at most 64 in a row.
+            positions = np.arange(start, min(start + 2 * steps + 64, self.next))
+            valued = positions[self.rows.kind[positions % self.capacity] != PAST][:steps]
+            if len(valued):
+                break
+        return valued
+
+    def reanalyse_update(self, result: ReanalyseResult) -> None:
+        """Writes fresh root values (and policies) to steps that are still there and not known any better."""
+        places, present = self._present(result.positions)
+        fresh = self.rows.versions[places] <= result.version
+        places, chosen = places[fresh], np.flatnonzero(present)[fresh]
+        self.rows.root_values[places] = result.root_values[chosen]
+        if result.policies is not None:
+            self.rows.policies[places] = result.policies[chosen]
+        self.rows.versions[places] = result.version
+
+    def status(self) -> BufferStatus:
+        """What the buffer holds; `bytes` counts the rows written so far, which stay allocated."""
+        return BufferStatus(
+            steps=self.steps,
+            games=self.games,
+            bytes=min(self.next, self.capacity) * self.row_bytes,
+            capacity_steps=min(self.config.replay_buffer_size, self.capacity),
+            capacity_bytes=self.capacity * self.row_bytes,
+        )
+
+    def state(self) -> State:
+        """All rows and priorities, the oldest first, and the generator: sampling goes on as it would have."""
+        places = self._places(self.first, self.next - self.first)
+        arrays = {name: column[places] for name, column in self.rows._asdict().items()}
+        facts = {
+            "first": self.first,
+            "cursor": self.cursor,
+            "generator": self.generator.bit_generator.state,
+        }
+        return State(arrays | {"weights": self.tree[places]}, facts)
+
+    def load_state(self, state: State) -> None:
+        """Goes on from `state`; a buffer that has become smaller keeps the newest histories."""
+        saved = StepRows(*(state.arrays[name] for name in StepRows._fields))
+        self._allocate(saved.observations.dtype)
+        start = self._first_that_fits(saved)
+        self.first = state.facts["first"] + start
+        self.next = state.facts["first"] + len(saved.actions)
+        places = self._places(self.first, self.next - self.first)
+        for column, values in zip(self.rows, saved, strict=True):
+            column[places] = values[start:]
+        self.tree[places] = state.arrays["weights"][start:]
+        self.steps = int(np.count_nonzero(saved.kind[start:] == OWN))
+        self.games = int(np.count_nonzero((last_rows(saved) & saved.ends_game)[start:]))
+        self.cursor = state.facts["cursor"]
+        self.generator.bit_generator.state = state.facts["generator"]
+
+    def _first_that_fits(self, saved: StepRows) -> int:
+        """The first row of the oldest history of `saved` from which on everything fits."""
+        starts = np.append(0, np.flatnonzero(last_rows(saved)) + 1)
+        steps_before = np.append(0, np.cumsum(saved.kind == OWN))
+        fits = (starts[-1] - starts <= self.capacity) & (
+            steps_before[-1] - steps_before[starts] <= self.config.replay_buffer_size
+        )
+        return int(starts[np.argmax(fits)])
+
+
+class Reanalyse:
+    """Looks at stored positions again with newer weights (MuZero paper, appendix H): values, and policies.
+
+    Fresh values are the network's; with `reanalyse_policy` the positions are searched again, with
+    self-play's noise, and both the policy and the root's value after the search are returned.
+    """
+
+    BATCH = 64
+
+    def __init__(self, config: MuZeroConfig, device: str, generator: np.random.Generator) -> None:
+        simulations = config.num_simulations if config.reanalyse_policy else 1
+        self.config, self.generator = config, generator
+        self.model = make_model(config, self.BATCH, simulations, device)
+        self.search = Search(config, self.BATCH, simulations) if config.reanalyse_policy else None
+        self.version = -1
+
+    def load(self, weights: Weights, version: int) -> None:
+        """Uses `weights`, which `version` updates have made, from now on."""
+        self.model.load(weights)
+        self.version = version
+
+    def refresh(self, request: ReanalyseRequest) -> ReanalyseResult:
+        """Fresh root values (and policies) for the positions of `request`."""
+        if self.search is None:
+            values = self.model.evaluate(request.observations)
+            return ReanalyseResult(request.positions, values, None, self.version)
+        starts = range(0, len(request.positions), self.BATCH)
+        found = [self._look_again(self.search, request, slice(i, i + self.BATCH)) for i in starts]
+        return ReanalyseResult(
+            request.positions,
+            np.concatenate([result.root_value[:, 0] for result in found]).astype(np.float32, copy=False),
+            np.concatenate([result.policy for result in found]).astype(np.float32, copy=False),
+            self.version,
+        )
+
+    def _look_again(self, search: Search, request: ReanalyseRequest, rows: slice) -> SearchResult:
+        legal = request.legal_actions[rows]
+        noise = RootNoise.draw(self.generator, legal, self.config)
+        return search.run(self.model, request.observations[rows], request.to_play[rows], legal, noise)
+
+
+def rows_wanted(config: MuZeroConfig) -> int:
+    """Rows for `replay_buffer_size` steps that come in segments of full length."""
+    length = min(config.segment_length, config.max_moves)
+    segment = length + 1
+    if config.max_moves > length:
+        segment += config.stacked_observations + config.td_steps + config.num_unroll_steps
+    return math.ceil(config.replay_buffer_size / length) * segment
+
+
+def last_rows(rows: StepRows) -> NDArray[np.bool_]:
+    """Which rows [n] are the last of their history."""
+    return np.equal(rows.remaining, rows.terminated)
+
+
+def check_history(history: GameHistory, config: MuZeroConfig) -> None:
+    """Raises `ValueError` when `history` is not of the configuration's shapes or not finite."""
+    shape = history.observations.shape[1:]
+    if shape != config.observation_shape or history.policies.shape[1] != config.num_actions:
+        raise ValueError(
+            f"history of observations {shape} and {history.policies.shape[1]} actions does not fit "
+            f"observation_shape={config.observation_shape} and {config.num_actions} actions"
+        )
+    for name in ("observations", "rewards", "policies", "root_values"):
+        if not np.isfinite(getattr(history, name)).all():
+            raise ValueError(f"{name} of the game with seed {history.seed} are not finite")

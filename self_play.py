@@ -1,0 +1,249 @@
+"""Players: many games at once by batched search, to learn from (`SelfPlay`) or to be judged by (`Evaluator`)."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import MuZeroConfig
+from data import (
+    EvaluationResult,
+    GameHistory,
+    IntArray,
+    PlayReport,
+    SearchResult,
+    State,
+    Weights,
+    WeightsSource,
+)
+from game_table import GameTable
+from games import load_game
+from inference import make_model
+from mcts import RootNoise, Search
+from recorder import Recorder, ends_of
+
+
+class Planner:
+    """A model and a batched search, for up to `batch` positions at once."""
+
+    def __init__(self, config: MuZeroConfig, batch: int, simulations: int, device: str) -> None:
+        self.model = make_model(config, batch, simulations, device)
+        self.search = Search(config, batch, simulations)
+        self.version = -1
+
+    def load(self, weights: Weights, version: int) -> None:
+        """Plans with `weights`, which `version` updates have made, from now on."""
+        self.model.load(weights)
+        self.version = version
+
+    def plan(
+        self, table: GameTable, rows: NDArray[np.intp], noise: RootNoise, temperature: float = 0.0
+    ) -> SearchResult:
+        """Searches from the current positions of `rows` [n]."""
+        return self.search.run(
+            self.model, table.stacks[rows], table.to_play[rows], table.legal[rows], noise, temperature
+        )
+
+
+class SelfPlay:
+    """Plays `games_per_worker` games in lock-step, one batched search per move, with the newest weights."""
+
+    def __init__(self, game: str, config: MuZeroConfig, worker: int, source: WeightsSource, device: str) -> None:
+        self.config, self.source = config, source
+        self.generator = np.random.default_rng([config.seed, SELF_PLAY_STREAM, worker])
+        batch = config.games_per_worker
+        self.table = GameTable(load_game(game), config, batch)
+        self.planner = Planner(config, batch, config.num_simulations, device)
+        self.rows = np.arange(batch)
+        first = [self.table.reset(row, self._new_seed()) for row in range(batch)]
+        self.recorder = Recorder(config, batch, first[0].dtype)
+        for row, observation in enumerate(first):
+            self.recorder.begin(row, observation, self.table)
+
+    def play(self, steps: int, seconds: float = 0.5) -> tuple[PlayReport, list[GameHistory]]:
+        """Plays about `steps` environment steps, or for about `seconds`; returns the segments completed.
+
+        Weights are looked for between moves. Raises `GameError` when the game breaks its contract.
+        """
+        tally = Tally(self.config.num_simulations)
+        histories: list[GameHistory] = []
+        while tally.steps < steps and tally.seconds < seconds:
+            self._load_newer_weights()
+            histories += self._move(tally)
+        return tally.report(self.planner.version), histories
+
+    def _load_newer_weights(self) -> None:
+        newer = self.source.newer_than(self.planner.version)
+        if newer is not None:
+            self.planner.load(newer.weights, newer.version)
+
+    def _move(self, tally: Tally) -> list[GameHistory]:
+        """One move in every game; returns the segments that it completed."""
+        version = self.planner.version
+        noise = RootNoise.draw(self.generator, self.table.legal, self.config)
+        result = self.planner.plan(self.table, self.rows, noise, self.config.temperature(version))
+        self.recorder.searched(result.policy, result.root_value[:, 0], version)
+        histories = self.recorder.full_segments(self.table)
+        actions = self._actions(result)
+        started = time.perf_counter()
+        moves = self.table.step(self.rows, actions)
+        tally.count(result, time.perf_counter() - started)
+        self.recorder.moved(actions, moves.rewards, moves.observations, self.table)
+        ended = ends_of(moves.terminated, moves.truncated)
+        if ended.size:
+            histories += self._finish(ended, moves.truncated, tally)
+        return histories
+
+    def _actions(self, result: SearchResult) -> IntArray:
+        """The search's choices; from move `temperature_threshold` on the most visited actions."""
+        threshold = self.config.temperature_threshold
+        if not threshold or self.config.search == "gumbel":
+            return result.action
+        late = np.array([len(actions) >= threshold for actions in self.table.played])
+        return np.where(late, result.visit_counts.argmax(axis=1), result.action).astype(np.int32)
+
+    def _finish(self, ended: NDArray[np.intp], truncated: NDArray[np.bool_], tally: Tally) -> list[GameHistory]:
+        """Closes the games `ended` and starts new ones.
+
+        A truncated game would have gone on: its last position is worth what the network says of it.
+        """
+        bootstrap = np.where(truncated[ended], self.planner.model.evaluate(self.table.stacks[ended]), 0.0)
+        histories = []
+        for row, value in zip(ended.tolist(), bootstrap.tolist(), strict=True):
+            histories.append(self.recorder.finish(row, value, bool(truncated[row]), self.table))
+            tally.finished(histories[-1])
+            self.recorder.begin(row, self.table.reset(row, self._new_seed()), self.table)
+        return histories
+
+    def _new_seed(self) -> int:
+        return int(self.generator.integers(2**31))
+
+    def state(self) -> State:
+        """What it takes to go on with the same games and the same random numbers."""
+        parts = {"table": self.table.state(), "recorder": self.recorder.state()}
+        arrays = {f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()}
+        return State(arrays, {"generator": self.generator.bit_generator.state})
+
+    def load_state(self, state: State) -> None:
+        """Goes on from `state`; the running games are played again from their seeds and actions."""
+
+        def part(name: str) -> State:
+            prefix = f"{name}."
+            return State({k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {})
+
+        self.table.load_state(part("table"))
+        self.recorder.load_state(part("recorder"))
+        self.generator.bit_generator.state = state.facts["generator"]
+
+
+class Tally:
+    """Counts what happens during one call of a self-play worker."""
+
+    def __init__(self, simulations: int) -> None:
+        self.started = time.perf_counter()
+        self.simulations = simulations
+        self.steps = self.searches = 0
+        self.environment_seconds = self.depth = self.root_value = self.entropy = 0.0
+        self.returns: list[float] = []
+        self.lengths: list[int] = []
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the start."""
+        return time.perf_counter() - self.started
+
+    def count(self, result: SearchResult, environment_seconds: float) -> None:
+        """One move of all games."""
+        self.steps += len(result.action)
+        self.searches += 1
+        self.environment_seconds += environment_seconds
+        self.depth += float(result.depth.mean())
+        self.root_value += float(result.root_value[:, 0].mean())
+        self.entropy += float(-(result.policy * np.log(np.maximum(result.policy, 1e-12))).sum(axis=1).mean())
+
+    def finished(self, history: GameHistory) -> None:
+        """One game's end."""
+        if history.game_return is not None and history.game_length is not None:
+            self.returns.append(history.game_return)
+            self.lengths.append(history.game_length)
+
+    def report(self, version: int) -> PlayReport:
+        """The sums and means of all that was counted."""
+        searches = self.searches or np.nan
+        return PlayReport(
+            steps=self.steps,
+            games=len(self.returns),
+            simulations=self.steps * self.simulations,
+            seconds=self.seconds,
+            environment_seconds=self.environment_seconds,
+            returns=np.array(self.returns, np.float32),
+            lengths=np.array(self.lengths, np.int32),
+            mean_depth=self.depth / searches,
+            mean_root_value=self.root_value / searches,
+            policy_entropy=self.entropy / searches,
+            version=version,
+        )
+
+
+class Evaluator:
+    """Plays a number of greedy games side by side: no noise, most visited actions, one game per row."""
+
+    def __init__(self, game: str, config: MuZeroConfig, device: str, simulations: int | None = None) -> None:
+        self.spec = load_game(game)
+        self.config = config
+        self.device = device
+        self.simulations = simulations or config.evaluation_simulations
+        self._planners: dict[int, Planner] = {}
+        self._table: GameTable | None = None
+        self._planner: Planner | None = None
+        self._live = np.zeros(0, np.intp)
+
+    def start(self, games: int, seed: int, version: int, weights: Weights) -> None:
+        """Sets up `games` fresh games, whose starts `seed` determines, to be played with `weights`."""
+        if games not in self._planners:
+            self._planners[games] = Planner(self.config, games, self.simulations, self.device)
+        self._planner = self._planners[games]
+        self._planner.load(weights, version)
+        self._table = GameTable(self.spec, self.config, games)
+        seeds = np.random.default_rng([seed, EVALUATION_STREAM]).integers(2**31, size=games)
+        for row in range(games):
+            self._table.reset(row, int(seeds[row]))
+        self._live = np.arange(games)
+
+    def play(self, seconds: float = 0.5) -> EvaluationResult | None:
+        """Plays on for about `seconds`; the result once all games have ended, None before."""
+        table, planner = self._table, self._planner
+        assert table is not None and planner is not None, "start() comes first"
+        began = time.perf_counter()
+        while self._live.size:
+            if time.perf_counter() - began > seconds:
+                return None
+            noise = RootNoise.none(self._live.size, self.config.num_actions)
+            result = planner.plan(table, self._live, noise)
+            moves = table.step(self._live, result.action)
+            self._live = self._live[~(moves.terminated | moves.truncated)]
+        lengths = np.array([len(actions) for actions in table.played], np.int32)
+        return EvaluationResult(table.returns.astype(np.float32), lengths, planner.version)
+
+
+def evaluate(
+    game: str,
+    config: MuZeroConfig,
+    weights: Weights,
+    games: int,
+    seed: int,
+    simulations: int | None = None,
+    version: int = 0,
+) -> EvaluationResult:
+    """The result of `games` greedy games with `weights` on the CPU, whose starts `seed` determines."""
+    evaluator = Evaluator(game, config, "cpu", simulations)
+    evaluator.start(games, seed, version, weights)
+    result = evaluator.play(seconds=float("inf"))
+    assert result is not None, "unlimited play ends with a result"
+    return result
+
+
+SELF_PLAY_STREAM, EVALUATION_STREAM = 1, 2
+"""Which of the streams of random numbers derived from a seed is whose."""

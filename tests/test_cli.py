@@ -1,0 +1,433 @@
+"""The command line: every form, every refusal in one line with exit status 2, and the menu."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import muzero
+from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
+from config import ConfigurationError, MuZeroConfig, field_docs, parse_json_object
+from data import Counters, EvaluationResult, State
+from games import game_names, load_game
+from options import canonical, config_values, option_name
+from tests.test_progress import make_status
+
+ROOT = Path(__file__).parent.parent
+
+
+def outcome(reason: str) -> types.SimpleNamespace:
+    return types.SimpleNamespace(reason=reason, counters=Counters(), evaluation=None)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """Replaces training and evaluation by fakes that note how they were called; works in a fresh folder."""
+    noted: list[dict[str, Any]] = []
+
+    def train(game: str, config: MuZeroConfig, run_folder: Path, **rest: Any) -> object:
+        noted.append({"game": game, "config": config, "folder": run_folder, **rest})
+        rest["observer"].status(make_status())
+        rest["observer"].event("solved: mean of 100")
+        return outcome("interrupted" if config.seed == 130 else "target_reward")
+
+    def evaluate(game: str, config: MuZeroConfig, weights: object, *rest: Any) -> EvaluationResult:
+        noted.append({"game": game, "config": config, "weights": weights, "rest": rest})
+        return EvaluationResult(np.float32([1, 2, 3, 6]), np.int32([1, 2, 3, 6]), 0)
+
+    monkeypatch.setitem(sys.modules, "training", types.SimpleNamespace(train=train))
+    monkeypatch.setitem(sys.modules, "self_play", types.SimpleNamespace(evaluate=evaluate))
+    monkeypatch.chdir(tmp_path)
+    return noted
+
+
+def line(*arguments: str) -> int:
+    return muzero._reported(lambda: muzero.run(arguments))
+
+
+def save(folder: Path, game: str = "cartpole", step: int = 5, **changes: Any) -> Checkpoint:
+    config = load_game("cartpole").config.replace(**changes)
+    weights = {"w": np.ones(3, np.float32)}
+    saved = Checkpoint(game, config.to_json(), weights, Counters(step), {"trainer": State({}, {})})
+    save_generation(folder, saved, keep=2)
+    save_best(folder / "best.checkpoint", saved)
+    return saved
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cartpole", "--lr-init", "0.01", "--num-workers", "2"],
+        ["train", "cartpole", "--lr-init=0.01", "--num_workers=2"],
+        ["--num-workers", "2", "cartpole", "--lr_init", "1e-2"],
+        ["cartpole", '{"lr_init": 0.01, "num_workers": 2}'],
+        ["cartpole", '{"lr_init": 0.5, "num_workers": 2}', "--lr-init", "0.01"],
+    ],
+)
+def test_forms_of_training(calls: list[dict[str, Any]], arguments: list[str]) -> None:
+    assert line(*arguments) == 0
+    [call] = calls
+    assert call["config"] == load_game("cartpole").config.replace(lr_init=0.01, num_workers=2)
+    assert (call["game"], call["local"], call["address"], call["resume_from"]) == (
+        "cartpole",
+        False,
+        None,
+        None,
+    )
+
+
+def test_training_leaves_config_log_and_events(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture
+) -> None:
+    assert line("cartpole", "--results-path", "here", "--local", "--address", "1.2.3.4:5") == 0
+    [call] = calls
+    folder = call["folder"]
+    assert folder.parts[:2] == ("here", "cartpole")
+    assert (call["local"], call["address"]) == (True, "1.2.3.4:5")
+    assert MuZeroConfig.from_json((folder / "config.json").read_text()).results_path == "here"
+    assert list(folder.glob("events.out.tfevents.*"))
+    printed = capsys.readouterr().out
+    assert printed == (folder / "log.txt").read_text()
+    assert "solved: mean of 100" in printed
+    assert "step 1200/10000" in printed
+
+
+def test_interrupted_training_exits_with_130(calls: list[dict[str, Any]]) -> None:
+    assert line("cartpole", "--seed", "130") == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--reanalyse-policy"], {"reanalyse_policy": True}),
+        (["--reanalyse-policy", "true"], {"reanalyse_policy": True}),
+        (["--reanalyse_policy=True"], {"reanalyse_policy": True}),
+        (["--no-reanalyse-policy"], {"reanalyse_policy": False}),
+        (["--PER", "false"], {"PER": False}),
+        (["--no-per"], {"PER": False}),
+        (["--no-PER"], {"PER": False}),
+        (["--PER"], {"PER": True}),
+        (["--PER_alpha", "0.25"], {"PER_alpha": 0.25}),
+        (["--per-alpha=0.25"], {"PER_alpha": 0.25}),
+        (["--target-reward", "-1e2"], {"target_reward": -100.0}),
+        (["--value-bounds", "[-2, 2]"], {"value_bounds": (-2.0, 2.0)}),
+        (["--fc-value-layers", "32"], {"fc_value_layers": (32,)}),
+        (["--device", "cuda:0", "--device", "cpu"], {"device": "cpu"}),
+    ],
+)
+def test_spellings_of_options(arguments: list[str], expected: dict[str, Any]) -> None:
+    for line_ in ([*arguments, "cartpole"], ["cartpole", *arguments]):
+        parsed = muzero._train_parser(MuZeroConfig()).parse(canonical(line_))
+        assert parsed.game == "cartpole"
+        assert config_values(parsed) == expected
+
+
+@pytest.mark.parametrize("name", list(field_docs()))
+def test_every_field_is_an_option(name: str) -> None:
+    value = getattr(MuZeroConfig(), name)
+    text = value if isinstance(value, str) else json.dumps(value)
+    parsed = muzero._train_parser(MuZeroConfig()).parse(canonical(["cartpole", option_name(name), text]))
+    assert config_values(parsed) == {name: value}
+
+
+# --- bad input ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["cartoole"], "unknown game 'cartoole', did you mean 'cartpole'?"),
+        (["qqqq"], "unknown game 'qqqq' (games: "),
+        (["evalute", "cartpole"], "did you mean 'evaluate'?"),
+        (["train"], "GAME"),
+        (["cartpole", "--lr-initt", "1"], "unknown option '--lr-initt', did you mean '--lr-init'?"),
+        (["cartpole", "--lr"], "unknown option '--lr'"),
+        (["cartpole", "--no-lr-init"], "unknown option '--no-lr-init'"),
+        (["cartpole", "-x"], "-x"),
+        (["cartpole", "--lr-init"], "--lr-init"),
+        (["cartpole", "--lr-init", "fast"], "lr_init='fast' must be float"),
+        (["cartpole", "--PER=maybe"], "PER='maybe' must be bool"),
+        (["cartpole", "--discount", "1.5"], "discount=1.5 is out of range [0, 1]"),
+        (["cartpole", "--seed", "-1"], "seed=-1 is out of range"),
+        (["cartpole", "{"], "the JSON argument is not valid JSON"),
+        (["cartpole", "[1]"], "the JSON argument must be a JSON object"),
+        (["cartpole", '{"lr_initt": 1}'], "unknown option 'lr_initt', did you mean 'lr_init'?"),
+        (["cartpole", '{"lr_init": "fast"}'], "lr_init='fast' must be float"),
+        (["cartpole", "{}", "more"], "unexpected argument 'more'"),
+        (["cartpole", "--results-path", "/dev/null/x"], "results_path: cannot write to /dev/null/x"),
+        (["resume"], "no run with a checkpoint under results"),
+        (["resume", "nowhere"], "no run at nowhere"),
+        (["resume", "cartpole"], "no run of 'cartpole'"),
+        (["evaluate"], "GAME"),
+        (["evaluate", "cartoole"], "did you mean 'cartpole'?"),
+        (["evaluate", "cartpole"], "no run of 'cartpole'"),
+        (["evaluate", "cartpole", "--checkpoint", "nowhere"], "no checkpoint at nowhere"),
+        (["evaluate", "cartpole", "--games", "0"], "--games"),
+        (["evaluate", "cartpole", "--game", "1"], "unknown option '--game', did you mean '--games'?"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(
+    calls: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    expected: str,
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert line(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert expected in printed.err
+    assert calls == []
+
+
+def test_corrupt_and_foreign_checkpoints(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    save(tmp_path / "run", game="gomoku")
+    assert line("evaluate", "cartpole", "--checkpoint", "run/best.checkpoint") == 2
+    assert (
+        "run/best.checkpoint is a checkpoint of 'gomoku': give one of 'cartpole'" in capsys.readouterr().err
+    )
+    path = tmp_path / "run" / "best.checkpoint"
+    path.write_bytes(path.read_bytes()[:-7])
+    assert line("evaluate", "cartpole", "--checkpoint", "run/best.checkpoint") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert line("resume", "run/best.checkpoint") == 2
+
+
+# --- evaluating and resuming ---
+
+
+def test_evaluate_prints_a_summary(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    saved = save(tmp_path / "run", lr_init=0.25)
+    path = str(tmp_path / "run" / "best.checkpoint")
+    command = [
+        "evaluate",
+        "cartpole",
+        "--checkpoint",
+        path,
+        "--games",
+        "4",
+        "--seed",
+        "9",
+        "--simulations",
+        "3",
+    ]
+    assert line(*command, "--json") == 0
+    printed = capsys.readouterr().out
+    expected = {
+        "games": 4,
+        "mean": 3.0,
+        "standard_error": pytest.approx(1.0801, abs=1e-4),
+        "min": 1.0,
+        "max": 6.0,
+    }
+    assert parse_json_object(printed, "output") == expected
+    assert line(*command) == 0
+    assert "4 games, mean 3.00, standard error 1.08, min 1, max 6" in capsys.readouterr().out
+    assert calls[0]["rest"] == (4, 9, 3)
+    assert calls[0]["config"].lr_init == 0.25
+    np.testing.assert_array_equal(calls[0]["weights"]["w"], saved.weights["w"])
+
+
+def test_evaluate_defaults_to_the_best_of_the_newest_run(calls: list[dict[str, Any]]) -> None:
+    save(Path("results/cartpole/a"))
+    assert line("evaluate", "cartpole") == 0
+    assert calls[0]["rest"] == (100, 0, None)
+
+
+def test_one_game_has_no_standard_error() -> None:
+    summary = muzero.evaluation_summary(EvaluationResult(np.float32([7]), np.int32([7]), 0))
+    assert summary == {"games": 1, "mean": 7.0, "standard_error": None, "min": 7.0, "max": 7.0}
+    assert "standard error -" in muzero.in_words(summary)
+
+
+@pytest.mark.parametrize("named", [[], ["cartpole"], ["results/cartpole/new"], ["cartpole/new"]])
+def test_resume_finds_the_run(calls: list[dict[str, Any]], named: list[str]) -> None:
+    for time, name in ((1000, "old"), (2000, "new")):
+        folder = Path("results/cartpole") / name
+        save(folder, step=time, lr_init=0.125)
+        for manifest in folder.glob("checkpoints/*/manifest.json"):
+            os.utime(manifest, (time, time))
+    assert line("resume", *named, "--training-steps", "77") == 0
+    [call] = calls
+    assert call["folder"] == Path("results/cartpole/new")
+    assert call["resume_from"].training_step == 2000
+    assert (call["config"].lr_init, call["config"].training_steps) == (0.125, 77)
+    assert json.loads((call["folder"] / "config.json").read_text())["training_steps"] == 77
+
+
+def test_resume_from_an_earlier_generation(calls: list[dict[str, Any]]) -> None:
+    folder = Path("results/cartpole/run")
+    for step in (10, 20):
+        save(folder, step=step)
+    first = min((folder / "checkpoints").iterdir())
+    assert line("resume", str(first)) == 0
+    assert (calls[0]["folder"], calls[0]["resume_from"].training_step) == (folder, 10)
+
+
+def test_resume_refuses_what_cannot_change(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture
+) -> None:
+    save(Path("results/cartpole/run"))
+    for option in (["--encoding-size", "4"], ["--seed", "3"], ["--num-workers", "2"]):
+        assert line("resume", *option) == 2
+        assert "cannot be changed when a run is resumed" in capsys.readouterr().err
+    assert calls == []
+
+
+def test_from_python(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    agent = muzero.MuZero("cartpole", {"lr_init": 0.01})
+    assert agent.train(local=True).reason == "target_reward"
+    assert calls[0]["config"].lr_init == 0.01
+    save(calls[0]["folder"])
+    assert load_checkpoint(calls[0]["folder"]).game == "cartpole"
+    agent.resume(calls[0]["folder"], {"training_steps": 3})
+    assert calls[1]["config"].training_steps == 3
+    with pytest.raises(ConfigurationError, match="unknown option"):
+        muzero.MuZero("cartpole", {"lr": 0.01})
+
+
+# --- terminals and the menu ---
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
+    """Types `lines` into `input()`, then closes it."""
+    waiting = iter(lines)
+
+    def answer(prompt: str = "") -> str:
+        typed = next(waiting, EOFError)
+        if isinstance(typed, str):
+            return typed
+        raise typed
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+
+
+@pytest.mark.parametrize(("typed", "status"), [("", 0), ("y", 0), ("Yes", 0), ("n", 2), ("what", 2)])
+def test_misspelt_game_is_asked_about_on_a_terminal(
+    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, typed: str, status: int
+) -> None:
+    answers(monkeypatch, typed)
+    assert line("cartoole") == status
+    assert [call["game"] for call in calls] == (["cartpole"] if status == 0 else [])
+
+
+def test_menu_trains_evaluates_and_resumes(
+    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    save(Path("results/cartpole/run"))
+    answers(monkeypatch, "gomoku", "0", "cartpole", "", "9", "1", "evaluate", "3", "back", "exit")
+    assert line() == 0
+    assert ["resume_from" in call for call in calls] == [True, False, True]
+    assert calls[2]["resume_from"] is not None
+    printed = capsys.readouterr().out
+    assert "'gomoku' is none of" in printed
+    assert "'9' is none of 1 to 4" in printed
+
+
+def test_menu_survives_errors_and_goes_back_on_ctrl_c_and_ctrl_d(
+    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    answers(monkeypatch, "1", "resume", KeyboardInterrupt, "1", EOFError, KeyboardInterrupt, "never read")
+    assert line() == 0
+    assert capsys.readouterr().err.count("error: no run of 'cartpole'") == 1
+    assert calls == []
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, KeyboardInterrupt)
+    assert line("cartoole") == 130
+
+
+def python(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "muzero.py", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, text=True, capture_output=True, timeout=60, check=False, **settings
+    )
+
+
+def test_piped_menu_ends_with_its_input() -> None:
+    finished = python(input="what\n")
+    assert finished.returncode == 0
+    assert "Which game?" in finished.stdout
+    assert finished.stderr == ""
+
+
+def test_piped_misspelling_exits_with_2() -> None:
+    finished = python("cartoole", stdin=subprocess.DEVNULL)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("error: unknown game 'cartoole', did you mean 'cartpole'?")
+
+
+def test_real_terminal_is_asked() -> None:
+    parent, child = pty.openpty()
+    os.write(parent, b"n\n")
+    finished = python("cartoole", stdin=child)
+    os.close(child)
+    os.close(parent)
+    assert "unknown game 'cartoole': did you mean 'cartpole'? [Y/n]" in finished.stdout
+    assert finished.returncode == 2
+
+
+# --- help ---
+
+
+def test_help_shows_every_field() -> None:
+    finished = python("--help", env={**os.environ, "COLUMNS": "500"})
+    assert finished.returncode == 0
+    for name, doc in field_docs().items():
+        assert f"  {option_name(name)} " in finished.stdout
+        assert doc.doc in finished.stdout
+        assert f"{doc.group} options:" in finished.stdout
+
+
+def test_help_of_a_game_shows_its_defaults(capsys: pytest.CaptureFixture) -> None:
+    for game in game_names():
+        with pytest.raises(SystemExit) as caught:
+            line(game, "--help")
+        assert caught.value.code == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert f"(int, at least 1; default {load_game(game).config.encoding_size})" in shown
+
+
+@pytest.mark.parametrize("command", ["resume", "evaluate", "train"])
+def test_commands_have_help(command: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        line(command, "--help")
+    assert caught.value.code == 0
+    assert "usage: python muzero.py" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, muzero\n"
+        "sys.argv = ['muzero.py', '--help']\n"
+        "try: muzero.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'torch', 'ray', 'numba', 'rich', 'gymnasium', 'tensorboard'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True
+    )
+    assert finished.stdout.splitlines()[-1] == "[]"

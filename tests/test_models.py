@@ -1,0 +1,199 @@
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import models
+import supports
+from config import MuZeroConfig
+
+FULLY_CONNECTED = MuZeroConfig()
+DEEP = MuZeroConfig(
+    observation_shape=(2, 3, 4),
+    action_space=(0, 1, 2),
+    stacked_observations=2,
+    encoding_size=5,
+    support_size=3,
+    fc_representation_layers=(7,),
+    fc_dynamics_layers=(6, 9),
+    fc_reward_layers=(),
+    fc_value_layers=(4, 3),
+)
+
+
+def residual(**options: Any) -> MuZeroConfig:
+    defaults: dict[str, Any] = {
+        "network": "resnet",
+        "observation_shape": (3, 6, 7),
+        "action_space": tuple(range(7)),
+        "channels": 8,
+        "blocks": 1,
+    }
+    return MuZeroConfig(**(defaults | options))
+
+
+RESIDUALS = [
+    residual(),
+    residual(stacked_observations=1, blocks=0, resnet_fc_value_layers=()),
+    residual(observation_shape=(1, 96, 90), downsample="resnet"),
+    residual(observation_shape=(3, 33, 96), downsample="CNN"),
+]
+
+
+def observations(config: MuZeroConfig, samples: int) -> torch.Tensor:
+    _, height, width = config.observation_shape
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn((samples, config.stacked_channels, height, width), generator=generator)
+
+
+def randomised(network: models.MuZeroNetwork) -> models.MuZeroNetwork:
+    """Every weight and statistic moved away from its initial value, so that none is neutral."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.add_((torch.rand(tensor.shape, generator=generator) * 0.3).to(tensor.dtype))
+    return network
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.floats(-1e4, 1e4))
+def test_inverse_transform_undoes_transform(value: float) -> None:
+    array = np.array([value])
+    assert supports.inverse_transform(supports.transform(array)) == pytest.approx(array, abs=1e-6)
+    tensor = torch.tensor(value, dtype=torch.float64)
+    assert models.inverse_transform(models.transform(tensor)).item() == pytest.approx(value, abs=1e-6)
+
+
+def test_transform_is_the_papers() -> None:
+    values = np.array([0.0, 3.0, -8.0])
+    np.testing.assert_allclose(supports.transform(values), [0.0, 1.003, -2.008])
+    np.testing.assert_allclose(models.transform(torch.tensor(values)), [0.0, 1.003, -2.008])
+
+
+def test_inverse_transform_is_exact_enough_in_single_precision() -> None:
+    values = np.linspace(-15, 15, 301)
+    exact = supports.inverse_transform(values)
+    np.testing.assert_allclose(supports.inverse_transform(values.astype(np.float32)), exact, 1e-5, 1e-6)
+    np.testing.assert_allclose(models.inverse_transform(torch.tensor(values).float()), exact, 1e-5, 1e-6)
+
+
+def test_two_hot_shares_a_value_between_its_neighbours() -> None:
+    value = supports.inverse_transform(np.array([1.25, -1.25, 2.0, 9.0, -9.0]))
+    expected: list[list[float]] = [
+        [0, 0, 0, 0.75, 0.25],
+        [0.25, 0.75, 0, 0, 0],
+        [0, 0, 0, 0, 1],
+        [0, 0, 0, 0, 1],
+        [1, 0, 0, 0, 0],
+    ]
+    np.testing.assert_allclose(supports.scalar_to_support(value, 2), expected, atol=1e-6)
+    np.testing.assert_allclose(models.scalar_to_support(torch.tensor(value), 2), expected, atol=1e-6)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8))
+def test_supports_decode_what_they_encode_in_numpy_and_in_torch(values: list[float]) -> None:
+    array = np.array(values, np.float32).reshape(1, -1)
+    encoded = supports.scalar_to_support(array, 15)
+    np.testing.assert_allclose(models.scalar_to_support(torch.tensor(array), 15), encoded, atol=1e-4)
+    logits = np.log(encoded + np.float32(1e-30))
+    np.testing.assert_allclose(supports.support_to_scalar(logits), array, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(models.support_to_scalar(torch.tensor(logits)), array, rtol=1e-3, atol=1e-3)
+
+
+def test_scale_gradient_keeps_the_value_and_scales_the_gradient() -> None:
+    x = torch.tensor([2.0, -3.0], requires_grad=True)
+    y = models.scale_gradient(x, 0.25)
+    torch.testing.assert_close(y, x)
+    (gradient,) = torch.autograd.grad((y * 4).sum(), x)
+    assert gradient.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("config", [FULLY_CONNECTED, DEEP, *RESIDUALS])
+def test_outputs_have_the_promised_shapes_and_latents_their_range(config: MuZeroConfig) -> None:
+    network = randomised(models.make_network(config)).eval()
+    root = network.initial_inference(observations(config, 3))
+    edge = network.recurrent_inference(root.latent, torch.tensor([0, 1, 0]))
+    for output in (root, edge):
+        assert output.value_logits.shape == output.reward_logits.shape == (3, config.full_support_size)
+        assert output.policy_logits.shape == (3, config.num_actions)
+        assert output.latent.shape == root.latent.shape
+        planes = output.latent.flatten(1 if output.latent.dim() == 2 else 2)
+        assert (planes.amin(-1) == 0).all()
+        assert (planes.amax(-1) <= 1).all()
+        assert (planes.amax() > 0.99).all()
+    assert not root.reward_logits.any()
+    assert not torch.equal(edge.latent[0], network.recurrent_inference(root.latent, torch.ones(3)).latent[0])
+
+
+@pytest.mark.parametrize("config", RESIDUALS[2:])
+def test_downsampling_brings_images_to_a_sixteenth(config: MuZeroConfig) -> None:
+    _, height, width = config.observation_shape
+    latent = models.make_network(config).eval().represent(observations(config, 2))
+    assert latent.shape == (2, 8, -(-height // 16), -(-width // 16))
+
+
+@pytest.mark.parametrize("config", [DEEP, RESIDUALS[0]])
+def test_a_new_network_predicts_nothing(config: MuZeroConfig) -> None:
+    network = models.make_network(config)
+    output = network.recurrent_inference(network.represent(observations(config, 2)), torch.tensor([0, 1]))
+    assert not output.value_logits.any()
+    assert not output.reward_logits.any()
+    assert not output.policy_logits.any()
+
+
+def test_the_seed_alone_decides_the_initial_weights() -> None:
+    torch.manual_seed(5)
+    first = models.get_weights(models.make_network(MuZeroConfig(seed=3)))
+    drawn = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(drawn, torch.rand(1)), "the global generator was moved"
+    second = models.get_weights(models.make_network(MuZeroConfig(seed=3)))
+    other = models.get_weights(models.make_network(MuZeroConfig(seed=4)))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not np.array_equal(first["dynamics.0.weight"], other["dynamics.0.weight"])
+
+
+def test_weights_travel_as_float32_copies_and_come_back() -> None:
+    config = RESIDUALS[0]
+    source, target = randomised(models.make_network(config)).eval(), models.make_network(config).eval()
+    weights = models.get_weights(source)
+    assert all(array.dtype == np.float32 for array in weights.values())
+    models.set_weights(target, weights)
+    torch.testing.assert_close(
+        source.initial_inference(observations(config, 2)), target.initial_inference(observations(config, 2))
+    )
+    weights["policy.0.weight"] += 1
+    assert not np.array_equal(weights["policy.0.weight"], models.get_weights(source)["policy.0.weight"])
+    del weights["policy.0.weight"]
+    with pytest.raises(RuntimeError, match=r"policy\.0\.weight"):
+        models.set_weights(target, weights)
+
+
+def test_fully_connected_names_are_those_of_the_layers() -> None:
+    names = set(models.get_weights(models.make_network(DEEP)))
+    layers = {"representation": 2, "dynamics": 3, "reward": 1, "value": 3, "policy": 2}
+    assert names == {
+        f"{part}.{2 * i}.{kind}"
+        for part, n in layers.items()
+        for i in range(n)
+        for kind in ("weight", "bias")
+    }
+
+
+@pytest.mark.parametrize("config", RESIDUALS)
+def test_folding_batch_norms_changes_nothing(config: MuZeroConfig) -> None:
+    network = randomised(models.make_network(config)).eval()
+    folded = models.fold_batch_norms(copy.deepcopy(network))
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert isinstance(folded, models.MuZeroNetwork)
+    torch.testing.assert_close(
+        folded.initial_inference(observations(config, 2)),
+        network.initial_inference(observations(config, 2)),
+        rtol=1e-3,
+        atol=1e-3,
+    )

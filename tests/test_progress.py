@@ -1,0 +1,139 @@
+"""The panel and the plain lines show what the run's state says, when it is due."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
+from progress import Lines, Observers, Panel, count, duration, status_line
+
+
+def make_status(step: int = 1200, **changes: object) -> RunStatus:
+    status = RunStatus(
+        counters=Counters(step, 45_678, 321, 0, 2_000_000, 75.25),
+        training_steps=10_000,
+        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
+        play=PlayReport(
+            160, 2, 8000, 0.5, 0.1, np.float32([30, 50]), np.int32([31, 51]), 4.5, 17.0, 0.65, step - 30
+        ),
+        buffer=BufferStatus(40_000, 300, 3 * 2**20, 100_000, 512 * 2**20),
+        evaluation=EvaluationResult(np.float32([400, 425]), np.int32([400, 425]), step - 10),
+        best_evaluation=487.5,
+        updates_per_second=123.0,
+        steps_per_second=246.0,
+        simulations_per_second=12_300.0,
+        reanalysed_per_second=77.0,
+        ratio=0.4987,
+        weights_age=30.0,
+        remaining_seconds=3725.0,
+        memory={"driver": 200 * 2**20, "self_play": 300 * 2**20},
+        gpu_memory=None,
+    )
+    return dataclasses.replace(status, **changes)  # type: ignore[arg-type]
+
+
+EARLY = make_status(0, metrics=None, play=None, evaluation=None, best_evaluation=None, remaining_seconds=None)
+
+
+def test_line_has_every_figure() -> None:
+    line = status_line(make_status())
+    assert "\n" not in line
+    for part in (
+        "75.2 s",
+        "step 1200/10000",
+        "321 games 45678 steps",
+        "123 updates/s 246 steps/s 12.3k sims/s",
+        "4.500 (value 1.250 reward 0.500 policy 2.750)",
+        "evaluation 412.5 best 487.5",
+        "ratio 0.499",
+        "40000/100000 steps 3.0 MiB",
+        "remaining 1:02:05",
+    ):
+        assert part in line
+
+
+def test_line_before_anything_is_known() -> None:
+    line = status_line(EARLY)
+    for part in ("step 0/10000", "loss - ", "evaluation - best - ", "remaining -"):
+        assert part in line
+
+
+def test_lines_come_at_the_interval_and_at_the_end() -> None:
+    now, stream = 0.0, io.StringIO()
+    lines = Lines(stream, interval=3.0, clock=lambda: now)
+    for quarter in range(28):  # seven seconds
+        now = quarter / 4
+        lines.status(make_status(quarter))
+    lines.event("solved")
+    lines.close()
+    lines.close()
+    steps = [
+        line.split("step ")[1].split("/")[0] for line in stream.getvalue().splitlines() if "step " in line
+    ]
+    assert steps == ["0", "12", "24", "27"]
+    assert stream.getvalue().splitlines()[3] == "solved"
+
+
+def draw(status: RunStatus, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, color_system=None)
+    panel = Panel("cartpole", console)
+    panel.event("a [notable] line")
+    panel.status(status)
+    panel.close()
+    panel.close()
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [120, 40])
+def test_panel_draws(width: int) -> None:
+    text = draw(make_status(), width)
+    assert "cartpole" in text
+    assert "a [notable] line" in text
+    assert "training steps" in text
+
+
+def test_panel_has_every_figure() -> None:
+    text = draw(make_status(gpu_memory=2**30))
+    for part in (
+        "1,200 of 10,000",
+        "321 games, 45,678 steps",
+        "12.3k sims/s",
+        "value 1.250",
+        "412.5 best 487.5",
+        "0.499 updates per step",
+        "40000/100000",
+        "500.0 MiB in all processes, GPU 1024.0 MiB",
+        "1:15 elapsed, 1:02:05 remaining",
+    ):
+        assert part in text
+    assert "━" in text, "a progress bar"
+
+
+def test_panel_before_anything_is_known() -> None:
+    assert "- best -" in draw(EARLY)
+
+
+def test_observers_pass_on_to_all() -> None:
+    streams = [io.StringIO(), io.StringIO()]
+    observers = Observers(Lines(stream, 1.0) for stream in streams)
+    observers.event("hello")
+    observers.status(make_status())
+    observers.close()
+    assert streams[0].getvalue() == streams[1].getvalue() == f"hello\n{status_line(make_status())}\n"
+
+
+def test_numbers_in_words() -> None:
+    assert [duration(s) for s in (0, 59.6, 61, 3600, None, float("inf"))] == [
+        "0 s",
+        "1:00",
+        "1:01",
+        "1:00:00",
+        "-",
+        "-",
+    ]
+    assert [count(n) for n in (0.4, 950, 12_345, 1.25e6)] == ["0", "950", "12.3k", "1.2M"]

@@ -1,0 +1,515 @@
+"""The replay buffer: what it keeps, what it draws and how often, and what it lets be looked at again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from histories import cut, make_history, random_history
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import replay_buffer
+from config import ConfigurationError, MuZeroConfig
+from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
+from observations import stack_observations
+from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
+from sum_tree import SumTree
+
+
+def make_config(**changes: Any) -> MuZeroConfig:
+    small = {
+        "observation_shape": (1, 1, 2),
+        "action_space": (0, 1, 2),
+        "batch_size": 8,
+        "num_unroll_steps": 3,
+        "td_steps": 2,
+        "discount": 0.5,
+        "replay_buffer_size": 1000,
+        "learning_starts": 1,
+        "max_moves": 50,
+    }
+    return MuZeroConfig(**(small | changes))
+
+
+def make_buffer(seed: int = 0, **changes: Any) -> ReplayBuffer:
+    return ReplayBuffer(make_config(**changes), np.random.default_rng(seed))
+
+
+def add_games(buffer: ReplayBuffer, *lengths: int, first_seed: int = 0) -> list[GameHistory]:
+    """Random games with the observations (seed, step); step t's root value is seed + t / 100."""
+    games = []
+    for seed, length in enumerate(lengths, first_seed):
+        observations = np.array([[[[seed, t]]] for t in range(length + 1)], np.float32)
+        values = np.array([*(seed + np.arange(length) / 100), 0], np.float32)
+        games.append(
+            random_history(
+                np.random.default_rng(seed), length, seed=seed, observations=observations, root_values=values
+            )
+        )
+    buffer.add(games)
+    return games
+
+
+def identities(batch: Batch) -> list[tuple[int, int]]:
+    """The (seed, step) that each sample's current observation names."""
+    return [(int(seed), int(step)) for seed, step in batch.observations[:, 0, 0]]
+
+
+def assert_same(left: Batch, right: Batch) -> None:
+    for name, a, b in zip(Batch._fields, left, right, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+# --- contents of a batch ---
+
+
+def test_a_batch_holds_the_steps_it_names() -> None:
+    buffer = make_buffer(batch_size=64)
+    games = add_games(buffer, 5, 1, 9)
+    (batch,) = buffer.sample(1)
+    assert {seed for seed, _ in identities(batch)} == {0, 1, 2}
+    for s, (seed, step) in enumerate(identities(batch)):
+        game = games[seed]
+        left = min(3, game.steps - step)
+        np.testing.assert_array_equal(batch.actions[s, :left], game.actions[step : step + left])
+        np.testing.assert_array_equal(batch.target_reward[s, :left], game.rewards[step : step + left])
+        np.testing.assert_array_equal(batch.target_policy[s, 0], game.policies[step])
+        assert batch.policy_mask[s].sum() == min(4, game.steps - step)
+        assert batch.value_mask[s].all()
+        assert batch.positions[s] == sum(g.steps for g in games[:seed]) + step
+    assert batch.actions.min() >= 0
+    assert set(batch.actions[batch.policy_mask[:, :-1] == 0]) == {0, 1, 2}
+
+
+def test_a_batch_has_the_documented_shapes_and_dtypes() -> None:
+    buffer = make_buffer(stacked_observations=2)
+    add_games(buffer, 4)
+    (batch,) = buffer.sample(1)
+    expected = {
+        "observations": ((8, 5, 1, 2), np.float32),
+        "actions": ((8, 3), np.int32),
+        "target_value": ((8, 4), np.float32),
+        "target_reward": ((8, 3), np.float32),
+        "target_policy": ((8, 4, 3), np.float32),
+        "value_mask": ((8, 4), np.float32),
+        "reward_mask": ((8, 3), np.float32),
+        "policy_mask": ((8, 4), np.float32),
+        "weights": ((8,), np.float32),
+        "positions": ((8,), np.int64),
+    }
+    for name, (shape, dtype) in expected.items():
+        array = getattr(batch, name)
+        assert (array.shape, array.dtype) == (shape, dtype), name
+        assert array.flags.c_contiguous, name
+
+
+def test_stacking_by_hand() -> None:
+    window = np.arange(1, 9, dtype=np.uint8).reshape(2, 2, 1, 1, 2)  # newest first
+    stacked = stack_observations(window, np.array([[1], [2]]), np.array([1, 0]), num_actions=4)
+    np.testing.assert_array_equal(stacked[0, :, 0], [[1, 2], [3, 4], [0.25, 0.25]])
+    np.testing.assert_array_equal(stacked[1, :, 0], [[5, 6], [0, 0], [0, 0]])
+    assert stacked.dtype == np.float32
+
+
+def test_observations_are_stacked_from_the_same_game_only() -> None:
+    buffer = make_buffer(stacked_observations=2, batch_size=64)
+    games = add_games(buffer, 4, 4)
+    (batch,) = buffer.sample(1)
+    assert len(set(identities(batch))) == 8
+    for stacked, (seed, step) in zip(batch.observations[:, :, 0], identities(batch), strict=True):
+        for i in (1, 2):
+            observation, plane = stacked[2 * i - 1], stacked[2 * i]
+            exists = step - i >= 0
+            np.testing.assert_array_equal(observation, [seed, step - i] if exists else [0, 0])
+            action = games[seed].actions[step - i] / np.float32(3) if exists else 0
+            np.testing.assert_allclose(plane, [action, action], rtol=1e-6)
+
+
+@pytest.mark.parametrize("terminated", [True, False])
+def test_segments_are_sampled_as_the_whole_game_would_be(terminated: bool) -> None:
+    changes = {"stacked_observations": 2, "batch_size": 256, "PER": False, "segment_length": 3}
+    whole, parts = make_buffer(**changes), make_buffer(**changes)
+    (game,) = add_games(whole, 11)
+    if not terminated:
+        whole, game = make_buffer(**changes), GameHistory(**(vars(game) | {"terminated": False}))
+        whole.add([game])
+    parts.add(cut(game, 3, look_ahead=5, stacked=2))
+    assert parts.status()[:2] == whole.status()[:2] == (11, 1)
+    batches = [*whole.sample(1), *parts.sample(1)]
+    by_step = [{step: i for i, (_, step) in enumerate(identities(batch))} for batch in batches]
+    assert set(by_step[0]) == set(by_step[1]) == set(range(11))
+    for name in set(Batch._fields) - {"positions", "actions"}:
+        left, right = (getattr(batch, name) for batch in batches)
+        for step in range(11):
+            np.testing.assert_array_equal(left[by_step[0][step]], right[by_step[1][step]], err_msg=name)
+
+
+# --- priorities ---
+
+
+def test_the_sum_tree_draws_exactly_by_the_cumulative_weights() -> None:
+    weights = np.array([0, 3, 0, 1, 4, 0, 2.0])
+    tree = SumTree(len(weights))
+    tree[np.arange(7)] = weights
+    drawn = tree.draw((np.arange(1000) + 0.5) / 1000)
+    np.testing.assert_array_equal(np.bincount(drawn, minlength=7), weights * 100)
+    assert tree.total == 10
+    tree[np.array([4, 4])] = np.array([9.0, 0.0])
+    assert tree.total == 6
+    assert 4 not in tree.draw((np.arange(1000) + 0.5) / 1000)
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(st.lists(st.sampled_from([0.0, 1e-30, 0.1, 1.0, 1e30]), min_size=1, max_size=33).filter(any))
+def test_the_sum_tree_never_draws_a_leaf_without_weight(weights: list[float]) -> None:
+    tree = SumTree(len(weights))
+    tree[np.arange(len(weights))] = np.array(weights)
+    drawn = tree.draw(np.array([0.0, 0.3, 0.5, 0.9999999, np.nextafter(1.0, 0.0)]))
+    assert (tree[drawn] > 0).all()
+
+
+def drawn_counts(buffer: ReplayBuffer, batches: int) -> NDArray[np.int64]:
+    positions = np.concatenate([batch.positions for batch in buffer.sample(batches)])
+    return np.bincount(positions, minlength=buffer.next)
+
+
+def chi_square(counts: NDArray[np.int64], probabilities: NDArray[np.floating]) -> float:
+    expected = counts.sum() * probabilities / probabilities.sum()
+    return float(((counts - expected) ** 2 / expected).sum())
+
+
+def test_sampling_frequencies_match_the_priorities() -> None:
+    buffer = make_buffer(PER_alpha=0.7)
+    add_games(buffer, 20, 20)
+    priorities = np.linspace(0.1, 8, 40, dtype=np.float32)
+    buffer.update_priorities(np.arange(40), priorities)
+    # One stratified draw stands for itself: a batch of 1 draws independently. 99.9 % quantile, 39 degrees.
+    buffer.config = buffer.config.replace(batch_size=1)
+    counts = drawn_counts(buffer, 20_000)
+    assert chi_square(counts, (priorities + PRIORITY_FLOOR) ** 0.7) < 73
+    assert chi_square(counts, priorities) > 73
+
+
+def test_stratified_batches_keep_the_frequencies_with_less_variance() -> None:
+    buffer = make_buffer(PER_alpha=1.0, batch_size=40)
+    add_games(buffer, 40)
+    priorities = np.linspace(1, 8, 40, dtype=np.float32)
+    buffer.update_priorities(np.arange(40), priorities)
+    assert chi_square(drawn_counts(buffer, 500), priorities + PRIORITY_FLOOR) < 39
+
+
+def test_importance_weights_by_hand() -> None:
+    buffer = make_buffer(PER_alpha=0.5, PER_beta=0.5, batch_size=64)
+    add_games(buffer, 2)
+    buffer.update_priorities(np.array([0, 1]), np.array([1, 16], np.float32) - np.float32(PRIORITY_FLOOR))
+    (batch,) = buffer.sample(1)
+    # p is 1/5 and 4/5, (1 / (2 p))^0.5 over its largest 1 and 1/2.
+    assert set(batch.positions) == {0, 1}
+    np.testing.assert_allclose(batch.weights, np.where(batch.positions == 0, 1.0, 0.5), rtol=1e-4)
+
+
+def test_new_steps_have_the_distance_of_value_and_return_as_priority() -> None:
+    buffer = make_buffer(PER_alpha=1.0)
+    buffer.add([make_history([1, 2, 4], [10, 2, 0, 0])])
+    # Returns with n = 2 and discount 1/2: 2, 4, 4.
+    np.testing.assert_allclose(buffer.tree[np.arange(3)], np.array([8, 2, 4]) + PRIORITY_FLOOR)
+
+
+def test_without_per_every_step_is_drawn_alike() -> None:
+    buffer = make_buffer(PER=False, stacked_observations=2, segment_length=4)
+    games = [random_history(np.random.default_rng(0), 10, terminated=False, truncated=True)]
+    buffer.add([*cut(games[0], 4, look_ahead=5, stacked=2), *games])
+    buffer.update_priorities(np.arange(buffer.next), np.linspace(1, 9, buffer.next, dtype=np.float32))
+    buffer.config = buffer.config.replace(batch_size=1)
+    batches = buffer.sample(10_000)
+    counts = np.bincount([batch.positions[0] for batch in batches], minlength=buffer.next)
+    assert np.count_nonzero(counts) == buffer.status().steps == 20
+    assert chi_square(counts[counts > 0], np.ones(20)) < 44  # 99.9 % quantile, 19 degrees
+    assert {float(batch.weights[0]) for batch in batches} == {1.0}
+
+
+def test_priorities_of_steps_that_have_left_are_ignored() -> None:
+    buffer = make_buffer(replay_buffer_size=12, max_moves=6, PER_alpha=1.0)
+    add_games(buffer, 6, 6)
+    (old,) = buffer.sample(1)
+    add_games(buffer, 6, 6, first_seed=2)
+    before = buffer.tree[np.arange(buffer.capacity)].copy()
+    buffer.update_priorities(old.positions, np.full(8, 1e6, np.float32))
+    np.testing.assert_array_equal(buffer.tree[np.arange(buffer.capacity)], before)
+    (new,) = buffer.sample(1)
+    buffer.update_priorities(new.positions, np.full(8, 5, np.float32))
+    changed = buffer.tree[new.positions % buffer.capacity]
+    np.testing.assert_allclose(changed, 5 + PRIORITY_FLOOR)
+
+
+def test_priorities_of_steps_that_are_not_sampled_stay_zero() -> None:
+    buffer = make_buffer(stacked_observations=2)
+    buffer.add(cut(random_history(np.random.default_rng(0), 9), 4, look_ahead=5, stacked=2))
+    buffer.update_priorities(np.arange(buffer.next), np.ones(buffer.next, np.float32))
+    assert np.count_nonzero(buffer.tree[np.arange(buffer.next)]) == 9
+
+
+@pytest.mark.parametrize("priority", [np.nan, np.inf, -1.0])
+def test_an_impossible_priority_is_refused(priority: float) -> None:
+    buffer = make_buffer()
+    add_games(buffer, 2)
+    with pytest.raises(ValueError, match="priorities"):
+        buffer.update_priorities(np.array([0]), np.array([priority], np.float32))
+
+
+# --- what is kept ---
+
+
+def test_whole_histories_leave_oldest_first() -> None:
+    buffer = make_buffer(replay_buffer_size=20, max_moves=10, batch_size=200, PER=False)
+    add_games(buffer, 8, 7, 6)
+    assert buffer.status()[:2] == (13, 2)
+    (batch,) = buffer.sample(1)
+    assert set(identities(batch)) == {(1, t) for t in range(7)} | {(2, t) for t in range(6)}
+    add_games(buffer, 10, first_seed=3)
+    assert buffer.status()[:2] == (16, 2)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 20), st.integers(0, 3))
+def test_contents_are_the_newest_that_fit(lengths: list[int], segment: int, stacked: int) -> None:
+    changes = {"replay_buffer_size": 60, "max_moves": 40, "batch_size": 512, "PER": False}
+    buffer = make_buffer(segment_length=segment, stacked_observations=stacked, **changes)
+    kept: list[GameHistory] = []
+    for seed, length in enumerate(lengths):
+        observations = np.array([[[[seed, t]]] for t in range(length + 1)], np.float32)
+        game = random_history(np.random.default_rng(seed), length, seed=seed, observations=observations)
+        pieces = cut(game, segment, look_ahead=5, stacked=stacked)
+        kept += pieces
+        status = buffer.add(pieces)
+        while sum(piece.steps for piece in kept) > status.steps:
+            kept.pop(0)
+        steps = {(p.seed, p.first_step + t) for p in kept for t in range(p.steps)}
+        assert len(steps) == status.steps <= 60
+        assert status.games == sum(piece.game_return is not None for piece in kept)
+        assert buffer.next - buffer.first <= buffer.capacity
+        assert set(identities(buffer.sample(1)[0])) <= steps
+        assert buffer.tree.total == status.steps
+    assert set(identities(buffer.sample(1)[0])) == steps
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_bytes_never_exceed_the_budget(dtype: type) -> None:
+    shape = (3, 16, 16)
+    buffer = make_buffer(observation_shape=shape, replay_buffer_mb=1, replay_buffer_size=5000, max_moves=20)
+    last = 0
+    for seed in range(80):
+        observations = np.full((21, *shape), seed, dtype)
+        status = buffer.add(
+            [random_history(np.random.default_rng(seed), 20, seed=seed, observations=observations)]
+        )
+        allocated = sum(column.nbytes for column in buffer.rows) + buffer.tree._nodes.nbytes
+        assert last <= status.bytes <= status.capacity_bytes == allocated <= 2**20
+        last = status.bytes
+    assert status.bytes > 0.95 * 2**20
+    assert status.steps >= status.capacity_steps - 20
+    (batch,) = buffer.sample(1)
+    assert batch.observations.dtype == np.float32
+    assert set(batch.observations.ravel()) <= set(np.arange(80, dtype=np.float32))
+
+
+def test_a_history_longer_than_the_buffer_is_a_clear_error() -> None:
+    buffer = make_buffer(replay_buffer_size=10)
+    with pytest.raises(ConfigurationError, match=r"11 steps .* raise replay_buffer_size"):
+        add_games(buffer, 11)
+    with pytest.raises(ConfigurationError, match="replay_buffer_mb=1 does not hold one step"):
+        make_buffer(observation_shape=(3, 512, 512), replay_buffer_mb=1)
+
+
+def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
+    buffer = make_buffer()
+    with pytest.raises(ValueError, match="observation_shape"):
+        buffer.add([make_history([1], [0, 0], observations=np.zeros((2, 1, 1, 3), np.float32))])
+    with pytest.raises(ValueError, match="rewards of the game with seed 5"):
+        buffer.add([make_history([np.nan], [0, 0], seed=5)])
+    assert buffer.status().steps == 0
+    with pytest.raises(ValueError, match="empty"):
+        buffer.sample(1)
+
+
+# --- snapshots ---
+
+
+def test_a_snapshot_goes_on_with_identical_samples() -> None:
+    original = make_buffer(replay_buffer_size=30, max_moves=10, stacked_observations=1)
+    add_games(original, *range(1, 11))
+    original.reanalyse_request(7)
+    original.sample(2)
+    state = original.state()
+    facts = json.loads(json.dumps(state.facts))
+    arrays = {name: array.copy() for name, array in state.arrays.items()}
+    resumed = make_buffer(99, replay_buffer_size=30, max_moves=10, stacked_observations=1)
+    resumed.load_state(State(arrays, facts))
+    for buffer in (original, resumed):
+        buffer.update_priorities(np.arange(20, 60), np.arange(40, dtype=np.float32))
+        add_games(buffer, 4, 9, first_seed=20)
+    assert resumed.status()[:2] == original.status()[:2]
+    for left, right in zip(original.sample(3), resumed.sample(3), strict=True):
+        assert_same(left, right)
+    left, right = original.reanalyse_request(5), resumed.reanalyse_request(5)
+    assert left is not None
+    assert right is not None
+    np.testing.assert_array_equal(left.positions, right.positions)
+
+
+def test_a_snapshot_of_an_empty_buffer() -> None:
+    resumed = make_buffer(1)
+    resumed.load_state(make_buffer(0).state())
+    assert resumed.status().steps == 0
+    for buffer in (original := make_buffer(0), resumed):
+        add_games(buffer, 5)
+    assert_same(original.sample(1)[0], resumed.sample(1)[0])
+
+
+def test_a_smaller_buffer_takes_the_newest_of_a_snapshot() -> None:
+    original = make_buffer()
+    add_games(original, 10, 10, 10)
+    resumed = make_buffer(replay_buffer_size=25, batch_size=200, max_moves=10)
+    resumed.load_state(original.state())
+    assert resumed.status()[:2] == (20, 2)
+    assert {seed for seed, _ in identities(resumed.sample(1)[0])} == {1, 2}
+
+
+# --- reanalysis ---
+
+
+def test_requests_go_round_all_positions_that_have_a_value() -> None:
+    buffer = make_buffer(stacked_observations=2, segment_length=4)
+    game = random_history(np.random.default_rng(0), 10, terminated=False, truncated=True)
+    buffer.add(cut(game, 4, look_ahead=5, stacked=2))
+    seen: list[int] = []
+    for _ in range(40):
+        request = buffer.reanalyse_request(3)
+        assert request is not None
+        assert 0 < len(request.positions) <= 3
+        seen += request.positions.tolist()
+    valued = np.flatnonzero(buffer.rows.kind[: buffer.next] != 0).tolist()
+    # 4 own + 5 ahead + the last, 4 + 2 + the last, 2 + the last, which is the position that was truncated.
+    assert len(valued) == 10 + 7 + 3
+    assert seen == (valued * 6)[: len(seen)]
+    assert make_buffer().reanalyse_request(3) is None
+
+
+def test_requests_carry_what_self_play_saw() -> None:
+    buffer = make_buffer(stacked_observations=1)
+    legal = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 1]], np.bool_)
+    to_play = np.array([0, 1, 1], np.int8)
+    buffer.add(
+        [
+            make_history(
+                [1, 2],
+                [0, 1, 2],
+                seed=4,
+                legal_actions=np.packbits(legal, axis=1),
+                to_play=to_play,
+                terminated=False,
+                truncated=True,
+            )
+        ]
+    )
+    request = buffer.reanalyse_request(10)
+    assert request is not None
+    np.testing.assert_array_equal(request.positions, [0, 1, 2])
+    np.testing.assert_array_equal(request.legal_actions, legal)
+    np.testing.assert_array_equal(request.to_play, to_play)
+    np.testing.assert_array_equal(request.observations[2, :, 0], np.float32([[4, 2], [4, 1], [1 / 3, 1 / 3]]))
+
+
+def test_fresh_values_change_the_targets_they_are_the_bootstrap_of() -> None:
+    buffer = make_buffer(batch_size=64, PER=False)
+    buffer.add([make_history([0, 0, 0], [0, 0, 0, 0], terminated=False, truncated=True)])
+    request = buffer.reanalyse_request(10)
+    assert request is not None
+    policies = np.tile(np.float32([1, 0, 0]), (4, 1))
+    values = np.float32([1, 2, 4, 8])
+    buffer.reanalyse_update(ReanalyseResult(request.positions, values, policies, 1))
+    (batch,) = buffer.sample(1)
+    # n = 2: v2 / 4, v3 / 4, v3 / 2, v3.
+    expected = np.array([[4 / 4, 8 / 4, 8 / 2, 8], [8 / 4, 8 / 2, 8, 0], [8 / 2, 8, 0, 0]])
+    np.testing.assert_array_equal(batch.target_value, expected[batch.positions])
+    np.testing.assert_array_equal(batch.target_policy[:, 0], np.tile([1, 0, 0], (64, 1)))
+
+
+def test_only_present_steps_are_rewritten_and_never_by_older_weights() -> None:
+    buffer = make_buffer(replay_buffer_size=12, max_moves=6)
+    add_games(buffer, 6, 6)
+    stale = buffer.reanalyse_request(12)
+    assert stale is not None
+    games = add_games(buffer, 6, first_seed=2)
+    buffer.reanalyse_update(ReanalyseResult(stale.positions, np.full(12, 50, np.float32), None, 3))
+    values = buffer.rows.root_values
+    np.testing.assert_array_equal(values[np.arange(12, 18) % buffer.capacity], games[0].root_values[:6])
+    np.testing.assert_array_equal(values[np.arange(6, 12) % buffer.capacity], np.full(6, 50))
+    buffer.reanalyse_update(ReanalyseResult(stale.positions, np.full(12, 40, np.float32), None, 2))
+    np.testing.assert_array_equal(values[np.arange(6, 12) % buffer.capacity], np.full(6, 50))
+    new = GameHistory(**(vars(games[0]) | {"version": 9}))
+    buffer.add([new])
+    late = ReanalyseResult(np.arange(18, 24), np.full(6, 70, np.float32), None, 8)
+    buffer.reanalyse_update(late)
+    np.testing.assert_array_equal(values[np.arange(18, 24) % buffer.capacity], new.root_values[:6])
+
+
+class SumModel:
+    """A position's value is the sum of its observation; one action is much liked; no rewards."""
+
+    def __init__(self, config: MuZeroConfig, batch: int, simulations: int, device: str) -> None:
+        self.scale, self.batch = 0.0, batch
+
+    def load(self, weights: Weights) -> None:
+        self.scale = float(weights["scale"])
+
+    def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        return self.scale * observations.sum(axis=(1, 2, 3), dtype=np.float32)
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        assert len(observations) <= self.batch
+        self.values = self.evaluate(observations)
+        return self._evaluation(np.int32(to_play))
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        return self._evaluation(np.zeros(len(parents), np.int32))
+
+    def _evaluation(self, to_play: IntArray) -> Evaluation:
+        rows = len(self.values)
+        logits = np.tile(np.float32([0, 9, 9]), (rows, 1))
+        ones, zeros = np.ones(rows, np.float32), np.zeros((rows, 1), np.float32)
+        return Evaluation(self.values[:, None].copy(), zeros, ones, to_play, logits)
+
+
+@pytest.mark.parametrize("search_again", [False, True])
+def test_reanalysis_with_newer_weights(search_again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_buffer, "make_model", SumModel)
+    config = make_config(reanalyse_policy=search_again, num_simulations=4, replay_buffer_mb=2, discount=1.0)
+    buffer = ReplayBuffer(config, np.random.default_rng(0))
+    legal = np.packbits(np.tile([True, True, False], (101, 1)), axis=1)
+    buffer.add([random_history(np.random.default_rng(0), 100, legal_actions=legal)])
+    reanalyse = Reanalyse(config, "cpu", np.random.default_rng(1))
+    reanalyse.load({"scale": np.float32(2)}, version=7)
+    request = buffer.reanalyse_request(100)
+    assert request is not None
+    result = reanalyse.refresh(request)
+    assert result.version == 7
+    np.testing.assert_array_equal(result.positions, request.positions)
+    np.testing.assert_allclose(result.root_values, 2.0 * np.arange(100), rtol=1e-6)
+    assert (result.policies is not None) == search_again
+    if result.policies is not None:
+        np.testing.assert_allclose(result.policies.sum(axis=1), np.ones(100), rtol=1e-6)
+        assert (result.policies[:, 2] == 0).all()
+    buffer.reanalyse_update(result)
+    np.testing.assert_allclose(buffer.rows.root_values[:100], 2.0 * np.arange(100), rtol=1e-6)
+
+
+def test_the_buffers_process_does_not_load_torch() -> None:
+    code = "import replay_buffer, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,426 @@
+"""The trainer: what an update is made of, and that training can be left and taken up again."""
+
+import json
+import logging
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.train import random_batch
+from config import MuZeroConfig
+from data import Batch, State
+from supports import scalar_to_support
+from trainer import (
+    SGD,
+    AdamW,
+    FlatParameters,
+    Targets,
+    Trainer,
+    TrainingError,
+    cross_entropy,
+    flatten_parameters,
+    unroll,
+    unrolled_loss,
+)
+
+
+def make_config(**changes) -> MuZeroConfig:
+    return MuZeroConfig(
+        **{
+            "observation_shape": (1, 1, 3),
+            "num_unroll_steps": 2,
+            "batch_size": 8,
+            "support_size": 4,
+            **changes,
+        }
+    )
+
+
+def make_batches(config: MuZeroConfig, count: int, seed: int = 0) -> list[Batch]:
+    generator = np.random.default_rng(seed)
+    return [random_batch(config, config.batch_size, generator) for _ in range(count)]
+
+
+def assert_same_weights(first: Trainer, second: Trainer, tolerance: float = 0.0) -> None:
+    for name, array in first.weights().items():
+        np.testing.assert_allclose(array, second.weights()[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+BOTH_PATHS = pytest.mark.parametrize("fused", [True, False], ids=["fused", "autograd"])
+RESNET = {"network": "resnet", "observation_shape": (2, 3, 3), "channels": 4, "blocks": 1}
+
+
+# --- the pieces ---
+
+
+def test_loss_of_a_case_computed_by_hand() -> None:
+    logits = torch.log(torch.tensor([[[0.5, 0.25, 0.25]], [[0.2, 0.2, 0.6]]]))
+    targets = torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]]])
+    scales = torch.tensor([[2.0], [0.5]])
+    expected = 2 * math.log(2) - 0.5 * (0.5 * math.log(0.2) + 0.5 * math.log(0.6))
+    assert cross_entropy(logits, targets, scales).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_flat_parameters_are_the_network() -> None:
+    network = torch.nn.Linear(3, 2)
+    before = network.weight.detach().clone()
+    flat = flatten_parameters(network)
+    torch.testing.assert_close(network.weight.detach(), before, rtol=0, atol=0)
+    flat.values.fill_(2)
+    network(torch.ones(1, 3)).sum().backward()
+    network(torch.ones(1, 3)).sum().backward()
+    assert network.weight.min() == network.bias.max() == 2
+    assert flat.gradient.sum() == 2 * (6 + 2)
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+def test_optimizers_equal_torchs(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    expected = torch.nn.Parameter(torch.randn(100, generator=generator))
+    flat = FlatParameters(expected.detach().clone(), torch.zeros(100))
+    theirs = (
+        torch.optim.AdamW([expected], weight_decay=0.1, foreach=False)
+        if name == "AdamW"
+        else torch.optim.SGD([expected], weight_decay=0.1, momentum=0.9, foreach=False)
+    )
+    device = torch.device("cpu")
+    ours = AdamW(100, device, 0.1) if name == "AdamW" else SGD(100, device, 0.1, 0.9)
+    for number in range(1, 30):
+        flat.gradient.copy_(torch.randn(100, generator=generator))
+        expected.grad = flat.gradient.clone()
+        theirs.param_groups[0]["lr"] = 0.01 / number
+        theirs.step()
+        ours.step(flat, 0.01 / number, number)
+        torch.testing.assert_close(flat.values, expected.detach(), rtol=0, atol=1e-7)
+
+
+# --- the update ---
+
+
+def test_learning_rate_follows_the_schedule_once_per_optimizer_step() -> None:
+    config = make_config(
+        lr_init=0.1, lr_decay_rate=0.5, lr_decay_steps=1, lr_warmup_steps=1, gradient_accumulation=4
+    )
+    trainer = Trainer(config, "cpu")
+    rates = [trainer.train([batch]).metrics.learning_rate for batch in make_batches(config, 4)]
+    assert rates == pytest.approx([0.05, 0.05, 0.025, 0.0125])
+    assert trainer.training_step == 4
+
+
+@BOTH_PATHS
+def test_the_learning_rate_is_the_size_of_the_step(fused: bool) -> None:
+    """AdamW's first step without decay is one learning rate along each gradient's sign."""
+    config = make_config(lr_init=0.01, weight_decay=0.0, fused_update=fused, max_grad_norm=0.0)
+    trainer = Trainer(config, "cpu")
+    before = trainer.weights()
+    trainer.train(make_batches(config, 1))
+    change = np.abs(trainer.weights()["value.2.bias"] - before["value.2.bias"])
+    np.testing.assert_allclose(change, 0.01, rtol=1e-3)
+
+
+@BOTH_PATHS
+@pytest.mark.parametrize("optimizer", ["AdamW", "SGD"])
+def test_accumulation_in_parts_equals_the_whole_batch(fused: bool, optimizer: str) -> None:
+    config = make_config(fused_update=fused, optimizer=optimizer, lr_init=0.01)
+    whole, parts = Trainer(config, "cpu"), Trainer(config.replace(gradient_accumulation=4), "cpu")
+    batches = make_batches(config, 3)
+    first, second = whole.train(batches), parts.train(batches)
+    assert_same_weights(whole, parts, 1e-4 if optimizer == "AdamW" else 1e-6)
+    np.testing.assert_allclose(first.metrics[1:9], second.metrics[1:9], rtol=1e-4)
+    np.testing.assert_allclose(first.priorities, second.priorities, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(first.positions, second.positions)
+
+
+@BOTH_PATHS
+def test_clipping_bounds_the_step_and_not_the_reported_norm(fused: bool) -> None:
+    config = make_config(
+        fused_update=fused, optimizer="SGD", momentum=0.0, weight_decay=0.0, lr_init=1.0, max_grad_norm=0.01
+    )
+    batch = make_batches(config, 1)
+
+    def step_length(config: MuZeroConfig) -> tuple[float, float]:
+        trainer = Trainer(config, "cpu")
+        before = trainer.weights()
+        norm = trainer.train(batch).metrics.gradient_norm
+        after = trainer.weights()
+        return math.sqrt(sum(((after[n] - before[n]) ** 2).sum() for n in before)), norm
+
+    clipped, norm = step_length(config)
+    free, same_norm = step_length(config.replace(max_grad_norm=0.0))
+    assert norm == same_norm > 0.01
+    assert clipped == pytest.approx(0.01, rel=1e-3)
+    assert free == pytest.approx(norm, rel=1e-3)
+
+
+@BOTH_PATHS
+def test_both_paths_make_the_same_training(fused: bool) -> None:
+    config = make_config(fused_update=fused, optimizer="SGD", lr_init=0.05)
+    other = config.replace(fused_update=not fused)
+    batches = make_batches(config, 5)
+    first, second = Trainer(config, "cpu"), Trainer(other, "cpu")
+    np.testing.assert_allclose(
+        first.train(batches).metrics[1:9], second.train(batches).metrics[1:9], rtol=1e-4
+    )
+    assert_same_weights(first, second, 1e-5)
+
+
+@BOTH_PATHS
+@pytest.mark.parametrize("head", ["value", "reward", "policy"])
+def test_a_masked_head_does_not_learn(fused: bool, head: str) -> None:
+    config = make_config(fused_update=fused, weight_decay=0.0)
+    (batch,) = make_batches(config, 1)
+    mask = f"{head}_mask"
+    trainer = Trainer(config, "cpu")
+    before = trainer.weights()
+    result = trainer.train([batch._replace(**{mask: np.zeros_like(getattr(batch, mask))})])
+    after = trainer.weights()
+    assert getattr(result.metrics, f"{head}_loss") == 0
+    for other in ("value", "reward", "policy"):
+        changed = not np.array_equal(before[f"{other}.2.bias"], after[f"{other}.2.bias"])
+        assert changed == (other != head)
+
+
+@BOTH_PATHS
+def test_masked_targets_and_weightless_samples_change_nothing(fused: bool) -> None:
+    config = make_config(fused_update=fused)
+    (batch,) = make_batches(config, 1)
+    batch.weights[3] = 0
+    twin = Batch._make(array.copy() for array in batch)
+    twin.target_value[batch.value_mask == 0] = 77
+    twin.target_reward[batch.reward_mask == 0] = 77
+    twin.target_policy[batch.policy_mask == 0] = 0.5
+    twin.target_value[3] = -77
+    first, second = Trainer(config, "cpu"), Trainer(config, "cpu")
+    assert first.train([batch]).metrics.loss == second.train([twin]).metrics.loss
+    assert_same_weights(first, second)
+
+
+@BOTH_PATHS
+def test_priorities_are_distances_of_the_roots_decoded_values(fused: bool) -> None:
+    config = make_config(fused_update=fused)
+    batches = make_batches(config, 2)
+    result = Trainer(config.replace(lr_init=0.0), "cpu").train(batches)
+    expected = np.concatenate([np.abs(batch.target_value[:, 0]) for batch in batches])
+    np.testing.assert_allclose(result.priorities, expected, rtol=1e-5, atol=1e-5)
+    assert result.priorities.dtype == np.float32
+    np.testing.assert_array_equal(result.positions, np.tile(np.arange(8), 2))
+
+
+def test_metrics_are_means_over_the_updates() -> None:
+    config = make_config()
+    batches = make_batches(config, 3)
+    one_by_one = Trainer(config, "cpu")
+    single = [one_by_one.train([batch]).metrics for batch in batches]
+    metrics = Trainer(config, "cpu").train(batches).metrics
+    assert metrics.training_step == metrics.updates == 3
+    for field in ("loss", "value_loss", "reward_loss", "policy_loss", "value_entropy", "gradient_norm"):
+        expected = np.mean([getattr(m, field) for m in single])
+        assert getattr(metrics, field) == pytest.approx(expected, rel=1e-6)
+    weighted = config.value_loss_weight * metrics.value_loss + metrics.reward_loss + metrics.policy_loss
+    assert metrics.loss == pytest.approx(weighted, rel=1e-6)
+    assert single[0].value_entropy == pytest.approx(math.log(9), rel=1e-6)
+    assert single[0].policy_entropy == pytest.approx(math.log(2), rel=1e-6)
+
+
+@BOTH_PATHS
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("target_value", "target_value of a batch is not finite at step 0"),
+        ("target_reward", "target_reward of a batch is not finite at step 0"),
+        ("target_policy", "diverged at step 0: loss nan"),
+        ("observations", "diverged at step 0: loss nan"),
+    ],
+)
+def test_a_loss_that_is_not_finite_stops_before_the_weights(fused: bool, field: str, message: str) -> None:
+    config = make_config(fused_update=fused)
+    (batch,) = make_batches(config, 1)
+    trainer, untouched = Trainer(config, "cpu"), Trainer(config, "cpu")
+    array = getattr(batch, field).copy()
+    array.flat[0] = math.nan
+    broken = batch._replace(
+        **{field: array, "value_mask": np.ones((8, 3), np.float32)},
+        reward_mask=np.ones((8, 2), np.float32),
+        policy_mask=np.ones((8, 3), np.float32),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with pytest.raises(TrainingError, match=message) as caught:
+            trainer.train([broken])
+    assert "\n" not in str(caught.value)
+    assert_same_weights(trainer, untouched)
+    assert trainer.training_step == 0
+
+
+# --- learning ---
+
+
+@BOTH_PATHS
+def test_a_fixed_batch_is_learned_down_to_the_entropy_of_its_targets(fused: bool) -> None:
+    config = make_config(
+        fused_update=fused, encoding_size=16, lr_init=0.01, weight_decay=0.0, fc_representation_layers=(32,)
+    )
+    (batch,) = make_batches(config, 1)
+    trainer = Trainer(config, "cpu")
+    first = trainer.train([batch]).metrics
+    last = trainer.train([batch] * 1500).metrics
+    final = trainer.train([batch]).metrics
+    step_scales = np.array([1, 1 / 2, 1 / 2], np.float32)
+
+    def entropy(targets: np.ndarray, scales: np.ndarray) -> float:
+        logarithms = np.log(np.where(targets > 0, targets, 1))
+        return float(-((targets * logarithms).sum(-1) * scales * batch.weights[:, None]).sum() / 8)
+
+    floor = entropy(batch.target_policy, batch.policy_mask * step_scales)
+    value_floor = entropy(scalar_to_support(batch.target_value, 4), batch.value_mask * step_scales)
+    assert floor - 1e-4 < final.policy_loss < floor + 0.02 < first.policy_loss
+    assert value_floor - 1e-4 < final.value_loss < value_floor + 0.05 < first.value_loss
+    assert final.loss < last.loss < first.loss
+
+
+def test_residual_networks_learn() -> None:
+    config = make_config(**RESNET, lr_init=0.01)
+    batches = make_batches(config, 1)
+    trainer = Trainer(config, "cpu")
+    assert trainer.train(batches * 40).metrics.loss > trainer.train(batches).metrics.loss
+    names = trainer.weights().keys()
+    assert any(name.endswith("running_mean") for name in names)
+
+
+def test_unrolling_in_one_call_of_each_head_equals_step_by_step() -> None:
+    config = make_config(**RESNET)
+    trainer = Trainer(config, "cpu")
+    network = trainer.network.eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.linspace(-0.3, 0.4, parameter.numel()).view(parameter.shape))
+        (batch,) = make_batches(config, 1)
+        actions = torch.from_numpy(batch.actions.T.copy())
+        predictions = unroll(network, torch.from_numpy(batch.observations), actions)
+        output = network.initial_inference(torch.from_numpy(batch.observations))
+        for k in range(3):
+            torch.testing.assert_close(predictions.value[k], output.value_logits)
+            torch.testing.assert_close(predictions.policy[k], output.policy_logits)
+            if k > 0:
+                torch.testing.assert_close(predictions.reward[k - 1], output.reward_logits)
+            if k < 2:
+                output = network.recurrent_inference(output.latent, actions[k])
+
+
+# --- weights, target network, state ---
+
+
+def test_target_weights_are_copied_at_the_interval() -> None:
+    config = make_config(target_update_interval=3)
+    trainer = Trainer(config, "cpu")
+    history = [trainer.weights()]
+    for batch in make_batches(config, 7):
+        trainer.train([batch])
+        history.append(trainer.weights())
+        expected = history[len(history) - 1 - trainer.training_step % 3]
+        for name, array in trainer.target_weights().items():
+            np.testing.assert_array_equal(array, expected[name])
+
+
+def test_weights_are_copies() -> None:
+    trainer = Trainer(make_config(), "cpu")
+    before = trainer.weights()
+    for copies in (trainer.weights(), trainer.target_weights()):
+        for array in copies.values():
+            assert array.dtype == np.float32
+            array.fill(1)
+    for name, array in before.items():
+        np.testing.assert_array_equal(trainer.weights()[name], array)
+        np.testing.assert_array_equal(trainer.target_weights()[name], array)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"fused_update": False}, {"optimizer": "SGD"}, RESNET],
+    ids=["fused", "autograd", "sgd", "resnet"],
+)
+def test_training_continues_bit_for_bit_from_its_state(changes: dict) -> None:
+    config = make_config(**changes, target_update_interval=4, lr_decay_rate=0.5, lr_decay_steps=2)
+    batches = make_batches(config, 6)
+    through = Trainer(config, "cpu")
+    through.train(batches[:3])
+    saved = through.state()
+    facts = json.loads(json.dumps(saved.facts))
+    arrays = {name: array.copy() for name, array in saved.arrays.items()}
+    expected = through.train(batches[3:])
+    for name, array in saved.arrays.items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=f"{name} is not a copy")
+    resumed = Trainer(config.replace(seed=99), "cpu")
+    resumed.load_state(State(arrays, facts))
+    actual = resumed.train(batches[3:])
+    assert actual.metrics._replace(seconds=0) == expected.metrics._replace(seconds=0)
+    assert_same_weights(resumed, through)
+    for name, array in through.state().arrays.items():
+        np.testing.assert_array_equal(resumed.state().arrays[name], array, err_msg=name)
+
+
+def test_same_seed_same_weights_and_another_seed_others() -> None:
+    config = make_config()
+    batches = make_batches(config, 3)
+    first, second, other = (Trainer(config.replace(seed=s), "cpu") for s in (1, 1, 2))
+    for trainer in (first, second, other):
+        trainer.train(batches)
+    assert_same_weights(first, second)
+    assert not np.array_equal(first.weights()["dynamics.0.weight"], other.weights()["dynamics.0.weight"])
+
+
+# --- options ---
+
+
+def test_a_failing_compiler_is_reported_and_training_goes_on(monkeypatch, caplog) -> None:
+    def compiled(function):
+        def fail(*arguments):
+            raise RuntimeError("no C compiler found\nlong trace")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    config = make_config(fused_update=False)
+    batches = make_batches(config, 2)
+    eager, fallback = Trainer(config, "cpu"), Trainer(config.replace(compile=True), "cpu")
+    with caplog.at_level(logging.WARNING):
+        fallback.train(batches)
+    assert [r.message for r in caplog.records] == [
+        "torch.compile failed, the update is computed eagerly: no C compiler found"
+    ]
+    eager.train(batches)
+    assert_same_weights(eager, fallback)
+
+
+def test_autocast_is_left_to_gpus() -> None:
+    config = make_config(fused_update=False)
+    plain, autocast = Trainer(config, "cpu"), Trainer(config.replace(autocast=True), "cpu")
+    for trainer in (plain, autocast):
+        trainer.train(make_batches(config, 1))
+    assert_same_weights(plain, autocast)
+
+
+def test_loss_is_computed_in_single_precision_under_autocast() -> None:
+    config = make_config(fused_update=False)
+    trainer = Trainer(config, "cpu")
+    (batch,) = make_batches(config, 1)
+    zeros = torch.zeros(3, 8)
+    targets = Targets(zeros, zeros[1:], torch.full((3, 8, 2), 0.5), zeros + 1, zeros[1:] + 1, zeros + 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, losses, roots = unrolled_loss(
+            trainer.network,
+            torch.from_numpy(batch.observations),
+            torch.from_numpy(batch.actions.T.copy()),
+            targets,
+            0.25,
+        )
+    assert loss.dtype == losses.dtype == roots.dtype == torch.float32
+    assert losses[2].item() == pytest.approx(24 * math.log(2), rel=1e-6)
+
+
+def test_no_batches_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no batches"):
+        Trainer(make_config(), "cpu").train([])
