@@ -12,7 +12,7 @@ import numpy as np
 import ray
 
 from config import ConfigurationError, MuZeroConfig
-from data import ReanalyseRequest, ReanalyseResult, VersionedWeights
+from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import Evaluator, SelfPlay
 from shared_storage import SharedStorage
@@ -79,6 +79,33 @@ class BufferActor(ReplayBuffer):
         return len(result.positions)
 
 
+class TrainerActor:
+    """`Trainer`, imported where it runs: no other process has to load torch."""
+
+    def __init__(self, config: MuZeroConfig, device: str, state: State | None) -> None:
+        from trainer import Trainer
+
+        self._trainer = Trainer(config, device)
+        if state is not None:
+            self._trainer.load_state(state)
+
+    def train(self, batches: list[Batch]) -> TrainingResult:
+        """One update per batch."""
+        return self._trainer.train(batches)
+
+    def published(self) -> tuple[int, Weights]:
+        """The number of updates made, and the weights that they made."""
+        return self._trainer.training_step, self._trainer.weights()
+
+    def target(self) -> tuple[int, Weights]:
+        """The number of updates made, and the target network's weights."""
+        return self._trainer.training_step, self._trainer.target_weights()
+
+    def state(self) -> State:
+        """What it takes to go on training."""
+        return self._trainer.state()
+
+
 def start_ray(config: MuZeroConfig, address: str | None) -> None:
     """Starts a quiet Ray of our own size on this machine, or joins the cluster at `address`.
 
@@ -136,10 +163,10 @@ class Launcher:
         generator = np.random.default_rng([self.config.seed, BUFFER_STREAM])
         return ray.remote(BufferActor).options(num_cpus=1).remote(self.config, generator)
 
-    def trainer(self) -> Any:
-        """The trainer; its class is imported here so that only its own process loads torch."""
+    def trainer(self, state: State | None) -> Any:
+        """The trainer, going on from `state`."""
         launch = ray.remote(TrainerActor).options(num_cpus=1, num_gpus=self._share)
-        return launch.remote(self.config, "cuda" if self._share else "cpu")
+        return launch.remote(self.config, "cuda" if self._share else "cpu", state)
 
     def worker(self, number: int, storage: Any) -> Any:
         """Self-play worker `number`."""

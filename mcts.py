@@ -6,13 +6,14 @@ model for one evaluation per row, expands and backs up. PUCT and Gumbel differ i
 conventions are those of mctx (https://github.com/google-deepmind/mctx): a node's own evaluation counts as a
 visit, illegal actions are masked at the root, and a leaf at `max_depth` is evaluated again.
 
-Letters in shapes: A actions, B rows, M considered actions, N nodes (simulations + 1), P components of a value.
+Letters in shapes: A actions, B rows, M considered actions, N nodes (simulations + 1), P value components.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba import njit
@@ -21,7 +22,9 @@ from numpy.typing import DTypeLike, NDArray
 from config import MuZeroConfig
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult
 
-ROOT = np.int64(0)  # node index of the root; a node's index is the number of the simulation that made it
+# A node's index is the number of the simulation that made it; the root's is typed because numba would compile
+# functions once more for a literal.
+ROOT = cast(int, np.int64(0))
 NO_PARENT = -1  # the parent of the root, and of a node number that no simulation of the row used
 UNVISITED = -1  # the child of an action that was not taken yet
 ILLEGAL = -2  # the child of an action that must not be taken; only the root knows any
@@ -37,7 +40,7 @@ class Tree(NamedTuple):
 
     rows: NDArray[np.void]  # [B] low and high: value bounds; ties: random state; considered actions; depth
     nodes: NDArray[np.void]  # [B, N] visits, parent, action (from it), to_play, raw_value, discount (signed)
-    edges: NDArray[np.void]  # [B, N, A] q (to the parent's player), prior, logit (largest is 0), visits, child
+    edges: NDArray[np.void]  # [B, N, A] q (to the parent's player), prior, logit (<= 0), visits, child
     value: FloatArray  # [B, N, P] mean of the values backed up to the node, to its player
     reward: FloatArray  # [B, N, P] of the edge into the node, to the parent's player
     gumbel: FloatArray  # [B, A] scaled Gumbel noise of the root's actions
@@ -77,13 +80,13 @@ class RootNoise(NamedTuple):
         batch, actions = legal.shape
         noise = cls.none(batch, actions, dtype)
         if config.search == "gumbel":
-            noise = noise._replace(gumbel=generator.gumbel(size=legal.shape).astype(dtype))
+            noise = noise._replace(gumbel=np.asarray(generator.gumbel(size=legal.shape), dtype))
         else:
             dirichlet = legal_dirichlet(generator, legal, config.root_dirichlet_alpha)
             noise = noise._replace(dirichlet=dirichlet.astype(dtype))
         return noise._replace(
             tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
-            uniform=generator.random(batch, np.float32).astype(dtype),
+            uniform=np.asarray(generator.random(batch, np.float32), dtype),
         )
 
 
@@ -100,16 +103,37 @@ def legal_dirichlet(generator: np.random.Generator, legal: BoolArray, alpha: flo
     return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
 
 
+class Records(NamedTuple):
+    """The record types of `Tree` and `Rules`."""
+
+    row: np.dtype[np.void]
+    node: np.dtype[np.void]
+    edge: np.dtype[np.void]
+    constants: np.dtype[np.void]
+
+
+@functools.cache
+def record_types(dtype: np.dtype[Any]) -> Records:
+    """The record types over `dtype`; the same objects at each call, which numba recognises in less time."""
+    real = dtype.str
+    descriptions = (
+        f"low {real}, high {real}, ties u8, considered i4, depth i4",
+        f"visits i4, parent i4, action i4, to_play i4, raw_value {real}, discount {real}",
+        f"q {real}, prior {real}, logit {real}, visits i4, child i4",
+        "gumbel ?, by_siblings ?, tree_bounds ?, rescale_values ?, max_depth i4, max_considered i4, "
+        f"low {real}, high {real}, noise_fraction {real}, value_scale {real}, maxvisit_init {real}",
+    )
+    fields = ([tuple(field.split()) for field in text.split(", ")] for text in descriptions)
+    return Records(*(np.dtype(names_and_kinds, align=True) for names_and_kinds in fields))
+
+
 def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
     """Room for `batch` trees of `nodes` nodes (N), values with one component."""
-    real: Any = np.dtype(dtype)
-    row_type = [("low", real), ("high", real), ("ties", "u8"), ("considered", "i4"), ("depth", "i4")]
-    node_type = [("visits", "i4"), ("parent", "i4"), ("action", "i4"), ("to_play", "i4")]
-    edge_type = [("q", real), ("prior", real), ("logit", real), ("visits", "i4"), ("child", "i4")]
+    records = record_types(np.dtype(dtype))
     return Tree(
-        rows=np.zeros(batch, row_type),
-        nodes=np.zeros((batch, nodes), [*node_type, ("raw_value", real), ("discount", real)]),
-        edges=np.zeros((batch, nodes, actions), edge_type),
+        rows=np.zeros(batch, records.row),
+        nodes=np.zeros((batch, nodes), records.node),
+        edges=np.zeros((batch, nodes, actions), records.edge),
         value=np.zeros((batch, nodes, 1), dtype),
         reward=np.zeros((batch, nodes, 1), dtype),
         gumbel=np.zeros((batch, actions), dtype),
@@ -118,26 +142,23 @@ def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
 
 def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike) -> Rules:
     """The rules of a search with this many simulations."""
-    low, high = config.value_bounds
-    values: dict[str, Any] = {
-        "gumbel": config.search == "gumbel",
-        "by_siblings": config.q_transform == "parent_and_siblings",
-        "tree_bounds": config.q_transform == "min_max",
-        "rescale_values": config.rescale_values,
-        "max_depth": config.max_depth or simulations,
-        "max_considered": min(config.max_num_considered_actions, config.num_actions),
-        "low": low,
-        "high": high,
-        "noise_fraction": config.root_exploration_fraction,
-        "value_scale": config.value_scale,
-        "maxvisit_init": config.maxvisit_init,
-    }
-    kinds = ["?"] * 4 + ["i4"] * 2 + [np.dtype(dtype).str] * 5
+    considered = min(config.max_num_considered_actions, config.num_actions)
+    constants = np.zeros(1, record_types(np.dtype(dtype)).constants)
+    constants["gumbel"] = config.search == "gumbel"
+    constants["by_siblings"] = config.q_transform == "parent_and_siblings"
+    constants["tree_bounds"] = config.q_transform == "min_max"
+    constants["rescale_values"] = config.rescale_values
+    constants["max_depth"] = config.max_depth or simulations
+    constants["max_considered"] = considered
+    constants["low"], constants["high"] = config.value_bounds
+    constants["noise_fraction"] = config.root_exploration_fraction
+    constants["value_scale"] = config.value_scale
+    constants["maxvisit_init"] = config.maxvisit_init
     visits = np.arange(simulations + 2, dtype=np.float64)
     growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
-    sequences = [considered_visits(m, simulations) for m in range(values["max_considered"] + 1)]
+    sequences = [considered_visits(m, simulations) for m in range(considered + 1)]
     return Rules(
-        constants=np.array([tuple(values.values())], list(zip(values, kinds, strict=True))),
+        constants=constants,
         exploration=(np.sqrt(visits) * (config.pb_c_init + growth)).astype(dtype),
         halving=np.array(sequences, np.int32),
     )
@@ -163,20 +184,22 @@ def considered_visits(considered: int, simulations: int) -> list[int]:
     return sequence[:simulations]
 
 
-kernel = njit(cache=True, error_model="numpy")
-inner = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+# No kernel allocates or keeps an array, so that counting references (`_nrt`) would be pure cost: half of the
+# time. Helpers are inlined since passing all of a tree's arrays on costs more than what they do with them.
+kernel = njit(cache=True, error_model="numpy", _nrt=False)
+inner = njit(
+    error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 
 @inner
 def argmax_legal(tree: Tree, b: int, node: int, scores: FloatArray) -> int:
     """The action with the highest score; among equals a random one, or the lowest if row b has no seed."""
-    best, choice, equals = -np.inf, 0, 0
+    lowest = scores.dtype.type(-np.inf)
+    best, choice, equals = lowest, 0, 0
     for a in range(len(scores)):
-        if tree.edges[b, node, a].child == ILLEGAL:
-            continue
-        if scores[a] > best:
-            best, choice, equals = scores[a], a, 1
-        elif scores[a] == best and tree.rows[b].ties != 0 and equals > 0:
+        score = scores[a] if tree.edges[b, node, a].child != ILLEGAL else lowest
+        if score == best and equals > 0 and tree.rows[b].ties != 0:
             equals += 1
             state = tree.rows[b].ties  # xorshift64: never 0 once it is not
             state ^= state << np.uint64(13)
@@ -185,38 +208,43 @@ def argmax_legal(tree: Tree, b: int, node: int, scores: FloatArray) -> int:
             tree.rows[b].ties = state
             if (state >> np.uint64(33)) % np.uint64(equals) == np.uint64(0):
                 choice = a
+        better = score > best  # without a branch, which would be mispredicted
+        best = score if better else best
+        choice = a if better else choice
+        equals = 1 if better else equals
     return choice
 
 
 @inner
 def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
     """MuZero paper, appendix B: scaled action value (0 if not visited) plus prior and visits."""
-    row = tree.rows[b]
-    low, high = row.low, row.high
+    real = scores.dtype.type  # all in the trees' own precision: numba widens float32 * int to float64
+    low, high = tree.rows[b].low, tree.rows[b].high
     if rules.constants[0].by_siblings:
-        low = high = tree.value[b, node, 0]
+        value = low = high = tree.value[b, node, 0]
         for a in range(len(scores)):
-            if tree.edges[b, node, a].visits > 0:
-                low = min(low, tree.edges[b, node, a].q)
-                high = max(high, tree.edges[b, node, a].q)
-        scale = 1.0 / max(high - low, SMALLEST_RANGE)
+            q = tree.edges[b, node, a].q
+            q = q if tree.edges[b, node, a].visits > 0 else value
+            low = q if q < low else low
+            high = q if q > high else high
+        scale = real(1) / max(high - low, real(SMALLEST_RANGE))
     elif high > low:
-        scale = 1.0 / (high - low)
+        scale = real(1) / (high - low)
     else:
-        low, scale = low * 0, 1.0  # the paper's pseudocode scales only once there is a range
+        low, scale = real(0), real(1)  # the paper's pseudocode scales only once there is a range
     exploration = rules.exploration[tree.nodes[b, node].visits]
     for a in range(len(scores)):
         edge = tree.edges[b, node, a]
-        scores[a] = exploration * edge.prior / (edge.visits + 1)
-        if edge.visits > 0:
-            scores[a] += (edge.q - low) * scale
+        q = (edge.q - low) * scale
+        q = q if edge.visits > 0 else real(0)
+        scores[a] = q + exploration * edge.prior / real(edge.visits + 1)
 
 
 @inner
 def complete_q(tree: Tree, rules: Rules, b: int, node: int, completed: FloatArray) -> None:
     """Action values, unvisited ones replaced by the mixed value, scaled (Gumbel MuZero paper, appendix D)."""
-    constants = rules.constants[0]
-    most, mass, weighted = 0, 0.0, 0.0
+    constants, real = rules.constants[0], completed.dtype.type
+    most, mass, weighted = 0, real(0), real(0)
     for a in range(len(completed)):
         edge = tree.edges[b, node, a]
         if edge.visits > 0:
@@ -224,20 +252,20 @@ def complete_q(tree: Tree, rules: Rules, b: int, node: int, completed: FloatArra
             mass += prior
             weighted += prior * edge.q
             most = max(most, edge.visits)
-    mixed = tree.nodes[b, node].raw_value * 1.0
+    mixed = tree.nodes[b, node].raw_value + real(0)
     if most > 0:
-        visits = tree.nodes[b, node].visits - 1  # of all actions
-        mixed = (mixed + visits * weighted / mass) / (visits + 1)
-    low, high = np.inf, -np.inf
+        visits = real(tree.nodes[b, node].visits - 1)  # of all actions
+        mixed = (mixed + visits * weighted / mass) / (visits + real(1))
+    low, high = real(np.inf), real(-np.inf)
     for a in range(len(completed)):
         edge = tree.edges[b, node, a]
         completed[a] = edge.q if edge.visits > 0 else mixed
         low, high = min(low, completed[a]), max(high, completed[a])
-    scale = (constants.maxvisit_init + most) * constants.value_scale
+    scale = (constants.maxvisit_init + real(most)) * constants.value_scale
     if constants.rescale_values:
-        scale /= max(high - low, SMALLEST_RANGE)
+        scale /= max(high - low, real(SMALLEST_RANGE))
     else:
-        low = 0.0
+        low = real(0)
     for a in range(len(completed)):
         completed[a] = (completed[a] - low) * scale
 
@@ -256,11 +284,10 @@ def score_considered(tree: Tree, rules: Rules, b: int, visits: int, scores: Floa
 def improve_policy(tree: Tree, rules: Rules, b: int, node: int, policy: FloatArray) -> None:
     """softmax(logits + completed values), the improved policy of the Gumbel MuZero paper (equation 11)."""
     complete_q(tree, rules, b, node, policy)
-    largest = policy[0] * 0 - np.inf
+    largest, total = policy.dtype.type(-np.inf), policy.dtype.type(0)
     for a in range(len(policy)):
         policy[a] += tree.edges[b, node, a].logit
         largest = max(largest, policy[a])
-    total = 0.0
     for a in range(len(policy)):
         policy[a] = np.exp(policy[a] - largest)
         total += policy[a]
@@ -281,7 +308,8 @@ def select(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> i
         improve_policy(tree, rules, b, node, scores)
         for a in range(len(scores)):
             scores[a] -= tree.edges[b, node, a].visits / tree.nodes[b, node].visits
-    return argmax_legal(tree, b, node, scores)
+    choice: int = argmax_legal(tree, b, node, scores)
+    return choice
 
 
 @inner
@@ -289,7 +317,8 @@ def simulate(
     tree: Tree, rules: Rules, b: int, parents: IntArray, actions: IntArray, scores: FloatArray
 ) -> None:
     """Walks from the root to an action that was not taken yet, or as deep as is allowed."""
-    node, depth = ROOT, 0
+    node: Any = ROOT
+    depth = 0
     while True:
         action = select(tree, rules, b, node, scores)
         depth += 1
@@ -325,45 +354,41 @@ def expand(tree: Tree, b: int, node: int, parent: int, action: int, evaluation: 
     edge = tree.edges[b, parent, action]
     if edge.child < 0:
         edge.child = node
-    node = np.int64(edge.child)
-    own = tree.nodes[b, node]
+    child: Any = np.int64(edge.child)
+    own = tree.nodes[b, child]
     own.visits += 1
     own.parent, own.action, own.to_play = parent, action, evaluation.to_play[b]
-    own.raw_value = tree.value[b, node, 0] = evaluation.value[b, 0]
-    tree.reward[b, node, 0] = evaluation.reward[b, 0]
+    own.raw_value = tree.value[b, child, 0] = evaluation.value[b, 0]
+    tree.reward[b, child, 0] = evaluation.reward[b, 0]
     same_player = own.to_play == tree.nodes[b, parent].to_play
     own.discount = evaluation.discount[b] if same_player else -evaluation.discount[b]
-    fill_edges(tree, b, node, evaluation.policy_logits)
-    return node
-
-
-@inner
-def widen_bounds(tree: Tree, b: int, value: float) -> None:
-    """The minimum and maximum of all that was ever backed up in a tree (MuZero paper, `MinMaxStats`)."""
-    tree.rows[b].low = min(tree.rows[b].low, value)
-    tree.rows[b].high = max(tree.rows[b].high, value)
+    fill_edges(tree, b, child, evaluation.policy_logits)
+    return int(child)
 
 
 @inner
 def back_up(tree: Tree, rules: Rules, b: int, node: int) -> None:
-    """Adds a new node's value to all nodes above it, each from the view of its own player."""
-    tree_bounds = rules.constants[0].tree_bounds
+    """Adds a new node's value to all nodes above it, each from the view of its own player.
+
+    With tree-wide bounds, keeps the extremes of all action and root values (the paper's `MinMaxStats`).
+    """
+    real = tree.value.dtype.type
     value = tree.value[b, node, 0]
+    low, high = tree.rows[b].low, tree.rows[b].high
     while node != ROOT:
-        own = tree.nodes[b, node]
-        parent, reward = own.parent, tree.reward[b, node, 0]
-        edge = tree.edges[b, parent, own.action]
+        own, reward = tree.nodes[b, node], tree.reward[b, node, 0]
+        edge = tree.edges[b, own.parent, own.action]
         edge.q = reward + own.discount * tree.value[b, node, 0]
         edge.visits += 1
+        low, high = min(low, edge.q), max(high, edge.q)
         value = reward + own.discount * value
-        visits = tree.nodes[b, parent].visits
-        tree.value[b, parent, 0] = (tree.value[b, parent, 0] * visits + value) / (visits + 1)
-        tree.nodes[b, parent].visits = visits + 1
-        if tree_bounds:
-            widen_bounds(tree, b, edge.q)
-        node = parent
-    if tree_bounds:
-        widen_bounds(tree, b, tree.value[b, ROOT, 0])
+        node = own.parent
+        visits = tree.nodes[b, node].visits
+        tree.value[b, node, 0] = (tree.value[b, node, 0] * real(visits) + value) / real(visits + 1)
+        tree.nodes[b, node].visits = visits + 1
+    if rules.constants[0].tree_bounds:
+        tree.rows[b].low = min(low, tree.value[b, ROOT, 0])
+        tree.rows[b].high = max(high, tree.value[b, ROOT, 0])
 
 
 @kernel
@@ -426,13 +451,14 @@ def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, sco
     for a in range(len(scores)):
         scores[a] = tree.edges[b, ROOT, a].visits
         most = max(most, tree.edges[b, ROOT, a].visits)
+    choice: int = argmax_legal(tree, b, ROOT, scores)
     if temperature <= 0.0 or most == 0:
-        return argmax_legal(tree, b, ROOT, scores)
+        return choice
     total = 0.0
     for a in range(len(scores)):
         scores[a] = (scores[a] / most) ** (1.0 / temperature)
         total += scores[a]
-    choice, threshold = 0, uniform * total
+    threshold = uniform * total
     for a in range(len(scores)):
         if scores[a] > 0 and threshold >= 0.0:
             choice = a
@@ -442,11 +468,17 @@ def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, sco
 
 @kernel
 def read(
-    tree: Tree, rules: Rules, temperature: float, uniform: FloatArray, scores: FloatArray, result: SearchResult
+    tree: Tree,
+    rules: Rules,
+    temperature: float,
+    uniform: FloatArray,
+    scores: FloatArray,
+    result: SearchResult,
 ) -> None:
     """Fills `result` from the finished trees."""
     for b in range(len(uniform)):
-        most, total = 0, tree.nodes[b, ROOT].visits - 1
+        total = tree.nodes[b, ROOT].visits - 1
+        most: Any = 0
         for a in range(len(scores)):
             visits = np.int64(tree.edges[b, ROOT, a].visits)
             result.visit_counts[b, a] = visits
@@ -505,10 +537,10 @@ class Search:
         arrays = (*self.tree, *self.rules, parents, actions, self._scores)
         evaluation = model.root(observations, to_play)
         self._plant(evaluation, legal, noise)
-        advance(*arrays, *evaluation, ROOT)
-        for node in range(1, self.simulations + 1):
-            evaluation = model.recurrent(parents, actions, node)
+        for node in range(self.simulations):
             advance(*arrays, *evaluation, node)
+            evaluation = model.recurrent(parents, actions, node + 1)
+        advance(*arrays, *evaluation, self.simulations)
         return self._read(noise, temperature)
 
     def _plant(self, evaluation: Evaluation, legal: BoolArray, noise: RootNoise) -> None:

@@ -17,7 +17,6 @@ from data import (
     GameHistory,
     ReanalyseRequest,
     ReanalyseResult,
-    SearchResult,
     State,
     Weights,
 )
@@ -37,6 +36,7 @@ from targets import (
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
+REANALYSE_STREAM = 4
 
 
 class ReplayBuffer:
@@ -249,14 +249,14 @@ class ReplayBuffer:
 
     def load_state(self, state: State) -> None:
         """Goes on from `state`; a buffer that has become smaller keeps the newest histories."""
-        saved = StepRows(*(state.arrays[name] for name in StepRows._fields))
+        saved = StepRows(**{name: state.arrays[name] for name in StepRows._fields})
         self._allocate(saved.observations.dtype)
         start = self._first_that_fits(saved)
         self.first = state.facts["first"] + start
         self.next = state.facts["first"] + len(saved.actions)
         places = self._places(self.first, self.next - self.first)
-        for column, values in zip(self.rows, saved, strict=True):
-            column[places] = values[start:]
+        for name, column in self.rows._asdict().items():
+            column[places] = state.arrays[name][start:]
         self.tree[places] = state.arrays["weights"][start:]
         self.steps = int(np.count_nonzero(saved.kind[start:] == OWN))
         self.games = int(np.count_nonzero((last_rows(saved) & saved.ends_game)[start:]))
@@ -277,14 +277,15 @@ class Reanalyse:
     """Looks at stored positions again with newer weights (MuZero paper, appendix H): values, and policies.
 
     Fresh values are the network's; with `reanalyse_policy` the positions are searched again, with
-    self-play's noise, and both the policy and the root's value after the search are returned.
+    self-play's noise, and both the policy and the root's value after the search are returned. The noise
+    follows from the seed, the weights' version and the positions: there is no state to lose or to save.
     """
 
     BATCH = 64
 
-    def __init__(self, config: MuZeroConfig, device: str, generator: np.random.Generator) -> None:
+    def __init__(self, config: MuZeroConfig, device: str = "cpu") -> None:
         simulations = config.num_simulations if config.reanalyse_policy else 1
-        self.config, self.generator = config, generator
+        self.config = config
         self.model = make_model(config, self.BATCH, simulations, device)
         self.search = Search(config, self.BATCH, simulations) if config.reanalyse_policy else None
         self.version = -1
@@ -299,19 +300,23 @@ class Reanalyse:
         if self.search is None:
             values = self.model.evaluate(request.observations)
             return ReanalyseResult(request.positions, values, None, self.version)
-        starts = range(0, len(request.positions), self.BATCH)
-        found = [self._look_again(self.search, request, slice(i, i + self.BATCH)) for i in starts]
+        generator = np.random.default_rng(
+            [self.config.seed, REANALYSE_STREAM, self.version, int(request.positions[0])]
+        )
+        found = []
+        for start in range(0, len(request.positions), self.BATCH):
+            rows = slice(start, start + self.BATCH)
+            legal = request.legal_actions[rows]
+            noise = RootNoise.draw(generator, legal, self.config)
+            found.append(
+                self.search.run(self.model, request.observations[rows], request.to_play[rows], legal, noise)
+            )
         return ReanalyseResult(
             request.positions,
             np.concatenate([result.root_value[:, 0] for result in found]).astype(np.float32, copy=False),
             np.concatenate([result.policy for result in found]).astype(np.float32, copy=False),
             self.version,
         )
-
-    def _look_again(self, search: Search, request: ReanalyseRequest, rows: slice) -> SearchResult:
-        legal = request.legal_actions[rows]
-        noise = RootNoise.draw(self.generator, legal, self.config)
-        return search.run(self.model, request.observations[rows], request.to_play[rows], legal, noise)
 
 
 def rows_wanted(config: MuZeroConfig) -> int:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import report, run_on_one_core
 from config import MuZeroConfig
 from data import GameHistory
 from replay_buffer import ReplayBuffer
@@ -29,8 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for steps in SIZES:
         for td_steps in TD_STEPS:
-            result = measure(steps, td_steps, arguments.repeats)
-            print(json.dumps(result) if arguments.json else as_text(result), flush=True)
+            report(measure(steps, td_steps, arguments.repeats), arguments.json)
 
 
 def measure(steps: int, td_steps: int, repeats: int) -> dict[str, Any]:
@@ -71,11 +70,6 @@ def measure(steps: int, td_steps: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def as_text(result: dict[str, Any]) -> str:
-    """`result` for people."""
-    return ", ".join(f"{name} {value}" for name, value in result.items())
-
-
 def random_game(generator: np.random.Generator) -> GameHistory:
     """A truncated game of `GAME_LENGTH` steps with CartPole's shapes."""
     length = GAME_LENGTH
@@ -100,4 +94,5 @@ def random_game(generator: np.random.Generator) -> GameHistory:
 
 
 if __name__ == "__main__":
+    run_on_one_core("benchmarks.replay")
     main()

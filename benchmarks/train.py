@@ -10,9 +10,6 @@ All are measured in turns, in one process on one thread; figures are medians.
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -21,15 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.common import medians_in_turns, numbers, report, run_on_one_core, seconds
 from config import MuZeroConfig
 from data import Batch
 from games import cartpole
 from models import MuZeroNetwork, make_network, scalar_to_support, scale_gradient, support_to_scalar
 from trainer import Trainer
 
-REPETITIONS = 15
 UPDATES = 20
-"""Of each path in each repetition."""
+"""Of each path in each round."""
 
 
 class EagerReference:
@@ -104,22 +101,13 @@ def random_batch(config: MuZeroConfig, samples: int, generator: np.random.Genera
     )
 
 
-def seconds_per_update(paths: list[Callable[[], object]]) -> list[float]:
-    """The median over repetitions of each path's time per update, the paths taking turns."""
-    times: list[list[float]] = [[] for _ in paths]
-    for path in paths:
-        path()
-    for _ in range(REPETITIONS):
-        for path, seconds in zip(paths, times, strict=True):
-            started = time.perf_counter()
-            for _ in range(UPDATES):
-                path()
-            seconds.append((time.perf_counter() - started) / UPDATES)
-    return [statistics.median(seconds) for seconds in times]
+def seconds_per_update(path: Callable[[], object]) -> float:
+    """The mean over some updates."""
+    return seconds(lambda: [path() for _ in range(UPDATES)]) / UPDATES
 
 
-def measure(samples: int) -> Iterator[dict[str, object]]:
-    """The measurements for batches of S samples."""
+def measure(samples: int, repeats: int) -> Iterator[dict[str, object]]:
+    """The measurements for batches of S samples: medians over `repeats` rounds."""
     config = cartpole.MuZeroConfig(batch_size=samples)
     batch = random_batch(config, samples, np.random.default_rng(0))
     reference = EagerReference(config)
@@ -129,8 +117,11 @@ def measure(samples: int) -> Iterator[dict[str, object]]:
     }
     paths: list[Callable[[], object]] = [partial(reference.update, batch)]
     paths += [partial(trainer.train, [batch]) for trainer in trainers.values()]
-    reference_seconds, *seconds = seconds_per_update(paths)
-    for name, own_seconds in zip(trainers, seconds, strict=True):
+    for path in paths:
+        path()  # compiles, allocates
+    measurements: list[Callable[[], float]] = [partial(seconds_per_update, path) for path in paths]
+    reference_seconds, *own = medians_in_turns(measurements, repeats)
+    for name, own_seconds in zip(trainers, own, strict=True):
         yield {
             "name": name,
             "batch_size": samples,
@@ -141,14 +132,16 @@ def measure(samples: int) -> Iterator[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="updates per second of the trainer")
+    run_on_one_core("benchmarks.train")
+    parser = argparse.ArgumentParser(description="updates per second of the trainer on one core")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.add_argument("--batch-sizes", default="128,256", help="comma-separated numbers of samples")
+    parser.add_argument("--batch-sizes", type=numbers, default=[128, 256], help="numbers of samples")
+    parser.add_argument("--repeats", type=int, default=15, help="rounds of which the median is taken")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for samples in map(int, arguments.batch_sizes.split(",")):
-        for line in measure(samples):
-            print(json.dumps(line) if arguments.json else line, flush=True)
+    for samples in arguments.batch_sizes:
+        for result in measure(samples, arguments.repeats):
+            report(result, arguments.json)
 
 
 if __name__ == "__main__":

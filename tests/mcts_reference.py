@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from mcts_models import World
@@ -122,7 +123,7 @@ class ReferenceSearch:
         scale = scale or self.siblings(node)
         for action, child in node.children.items():
             explore[action] += scale(child.q)
-        return explore
+        return np.asarray(explore)
 
     def by_bounds(self, q: float) -> float:
         low, high = self.config.value_bounds
@@ -145,7 +146,7 @@ class ReferenceSearch:
             q[seen] = values
         if self.config.rescale_values:
             q = (q - q.min()) / max(q.max() - q.min(), 1e-8)
-        return (self.config.maxvisit_init + visits.max()) * self.config.value_scale * q
+        return np.asarray((self.config.maxvisit_init + visits.max()) * self.config.value_scale * q)
 
     def run_gumbel(self, gumbel: Scores) -> int:
         """Sequential halving as the paper draws it: phases over a shrinking list of actions."""
@@ -162,13 +163,13 @@ class ReferenceSearch:
             level = self.root.child_visits().max() if self.root.children else 0.0
             for visit in range(rounds):
                 for _ in range(min(considered, left)):
-                    self.simulate(lambda n, d, v=level + visit: self.choose_gumbel(n, d, noise, v))
+                    self.simulate(partial(self.choose_gumbel, noise, level + visit))
                     left -= 1
             considered = max(2, considered // 2) if considered > 1 else 1
         visits = self.root.child_visits()
         return self.best(noise + self.completed(self.root), self.legal & (visits == visits.max()))
 
-    def choose_gumbel(self, node: Node, depth: int, noise: Scores, visit: float) -> int:
+    def choose_gumbel(self, noise: Scores, visit: float, node: Node, depth: int) -> int:
         if depth == 0:
             scores = noise + self.completed(node)
             return self.best(scores, self.legal & (node.child_visits() == visit))

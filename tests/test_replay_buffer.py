@@ -15,15 +15,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import replay_buffer
+import self_play
 from config import ConfigurationError, MuZeroConfig
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
+from games import load_game
 from observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
+from self_play import SelfPlay
 from sum_tree import SumTree
 
 
 def make_config(**changes: Any) -> MuZeroConfig:
-    small = {
+    small: dict[str, Any] = {
         "observation_shape": (1, 1, 2),
         "action_space": (0, 1, 2),
         "batch_size": 8,
@@ -165,6 +168,14 @@ def test_the_sum_tree_draws_exactly_by_the_cumulative_weights() -> None:
     assert 4 not in tree.draw((np.arange(1000) + 0.5) / 1000)
 
 
+def test_rounding_does_not_lead_to_a_leaf_without_weight() -> None:
+    tree = SumTree(4)
+    tree[np.arange(4)] = np.array([0.7, 0, 3, 0])
+    last = np.nextafter(1.0, 0.0)
+    assert last * 3.7 - 0.7 >= 3  # as if behind the third leaf
+    assert tree.draw(np.array([last])) == 2
+
+
 @settings(derandomize=True, deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from([0.0, 1e-30, 0.1, 1.0, 1e30]), min_size=1, max_size=33).filter(any))
 def test_the_sum_tree_never_draws_a_leaf_without_weight(weights: list[float]) -> None:
@@ -242,10 +253,10 @@ def test_priorities_of_steps_that_have_left_are_ignored() -> None:
     before = buffer.tree[np.arange(buffer.capacity)].copy()
     buffer.update_priorities(old.positions, np.full(8, 1e6, np.float32))
     np.testing.assert_array_equal(buffer.tree[np.arange(buffer.capacity)], before)
-    (new,) = buffer.sample(1)
-    buffer.update_priorities(new.positions, np.full(8, 5, np.float32))
-    changed = buffer.tree[new.positions % buffer.capacity]
-    np.testing.assert_allclose(changed, 5 + PRIORITY_FLOOR)
+    mixed = np.array([0, 12, 3, 17, 23, 24])  # left, there, left, there, there, never given out
+    buffer.update_priorities(mixed, np.arange(6, dtype=np.float32))
+    changed = buffer.tree[np.array([12, 17, 23]) % buffer.capacity]
+    np.testing.assert_allclose(changed, np.array([1, 3, 4]) + PRIORITY_FLOOR)
 
 
 def test_priorities_of_steps_that_are_not_sampled_stay_zero() -> None:
@@ -344,7 +355,9 @@ def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
 def test_a_snapshot_goes_on_with_identical_samples() -> None:
     original = make_buffer(replay_buffer_size=30, max_moves=10, stacked_observations=1)
     add_games(original, *range(1, 11))
-    original.reanalyse_request(7)
+    for _ in range(4):
+        original.reanalyse_request(8)  # the cursor is now among what stays
+    assert original.cursor > 45 > original.first
     original.sample(2)
     state = original.state()
     facts = json.loads(json.dumps(state.facts))
@@ -357,10 +370,10 @@ def test_a_snapshot_goes_on_with_identical_samples() -> None:
     assert resumed.status()[:2] == original.status()[:2]
     for left, right in zip(original.sample(3), resumed.sample(3), strict=True):
         assert_same(left, right)
-    left, right = original.reanalyse_request(5), resumed.reanalyse_request(5)
-    assert left is not None
-    assert right is not None
-    np.testing.assert_array_equal(left.positions, right.positions)
+    requests = [buffer.reanalyse_request(5) for buffer in (original, resumed)]
+    assert requests[0] is not None
+    assert requests[1] is not None
+    np.testing.assert_array_equal(requests[0].positions, requests[1].positions)
 
 
 def test_a_snapshot_of_an_empty_buffer() -> None:
@@ -464,7 +477,8 @@ class SumModel:
     """A position's value is the sum of its observation; one action is much liked; no rewards."""
 
     def __init__(self, config: MuZeroConfig, batch: int, simulations: int, device: str) -> None:
-        self.scale, self.batch = 0.0, batch
+        self.scale, self.batch, self.actions = 0.0, batch, config.num_actions
+        self.seen: set[bytes] = set()
 
     def load(self, weights: Weights) -> None:
         self.scale = float(weights["scale"])
@@ -475,6 +489,7 @@ class SumModel:
     def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
         assert len(observations) <= self.batch
         self.values = self.evaluate(observations)
+        self.seen |= {observation.tobytes() for observation in observations}
         return self._evaluation(np.int32(to_play))
 
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
@@ -482,7 +497,7 @@ class SumModel:
 
     def _evaluation(self, to_play: IntArray) -> Evaluation:
         rows = len(self.values)
-        logits = np.tile(np.float32([0, 9, 9]), (rows, 1))
+        logits = np.tile(9.0 * np.arange(self.actions, dtype=np.float32), (rows, 1))
         ones, zeros = np.ones(rows, np.float32), np.zeros((rows, 1), np.float32)
         return Evaluation(self.values[:, None].copy(), zeros, ones, to_play, logits)
 
@@ -494,7 +509,7 @@ def test_reanalysis_with_newer_weights(search_again: bool, monkeypatch: pytest.M
     buffer = ReplayBuffer(config, np.random.default_rng(0))
     legal = np.packbits(np.tile([True, True, False], (101, 1)), axis=1)
     buffer.add([random_history(np.random.default_rng(0), 100, legal_actions=legal)])
-    reanalyse = Reanalyse(config, "cpu", np.random.default_rng(1))
+    reanalyse = Reanalyse(config)
     reanalyse.load({"scale": np.float32(2)}, version=7)
     request = buffer.reanalyse_request(100)
     assert request is not None
@@ -502,12 +517,35 @@ def test_reanalysis_with_newer_weights(search_again: bool, monkeypatch: pytest.M
     assert result.version == 7
     np.testing.assert_array_equal(result.positions, request.positions)
     np.testing.assert_allclose(result.root_values, 2.0 * np.arange(100), rtol=1e-6)
+    again = reanalyse.refresh(request)
     assert (result.policies is not None) == search_again
+    np.testing.assert_array_equal(result.policies, again.policies)
     if result.policies is not None:
         np.testing.assert_allclose(result.policies.sum(axis=1), np.ones(100), rtol=1e-6)
         assert (result.policies[:, 2] == 0).all()
     buffer.reanalyse_update(result)
     np.testing.assert_allclose(buffer.rows.root_values[:100], 2.0 * np.arange(100), rtol=1e-6)
+
+
+class NoWeights:
+    def newer_than(self, version: int) -> None:
+        return None
+
+
+def test_batches_show_exactly_what_self_play_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_play, "make_model", SumModel)
+    config = load_game("cartpole").config.replace(
+        stacked_observations=2, segment_length=4, max_moves=25, td_steps=2, num_simulations=2
+    )
+    player = SelfPlay("cartpole", config, 0, NoWeights(), "cpu")
+    buffer = ReplayBuffer(config, np.random.default_rng(0))
+    for _ in range(20):
+        buffer.add(player.play(50, seconds=10.0)[1])
+    batches = buffer.sample(4)
+    shown = {observation.tobytes() for batch in batches for observation in batch.observations}
+    assert len(shown) > 100
+    assert shown <= player.planner.model.seen
+    assert buffer.rows.past[batches[0].positions].max() == 2
 
 
 def test_the_buffers_process_does_not_load_torch() -> None:

@@ -343,7 +343,7 @@ def test_weights_are_copies() -> None:
     ids=["fused", "autograd", "sgd", "resnet"],
 )
 def test_training_continues_bit_for_bit_from_its_state(changes: dict) -> None:
-    config = make_config(**changes, target_update_interval=4, lr_decay_rate=0.5, lr_decay_steps=2)
+    config = make_config(**changes, target_update_interval=2, lr_decay_rate=0.5, lr_decay_steps=2)
     batches = make_batches(config, 6)
     through = Trainer(config, "cpu")
     through.train(batches[:3])
@@ -355,6 +355,8 @@ def test_training_continues_bit_for_bit_from_its_state(changes: dict) -> None:
         np.testing.assert_array_equal(array, arrays[name], err_msg=f"{name} is not a copy")
     resumed = Trainer(config.replace(seed=99), "cpu")
     resumed.load_state(State(arrays, facts))
+    for name, array in resumed.state().arrays.items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
     actual = resumed.train(batches[3:])
     assert actual.metrics._replace(seconds=0) == expected.metrics._replace(seconds=0)
     assert_same_weights(resumed, through)

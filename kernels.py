@@ -1,0 +1,70 @@
+"""Compiles the search's kernels once, before actors start, so that they do not all do it at the same time.
+
+Compiled kernels are cached on disk by numba. A stamp beside that cache, named after the kernels' sources,
+says that they have been compiled, so that later runs lose no time here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from config import MuZeroConfig
+from run_log import Observer
+
+PROJECT = Path(__file__).parent
+MODULES = ("mcts", "fast_inference", "fused_update", "replay_buffer", "sum_tree", "targets")
+WARM_UP = """
+import sys
+from config import MuZeroConfig
+from kernels import compile_kernels
+compile_kernels(MuZeroConfig.from_json(sys.stdin.read()))
+"""
+
+
+def stamp_path() -> Path:
+    """Where it is noted that the kernels of exactly these sources are compiled."""
+    digest = hashlib.sha256(f"{version('numba')} {version('numpy')} {platform.python_version()}".encode())
+    for module in MODULES:
+        digest.update((PROJECT / f"{module}.py").read_bytes())
+    return PROJECT / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}.stamp"
+
+
+@contextmanager
+def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
+    """Has the kernels compiled by the end of the block, in a process of its own beside it."""
+    stamp = stamp_path()
+    if stamp.exists():
+        yield
+        return
+    observer.event("first run: compiling the kernels of the search (once, a few seconds)")
+    command = [sys.executable, "-c", WARM_UP]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=PROJECT, text=True) as process:
+        assert process.stdin is not None
+        process.stdin.write(config.to_json())
+        process.stdin.close()
+        yield
+    if process.returncode == 0:
+        try:
+            stamp.parent.mkdir(exist_ok=True)
+            stamp.touch()
+        except OSError:
+            pass  # a read-only project: numba caches elsewhere, and the next run looks again
+
+
+def compile_kernels(config: MuZeroConfig) -> None:
+    """Runs every kernel once on a tiny problem of `config`'s kind."""
+    import mcts
+    from inference import chosen_path
+
+    mcts.warm_up()
+    if chosen_path(config, "cpu") == "numba":
+        import fast_inference
+
+        fast_inference.warm_up()

@@ -1,0 +1,93 @@
+"""Trains: chooses how the parts run, on Ray or in one process, and ends the run in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from checkpoint import Checkpoint
+from config import ConfigurationError, MuZeroConfig
+from run_log import Observer
+from session import Session, TrainingOutcome
+
+
+def train(
+    game: str,
+    config: MuZeroConfig,
+    run_folder: Path,
+    *,
+    local: bool,
+    address: str | None,
+    resume_from: Checkpoint | None,
+    observer: Observer,
+) -> TrainingOutcome:
+    """Trains `game` in `run_folder` until the target, the training steps or Ctrl-C, then saves.
+
+    Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
+    """
+    session = Session(game, config, run_folder, observer, resume_from)
+    with _interruptible() as interrupted:
+        run = _train_local if local else _train_on_ray
+        return run(session, interrupted, address)
+
+
+def _train_local(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
+    if address is not None:
+        raise ConfigurationError("--local runs without Ray: leave out --address")
+    from local_run import LocalRun
+
+    run = LocalRun(session, _local_device(session.config))
+    return session.outcome(run.run(interrupted.is_set))
+
+
+def _train_on_ray(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
+    from kernels import warm_kernels
+
+    with warm_kernels(session.config, session.observer):
+        import ray
+
+        from actors import Launcher, start_ray
+        from ray_run import RayRun
+
+        start_ray(session.config, address)
+    try:
+        run = RayRun(session, Launcher(session.game, session.config))
+        return session.outcome(run.run(interrupted.is_set))
+    finally:
+        ray.shutdown()
+
+
+def _local_device(config: MuZeroConfig) -> str:
+    import torch
+
+    torch.set_num_threads(1)
+    if config.device != "auto":
+        return config.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or a SIGTERM) sets; a second one interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    earlier = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
