@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -98,8 +97,8 @@ class TrainerActor:
         return self._trainer.training_step, self._trainer.weights()
 
     def target(self) -> tuple[int, Weights]:
-        """The number of updates made, and the target network's weights."""
-        return self._trainer.training_step, self._trainer.target_weights()
+        """The number of updates that made the target network's weights, and those weights."""
+        return self._trainer.target_step, self._trainer.target_weights()
 
     def state(self) -> State:
         """What it takes to go on training."""

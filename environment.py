@@ -53,7 +53,9 @@ class Environment:
         elif len(returned) == 3:
             (observation, reward, terminated), truncated = returned, False
         else:
-            self._refuse(f"step returned {len(returned)} values", "observation, reward, done or gymnasium's five")
+            self._refuse(
+                f"step returned {len(returned)} values", "observation, reward, done or gymnasium's five"
+            )
         reward = float(reward)
         if not np.isfinite(reward):
             self._refuse(f"step returned the reward {reward}", "a finite number")

@@ -1,6 +1,6 @@
 """Compiles the search's kernels once, before actors start, so that they do not all do it at the same time.
 
-Compiled kernels are cached on disk by numba. A stamp beside that cache, named after the kernels' sources,
+Players and reanalysis share these kernels; every other kernel is needed by one actor only. Compiled kernels are cached on disk by numba. A stamp beside that cache, named after the kernels' sources,
 says that they have been compiled, so that later runs lose no time here.
 """
 
@@ -19,7 +19,7 @@ from config import MuZeroConfig
 from run_log import Observer
 
 PROJECT = Path(__file__).parent
-MODULES = ("mcts", "fast_inference", "fused_update", "replay_buffer", "sum_tree", "targets")
+MODULES = ("mcts", "fast_inference")
 WARM_UP = """
 import sys
 from config import MuZeroConfig
@@ -59,12 +59,16 @@ def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
 
 
 def compile_kernels(config: MuZeroConfig) -> None:
-    """Runs every kernel once on a tiny problem of `config`'s kind."""
-    import mcts
-    from inference import chosen_path
+    """Runs every kernel of the search once, on a tiny problem of `config`'s kind."""
+    import numpy as np
 
-    mcts.warm_up()
+    from inference import chosen_path, make_model
+    from mcts import warm_up
+
+    warm_up()
     if chosen_path(config, "cpu") == "numba":
-        import fast_inference
-
-        fast_inference.warm_up()
+        model = make_model(config, batch=1, simulations=1)
+        shape = (1, config.stacked_channels, *config.observation_shape[1:])
+        row = np.zeros(1, np.int32)
+        model.root(np.zeros(shape, np.float32), row)
+        model.recurrent(row, row, 1)

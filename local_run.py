@@ -1,4 +1,4 @@
-"""A run without Ray: the same parts in one process, one after the other, in rounds that repeat bit for bit."""
+"""A run without Ray: the same parts in one process, in a fixed order, in rounds that repeat bit for bit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class LocalRun:
         player_device = device if config.selfplay_on_gpu else "cpu"
         source = LocalSource(self.storage)
         self.workers = [
-            SelfPlay(session.game, config, worker, source, player_device) for worker in range(config.num_workers)
+            SelfPlay(session.game, config, worker, source, player_device)
+            for worker in range(config.num_workers)
         ]
         self.reanalyse = Reanalyse(config, player_device) if config.num_reanalyse_workers else None
         self.evaluator = Evaluator(session.game, config, player_device)
@@ -86,7 +87,7 @@ class LocalRun:
         if self.config.PER:
             self.buffer.update_priorities(result.positions, result.priorities)
         if self.reanalyse is not None:
-            self.reanalyse.load(self.trainer.target_weights(), self.trainer.training_step)
+            self.reanalyse.load(self.trainer.target_weights(), self.trainer.target_step)
             request = self.buffer.reanalyse_request(self.config.reanalyse_batch)
             if request is not None:
                 self.buffer.reanalyse_update(self.reanalyse.refresh(request))

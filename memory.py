@@ -42,5 +42,7 @@ def memory_by_kind() -> dict[str, int]:
 
 def process_kind(command: list[str]) -> str:
     """The actor class in a Ray worker's title (`ray::SelfPlayActor.play`), or `ray` for all else."""
-    match = re.match(r"ray::(\w+(?:Actor|Storage|Evaluator))\b|ray::(Evaluator)\b", command[0] if command else "")
+    match = re.match(
+        r"ray::(\w+(?:Actor|Storage|Evaluator))\b|ray::(Evaluator)\b", command[0] if command else ""
+    )
     return next(name for name in match.groups() if name) if match else "ray"

@@ -71,7 +71,7 @@ class RayRun:
         buffer_state = part("buffer")
         if buffer_state is not None:
             self._call("buffer", self.buffer.load_state.remote(buffer_state), _nothing)
-        self.evaluator = launcher.evaluator() if self.config.evaluation_interval else None
+        self.evaluator: Any = launcher.evaluator() if self.config.evaluation_interval else None
         self.reanalysers: dict[str, Any] = {}
         for number in range(self.config.num_reanalyse_workers):
             self.reanalysers[f"reanalyse_{number}"] = launcher.reanalyse()
@@ -87,7 +87,7 @@ class RayRun:
         """Replaces a lost actor by a new one, which takes up the work from what the others hold."""
         self._restarts += 1
         kind, _, number = name.rpartition("_")
-        if self._restarts > MAX_RESTARTS or kind not in ("self_play", "reanalyse") and name != "evaluator":
+        if self._restarts > MAX_RESTARTS or not (kind in ("self_play", "reanalyse") or name == "evaluator"):
             raise ConfigurationError(
                 f"the process of actor {name!r} died (out of memory?); "
                 f"'python muzero.py resume {self.session.folder}' goes on from the newest checkpoint"
@@ -242,7 +242,7 @@ class RayRun:
         """Starts an evaluation: of the newest weights, or once more of those just evaluated."""
         if job.fresh_weights or self._judged is None:
             self._judged = self._published
-        assert self._judged is not None and self.evaluator is not None
+        assert self._judged is not None, "weights are published before the first evaluation"
         version, weights = self._judged
         self._call("evaluator", self.evaluator.start.remote(job.games, job.seed, version, weights), _nothing)
         self._continue_evaluation(job)

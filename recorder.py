@@ -50,7 +50,9 @@ class Recorder:
         at = self._rows, self.cursor
         self.policies[at], self.root_values[at], self.versions[at] = policies, root_values, version
 
-    def moved(self, actions: IntArray, rewards: FloatArray, observations: NDArray[Any], table: GameTable) -> None:
+    def moved(
+        self, actions: IntArray, rewards: FloatArray, observations: NDArray[Any], table: GameTable
+    ) -> None:
         """Records all rows' moves and the positions that they led to."""
         at = self._rows, self.cursor
         self.actions[at], self.rewards[at] = actions, rewards
@@ -81,7 +83,7 @@ class Recorder:
         return history
 
     def finish(self, row: int, bootstrap: float, truncated: bool, table: GameTable) -> GameHistory:
-        """The rest of a game that has ended; `bootstrap` is the value of its last position (0 if terminated)."""
+        """The rest of a game that has ended; its last position is worth `bootstrap` (0 if terminated)."""
         self.root_values[row, self.cursor[row]] = bootstrap
         steps = int(self.cursor[row] - self.past[row])
         return self._history(row, table, steps, not truncated, truncated)

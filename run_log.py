@@ -71,7 +71,11 @@ class RunLog:
         return self._earlier_seconds + time.perf_counter() - self._started
 
     def status(
-        self, newest: EvaluationResult | None, best: EvaluationResult | None, memory: dict[str, int], gpu: int | None
+        self,
+        newest: EvaluationResult | None,
+        best: EvaluationResult | None,
+        memory: dict[str, int],
+        gpu: int | None,
     ) -> RunStatus:
         """The state of the run now."""
         self._marks.append(_Mark(self.seconds, self.counters))

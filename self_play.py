@@ -1,8 +1,9 @@
-"""Players: many games at once by batched search, to learn from (`SelfPlay`) or to be judged by (`Evaluator`)."""
+"""Players of many games at once by batched search: to learn from (`SelfPlay`), to be judged (`Evaluator`)."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,9 @@ class Planner:
 class SelfPlay:
     """Plays `games_per_worker` games in lock-step, one batched search per move, with the newest weights."""
 
-    def __init__(self, game: str, config: MuZeroConfig, worker: int, source: WeightsSource, device: str) -> None:
+    def __init__(
+        self, game: str, config: MuZeroConfig, worker: int, source: WeightsSource, device: str
+    ) -> None:
         self.config, self.source = config, source
         self.generator = np.random.default_rng([config.seed, SELF_PLAY_STREAM, worker])
         batch = config.games_per_worker
@@ -104,7 +107,9 @@ class SelfPlay:
         late = np.array([len(actions) >= threshold for actions in self.table.played])
         return np.where(late, result.visit_counts.argmax(axis=1), result.action).astype(np.int32)
 
-    def _finish(self, ended: NDArray[np.intp], truncated: NDArray[np.bool_], tally: Tally) -> list[GameHistory]:
+    def _finish(
+        self, ended: NDArray[np.intp], truncated: NDArray[np.bool_], tally: Tally
+    ) -> list[GameHistory]:
         """Closes the games `ended` and starts new ones.
 
         A truncated game would have gone on: its last position is worth what the network says of it.
@@ -123,7 +128,9 @@ class SelfPlay:
     def state(self) -> State:
         """What it takes to go on with the same games and the same random numbers."""
         parts = {"table": self.table.state(), "recorder": self.recorder.state()}
-        arrays = {f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()}
+        arrays = {
+            f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()
+        }
         return State(arrays, {"generator": self.generator.bit_generator.state})
 
     def load_state(self, state: State) -> None:
@@ -131,7 +138,9 @@ class SelfPlay:
 
         def part(name: str) -> State:
             prefix = f"{name}."
-            return State({k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {})
+            return State(
+                {k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {}
+            )
 
         self.table.load_state(part("table"))
         self.recorder.load_state(part("recorder"))
@@ -187,6 +196,15 @@ class Tally:
         )
 
 
+@dataclass
+class Match:
+    """Games being played by an `Evaluator`."""
+
+    table: GameTable
+    planner: Planner
+    live: NDArray[np.intp]  # rows whose games have not ended
+
+
 class Evaluator:
     """Plays a number of greedy games side by side: no noise, most visited actions, one game per row."""
 
@@ -195,37 +213,33 @@ class Evaluator:
         self.config = config
         self.device = device
         self.simulations = simulations or config.evaluation_simulations
-        self._planners: dict[int, Planner] = {}
-        self._table: GameTable | None = None
-        self._planner: Planner | None = None
-        self._live = np.zeros(0, np.intp)
+        self._match: Match | None = None
 
     def start(self, games: int, seed: int, version: int, weights: Weights) -> None:
         """Sets up `games` fresh games, whose starts `seed` determines, to be played with `weights`."""
-        if games not in self._planners:
-            self._planners[games] = Planner(self.config, games, self.simulations, self.device)
-        self._planner = self._planners[games]
-        self._planner.load(weights, version)
-        self._table = GameTable(self.spec, self.config, games)
+        if self._match is None or len(self._match.table.environments) != games:
+            planner = Planner(self.config, games, self.simulations, self.device)
+            self._match = Match(GameTable(self.spec, self.config, games), planner, np.arange(0))
+        self._match.planner.load(weights, version)
         seeds = np.random.default_rng([seed, EVALUATION_STREAM]).integers(2**31, size=games)
         for row in range(games):
-            self._table.reset(row, int(seeds[row]))
-        self._live = np.arange(games)
+            self._match.table.reset(row, int(seeds[row]))
+        self._match.live = np.arange(games)
 
     def play(self, seconds: float = 0.5) -> EvaluationResult | None:
         """Plays on for about `seconds`; the result once all games have ended, None before."""
-        table, planner = self._table, self._planner
-        assert table is not None and planner is not None, "start() comes first"
+        match = self._match
+        assert match is not None, "start() comes first"
         began = time.perf_counter()
-        while self._live.size:
+        while match.live.size:
             if time.perf_counter() - began > seconds:
                 return None
-            noise = RootNoise.none(self._live.size, self.config.num_actions)
-            result = planner.plan(table, self._live, noise)
-            moves = table.step(self._live, result.action)
-            self._live = self._live[~(moves.terminated | moves.truncated)]
-        lengths = np.array([len(actions) for actions in table.played], np.int32)
-        return EvaluationResult(table.returns.astype(np.float32), lengths, planner.version)
+            noise = RootNoise.none(match.live.size, self.config.num_actions)
+            result = match.planner.plan(match.table, match.live, noise)
+            moves = match.table.step(match.live, result.action)
+            match.live = match.live[~(moves.terminated | moves.truncated)]
+        lengths = np.array([len(actions) for actions in match.table.played], np.int32)
+        return EvaluationResult(match.table.returns.astype(np.float32), lengths, match.planner.version)
 
 
 def evaluate(

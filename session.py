@@ -67,7 +67,9 @@ class Session:
             )
         return verdict
 
-    def _checkpoint(self, weights: Weights, parts: dict[str, State], evaluation: float | None = None) -> Checkpoint:
+    def _checkpoint(
+        self, weights: Weights, parts: dict[str, State], evaluation: float | None = None
+    ) -> Checkpoint:
         return Checkpoint(
             self.game, self.config.to_json(), weights, self.log.counters, parts=parts, evaluation=evaluation
         )

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from config import MuZeroConfig
+from config import ConfigurationError, MuZeroConfig
 from data import Batch, State, TrainingMetrics, TrainingResult, Weights
 from fused_update import (
     LATENT_GRADIENT_SCALE,
@@ -49,7 +49,7 @@ ALIGNMENT = 32
 logger = logging.getLogger(__name__)
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ConfigurationError):
     """The update cannot be made; the message is one line saying why and what to do."""
 
 
@@ -336,6 +336,11 @@ class Trainer:
     def weights(self) -> Weights:
         """A copy of the weights."""
         return get_weights(self.network)
+
+    @property
+    def target_step(self) -> int:
+        """Optimiser steps that the target network's weights have had."""
+        return self._step - self._step % self.config.target_update_interval
 
     def target_weights(self) -> Weights:
         """A copy of the weights as they were at the last multiple of `target_update_interval` steps."""

@@ -89,5 +89,3 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-
-

@@ -28,11 +28,12 @@ def run_on_one_core(module: str) -> None:
     os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], {**os.environ, **ONE_THREAD})
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call."""
+def seconds(function: Callable[[], object], calls: int = 1) -> float:
+    """Mean wall time of a call, over `calls` of them."""
     started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - started) / calls
 
 
 def medians_in_turns(measurements: list[Callable[[], float]], repeats: int) -> list[float]:

@@ -95,13 +95,12 @@ def seconds_per_move(
     keys = iter(np.random.default_rng(2).integers(2**31, size=10_000_000))
 
     def move() -> None:
-        # a fresh key is needed, its making is not timed against mctx: it is one small array
         output = search(on_device, jnp.array([0, next(keys)], jnp.uint32), observations)
-        np.asarray(output.action), np.asarray(output.action_weights)
+        jax.block_until_ready(output)
 
     move()
     moves = 1 + int(at_least / seconds(move))
-    return lambda: seconds(lambda: [move() for _ in range(moves)]) / moves
+    return lambda: seconds(move, moves)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import subprocess
 import sys
 from typing import Any, Self
@@ -63,7 +64,7 @@ def random_weights(config: MuZeroConfig) -> Weights:
         }
     weights = {}
     for part, sizes in zip(PARTS, layer_sizes(config), strict=True):
-        for index, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             matrix = generator.normal(0, inputs**-0.5, (outputs, inputs))
             weights[f"{part}.{2 * index}.weight"] = matrix.astype(np.float32)
             weights[f"{part}.{2 * index}.bias"] = generator.normal(0, 0.1, outputs).astype(np.float32)
@@ -106,7 +107,7 @@ class OwnSearch:
         self.observations = random_observations(config, batch)
         self.to_play = np.zeros(batch, np.int32)
         self.legal = np.ones((batch, config.num_actions), np.bool_)
-        self.generators = [np.random.default_rng(seed) for seed in range(batch)]
+        self.generator = np.random.default_rng(2)
         recorder = RecordingModel(self.model)
         self.search(recorder)
         self.calls = recorder.calls
@@ -114,7 +115,7 @@ class OwnSearch:
 
     def search(self, model: RecordingModel | None = None) -> None:
         """One move of all rows."""
-        noise = RootNoise.draw(self.generators, self.legal, self.config.root_dirichlet_alpha)
+        noise = RootNoise.draw(self.generator, self.legal, self.config)
         self.tree.run(
             model or self.model, self.observations, self.to_play, self.legal, noise, temperature=1.0
         )
@@ -127,11 +128,11 @@ class OwnSearch:
 
     def searching(self) -> float:
         """Seconds per move of the search."""
-        return seconds(lambda: [self.search() for _ in range(self.moves)]) / self.moves
+        return seconds(self.search, self.moves)
 
     def limit(self) -> float:
         """Seconds per move of the network alone."""
-        return seconds(lambda: [self.network() for _ in range(self.moves)]) / self.moves
+        return seconds(self.network, self.moves)
 
 
 class MctxProcess:

@@ -69,7 +69,9 @@ def adopt(plain: Any, name: str) -> MuZeroConfig:
     values["results_path"] = "results"
     temperature = getattr(plain, "visit_softmax_temperature_fn", None)
     if callable(temperature):
-        values["visit_softmax_temperature"] = sampled_schedule(temperature, values.get("training_steps", 10_000))
+        values["visit_softmax_temperature"] = sampled_schedule(
+            temperature, values.get("training_steps", 10_000)
+        )
     for key in values:
         if key not in field_docs():
             raise ConfigurationError(
