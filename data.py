@@ -152,6 +152,7 @@ class TrainingMetrics(NamedTuple):
     learning_rate: float
     updates: int
     seconds: float  # wall time of these updates
+    gpu_memory: int | None = None  # peak bytes allocated on the trainer's GPU, where there is one
 
 
 @dataclass(frozen=True)

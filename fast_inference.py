@@ -271,7 +271,8 @@ class FullyConnectedModel:
         )
 
     def _rows(self, observations: NDArray[Any]) -> NDArray[np.float32]:
-        return np.ascontiguousarray(observations, np.float32).reshape(len(observations), -1)
+        inputs = self._layout[REPRESENTATION, 0, 0]
+        return np.ascontiguousarray(observations, np.float32).reshape(len(observations), inputs)
 
     def _make_answers(self, B: int) -> None:
         """Makes the arrays in which B rows are answered."""

@@ -1,7 +1,8 @@
 """Compiles the search's kernels once, before actors start, so that they do not all do it at the same time.
 
-Players and reanalysis share these kernels; every other kernel is needed by one actor only. Compiled kernels are cached on disk by numba. A stamp beside that cache, named after the kernels' sources,
-says that they have been compiled, so that later runs lose no time here.
+Players and reanalysis share these kernels; every other kernel is needed by one actor only. Compiled
+kernels are cached on disk by numba. A stamp beside that cache, named after the kernels' sources, says that
+they have been compiled, so that later runs lose no time here.
 """
 
 from __future__ import annotations

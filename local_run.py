@@ -119,4 +119,4 @@ class LocalRun:
 
     def _report(self) -> None:
         judge = self.session.judge
-        self.session.observer.status(self.session.log.status(judge.newest, judge.best, {}, None))
+        self.session.observer.status(self.session.log.status(judge.newest, judge.best, {}))

@@ -21,18 +21,18 @@ class MemoryMeter:
     def read(self) -> dict[str, int]:
         """Bytes by kind of process: driver, SelfPlayActor, TrainerActor, ..., ray (its daemons)."""
         if time.perf_counter() >= self._next:
-            self._newest = memory_by_kind()
+            self._newest = memory_below(os.getpid())
             self._next = time.perf_counter() + READ_SECONDS
         return self._newest
 
 
-def memory_by_kind() -> dict[str, int]:
-    """Proportional set size in bytes, summed over this process's descendants by kind."""
+def memory_below(driver: int) -> dict[str, int]:
+    """Proportional set size in bytes of process `driver` and all its descendants, summed by kind."""
     sizes: dict[str, int] = {}
-    me = psutil.Process()
-    for process in [me, *me.children(recursive=True)]:
+    top = psutil.Process(driver)
+    for process in [top, *top.children(recursive=True)]:
         try:
-            kind = "driver" if process.pid == os.getpid() else process_kind(process.cmdline())
+            kind = "driver" if process.pid == driver else process_kind(process.cmdline())
             memory = process.memory_full_info()
         except psutil.Error:
             continue  # it has just ended

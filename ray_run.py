@@ -166,7 +166,7 @@ class RayRun:
         claimed = counters.played_steps + sum(self._steps_in_flight.values())
         allowed = self.pacing.steps_allowed(claimed, counters.training_step)
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        if not allowed and not self.session.log.buffer.steps:
+        if not allowed and not self.session.log.buffer.steps and not self._busy("buffer"):
             allowed = per_call  # nothing to train on yet: games are still running
         if not allowed:
             return
@@ -271,7 +271,7 @@ class RayRun:
             return
         self._next_status = now + STATUS_SECONDS
         judge, log = self.session.judge, self.session.log
-        self.session.observer.status(log.status(judge.newest, judge.best, self.memory.read(), None))
+        self.session.observer.status(log.status(judge.newest, judge.best, self.memory.read()))
         if not self._busy("storage"):
             self._call("storage", self.storage.record.remote(log.counters), _nothing)
 

@@ -75,7 +75,6 @@ class RunLog:
         newest: EvaluationResult | None,
         best: EvaluationResult | None,
         memory: dict[str, int],
-        gpu: int | None,
     ) -> RunStatus:
         """The state of the run now."""
         self._marks.append(_Mark(self.seconds, self.counters))
@@ -103,7 +102,7 @@ class RunLog:
             weights_age=counters.training_step - self.play.version if self.play is not None else np.nan,
             remaining_seconds=left / updates if updates > 0 else None,
             memory=memory,
-            gpu_memory=gpu,
+            gpu_memory=self.metrics.gpu_memory if self.metrics is not None else None,
         )
 
 

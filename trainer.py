@@ -439,6 +439,7 @@ class Trainer:
             learning_rate=updates[-1].learning_rate,
             updates=len(updates),
             seconds=seconds,
+            gpu_memory=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
         )
 
 

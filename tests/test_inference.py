@@ -163,6 +163,7 @@ def test_fewer_rows_and_new_roots_leave_nothing_behind(path: Any) -> None:
     used.load(weights)
     fresh.load(weights)
     walk(used, config, 8, 3, 0)
+    walk(used, config, 2, 3, 2)
     assert_same(walk(used, config, 2, 3, 1), walk(fresh, config, 2, 3, 1))
 
 
@@ -180,6 +181,7 @@ def test_evaluate_values_any_number_of_positions_beside_a_search(path: Any) -> N
     assert values.shape == (9,)
     assert values.dtype == np.float32
     np.testing.assert_allclose(values[:4], expected.value[:, 0], rtol=1e-5)
+    assert model.evaluate(observations[:0]).shape == (0,)
     np.testing.assert_allclose(values[4:], model.evaluate(observations[4:]), rtol=1e-5, atol=1e-6)
     assert_same([copied(model.recurrent(rows, rows, 1))], [edge])
 
