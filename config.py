@@ -188,7 +188,8 @@ class MuZeroConfig:
     reanalyse_policy: bool = option(
         False, "replay", "reanalysis searches again for policies (else values only)"
     )
-    reanalyse_batch: int = option(1024, "replay", "steps that are reanalysed in one go", 1)
+    reanalyse_batch: int = option(512, "replay", "steps that are reanalysed in one go", 1)
+    reanalyse_ratio: float = option(32.0, "replay", "reanalysed steps per optimiser step, at most", 0.0)
     target_update_interval: int = option(
         100, "replay", "optimiser steps between two copies of the weights to the target network", 1
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class Environment:
         self._game_class = spec.game_class
         self._reseeds = accepts_seed(spec.game_class)
         self._game: Any = None
+        self._dtype: np.dtype[Any] | None = None  # of the first observation
         self.moves = 0
 
     def reset(self, seed: int) -> NDArray[Any]:
@@ -48,33 +49,36 @@ class Environment:
         """Makes a move. Raises `GameError` when the game returns something else than its contract says."""
         returned = self._game.step(action)
         self.moves += 1
-        if len(returned) == 5:
+        values = len(returned) if isinstance(returned, tuple | list) else 1
+        if values == 5:
             observation, reward, terminated, truncated, _ = returned
-        elif len(returned) == 3:
+        elif values == 3:
             (observation, reward, terminated), truncated = returned, False
         else:
-            self._refuse(
-                f"step returned {len(returned)} values", "observation, reward, done or gymnasium's five"
-            )
-        reward = float(reward)
-        if not np.isfinite(reward):
-            self._refuse(f"step returned the reward {reward}", "a finite number")
+            self._refuse(f"step returned {values} value(s)", "observation, reward, done or gymnasium's five")
+        reward = self._checked_reward(reward)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
         return Step(self._checked(observation), reward, bool(terminated), truncated)
 
     def to_play(self) -> int:
-        """The player to move, from 0."""
-        return int(self._game.to_play()) if hasattr(self._game, "to_play") else 0
+        """The player to move, from 0. Raises `GameError` if there is no such player."""
+        player = int(self._game.to_play()) if hasattr(self._game, "to_play") else 0
+        if not 0 <= player < self.config.players:
+            self._refuse(f"to_play is {player}", f"a player from 0 to {self.config.players - 1}")
+        return player
 
     def legal_mask(self) -> BoolArray:
         """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist."""
         mask = np.ones(self.config.num_actions, bool)
         if hasattr(self._game, "legal_actions"):
-            legal = np.asarray(self._game.legal_actions(), dtype=np.int64)
+            legal = np.asarray(self._game.legal_actions())
             if legal.size == 0:
                 self._refuse("legal_actions is empty before the game's end", "at least one action")
-            if legal.min() < 0 or legal.max() >= mask.size:
-                self._refuse(f"legal_actions contains {legal.max()}", f"actions from 0 to {mask.size - 1}")
+            if legal.dtype.kind not in "iu":
+                self._refuse(f"legal_actions are of type {legal.dtype}", "whole numbers")
+            unknown = legal[(legal < 0) | (legal >= mask.size)]
+            if unknown.size:
+                self._refuse(f"legal_actions contains {unknown[0]}", f"actions from 0 to {mask.size - 1}")
             mask[:] = False
             mask[legal] = True
         return mask
@@ -85,14 +89,31 @@ class Environment:
             self._game.close()
 
     def _checked(self, observation: Any) -> NDArray[Any]:
-        array = np.asarray(observation)
+        """An observation in the dtype of the very first one."""
+        try:
+            array = np.asarray(observation)
+        except ValueError:
+            self._refuse("an observation is ragged", f"an array of shape {self.config.observation_shape}")
         if array.shape != self.config.observation_shape:
             self._refuse(f"an observation has shape {array.shape}", f"{self.config.observation_shape}")
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        return array
+        if array.dtype.kind not in "biuf":
+            self._refuse(f"an observation is of type {array.dtype}", "numbers")
+        if self._dtype is None:
+            self._dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
+        if not np.can_cast(array.dtype, self._dtype, "same_kind"):
+            self._refuse(f"an observation is of type {array.dtype}", f"{self._dtype}, like the first one")
+        return array.astype(self._dtype, copy=False)
 
-    def _refuse(self, what: str, expected: str) -> None:
+    def _checked_reward(self, reward: Any) -> float:
+        try:
+            number = float(reward)
+        except (TypeError, ValueError):
+            number = np.nan
+        if not np.isfinite(number):
+            self._refuse(f"step returned the reward {reward!r}", "a finite number")
+        return number
+
+    def _refuse(self, what: str, expected: str) -> NoReturn:
         raise GameError(f"game {self.name!r}, move {self.moves}: {what}; expected {expected}")
 
 

@@ -86,12 +86,19 @@ class LocalRun:
         self.session.log.trained(result.metrics)
         if self.config.PER:
             self.buffer.update_priorities(result.positions, result.priorities)
-        if self.reanalyse is not None:
+        self._reanalyse()
+
+    def _reanalyse(self) -> None:
+        counters = self.session.log.counters
+        if self.reanalyse is None or not self.pacing.reanalysis_allowed(
+            counters.reanalysed_steps, counters.training_step
+        ):
+            return
+        request = self.buffer.reanalyse_request(self.config.reanalyse_batch)
+        if request is not None:
             self.reanalyse.load(self.trainer.target_weights(), self.trainer.target_step)
-            request = self.buffer.reanalyse_request(self.config.reanalyse_batch)
-            if request is not None:
-                self.buffer.reanalyse_update(self.reanalyse.refresh(request))
-                self.session.log.reanalysed(len(request.positions))
+            self.buffer.reanalyse_update(self.reanalyse.refresh(request))
+            self.session.log.reanalysed(len(request.positions))
 
     def _publish(self) -> None:
         version = self.trainer.training_step

@@ -36,5 +36,10 @@ class Pacing:
             return max(left, 0)
         return max(min(int(self.config.ratio * played) - training_step, left), 0)
 
+    def reanalysis_allowed(self, reanalysed: int, training_step: int) -> bool:
+        """Whether `reanalyse_batch` more steps may be reanalysed."""
+        config = self.config
+        return reanalysed + config.reanalyse_batch <= config.reanalyse_ratio * training_step
+
 
 UNLIMITED = 1 << 30

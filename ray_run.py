@@ -152,6 +152,9 @@ class RayRun:
                 self._issue_play(name)
         while len(self._updates_in_flight) < 2 and self._issue_training():
             pass
+        for name in self.reanalysers:
+            if not self._busy(name):
+                self._issue_reanalysis(name)
         now = time.perf_counter()
         if now >= self._next_publication and not self._busy("publication"):
             self._publish()
@@ -207,9 +210,6 @@ class RayRun:
         if self.config.PER:
             update = self.buffer.update_priorities.remote(result.positions, result.priorities)
             self._call("buffer", update, _nothing)
-        for name in self.reanalysers:
-            if not self._busy(name):
-                self._issue_reanalysis(name)
 
     # --- weights ---
 
@@ -226,6 +226,9 @@ class RayRun:
     # --- reanalysis ---
 
     def _issue_reanalysis(self, name: str) -> None:
+        counters = self.session.log.counters
+        if not self.pacing.reanalysis_allowed(counters.reanalysed_steps, counters.training_step):
+            return
         worker = self.reanalysers[name]
         version, weights = self.trainer.target.options(num_returns=2).remote()
         self._call(name, worker.load.remote(weights, version), _nothing)

@@ -46,8 +46,9 @@ def train(seed: int, results: Path, options: list[str], limit: float) -> Run:
     started = time.perf_counter()
     peak = 0
     solved, solved_at = None, None
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen([*command, *options], cwd=PROJECT, **pipes) as process:
+    with subprocess.Popen(
+        [*command, *options], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         timer = threading.Timer(limit, process.send_signal, [signal.SIGINT])
         timer.start()

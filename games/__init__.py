@@ -64,6 +64,8 @@ def adopt(plain: Any, name: str) -> MuZeroConfig:
         values["temperature_threshold"] = 0
     if values.get("ratio", 0) is None:
         values["ratio"] = 0.0
+    if values.get("optimizer") == "Adam":
+        values["optimizer"] = "AdamW"
     if values.pop("train_on_gpu", True) is False:
         values["device"] = "cpu"
     values["results_path"] = "results"

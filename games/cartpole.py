@@ -20,6 +20,13 @@ class MuZeroConfig(config.MuZeroConfig):
     action_space = (0, 1)
     max_moves = 500
 
+    # A horizon of a hundred moves: with a shorter one the cart drifts out of the picture unpunished.
+    discount = 0.99
+    td_steps = 30
+    num_simulations = 16
+    evaluation_simulations = 16
+    segment_length = 50
+
     encoding_size = 32
     fc_representation_layers = (64,)
     fc_dynamics_layers = (64,)
@@ -27,6 +34,16 @@ class MuZeroConfig(config.MuZeroConfig):
     fc_value_layers = (64,)
     fc_policy_layers = (64,)
     support_size = 10
+
+    # Little and fresh: values and policies of early, bad play mislead for long.
+    replay_buffer_size = 10_000
+    num_reanalyse_workers = 1
+    reanalyse_policy = True
+
+    training_steps = 400_000
+    visit_softmax_temperature = ((1.0, 1.0),)
+    evaluation_interval = 2.0
+    target_reward = 475.0
 
 
 class Game:
