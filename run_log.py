@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -62,8 +63,8 @@ class RunLog:
         self._add(reanalysed_steps=steps)
 
     def _add(self, **increments: int) -> None:
-        values = self.counters.__dict__ | {n: getattr(self.counters, n) + by for n, by in increments.items()}
-        self.counters = Counters(**values | {"seconds": self.seconds})
+        values = {name: getattr(self.counters, name) + by for name, by in increments.items()}
+        self.counters = replace(self.counters, seconds=self.seconds, **values)
 
     @property
     def seconds(self) -> float:
@@ -77,6 +78,7 @@ class RunLog:
         memory: dict[str, int],
     ) -> RunStatus:
         """The state of the run now."""
+        self._add()
         self._marks.append(_Mark(self.seconds, self.counters))
         first, last = self._marks[0], self._marks[-1]
         elapsed = max(last.seconds - first.seconds, 1e-9)

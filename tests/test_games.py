@@ -1,0 +1,288 @@
+"""Every game that ships keeps the games' contract; games and configurations are found and adopted by name."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import games
+from config import ConfigurationError, MuZeroConfig
+from environment import Environment
+from games import GameSpec, adopt, game_names, load_game, sampled_schedule
+from tests.toy_games import OldWalk, Walk, WalkConfig, toy_game
+
+ALL = [*game_names(), "walk", "old_walk"]
+"""The games that ship, and two that are known to be right, on which the test itself is tried."""
+
+
+def play_game(spec: GameSpec, seed: int, choices: int) -> tuple[list[Any], list[NDArray[Any]], int]:
+    """Plays random legal moves until the end; returns all that was seen, the observations and the moves."""
+    environment = Environment(spec, spec.config)
+    generator = np.random.default_rng(choices)
+    observations = [environment.reset(seed)]
+    seen: list[Any] = []
+    over = False
+    while not over:
+        legal = environment.legal_mask()
+        assert legal.shape == (spec.config.num_actions,)
+        assert legal.any(), "a running game has a legal action"
+        action = int(generator.choice(np.flatnonzero(legal)))
+        step = environment.step(action)
+        observations.append(step.observation)
+        seen.append((legal.tolist(), environment.to_play(), action, *step[1:]))
+        over = step.terminated or step.truncated
+    environment.close()
+    return seen, observations, environment.moves
+
+
+def check_conformance(spec: GameSpec) -> None:
+    """Raises `AssertionError` or `GameError` unless `spec` keeps the contract in several random games."""
+    config = spec.config
+    for seed in range(3):
+        seen, observations, moves = play_game(spec, seed, choices=seed)
+        assert 0 < moves <= config.max_moves
+        for observation in observations:
+            assert observation.shape == config.observation_shape
+            assert observation.dtype == observations[0].dtype
+            assert np.isfinite(observation).all()
+        again, observations_again, _ = play_game(spec, seed, choices=seed)
+        assert seen == again, "the same seed and actions lead to the same rewards, turns and end"
+        np.testing.assert_array_equal(observations, observations_again)
+    assert MuZeroConfig.from_json(config.to_json()).to_json() == config.to_json()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_conformance(name: str) -> None:
+    check_conformance(toy_game(name))
+
+
+def test_conformance_refuses_a_game_that_does_not_repeat() -> None:
+    class Forgetful(Walk):
+        games = 0
+
+        def reset(self, seed: int | None = None) -> NDArray[np.float64]:
+            Forgetful.games += 1
+            return super().reset(Forgetful.games + 20)
+
+    with pytest.raises(AssertionError, match="same seed"):
+        check_conformance(GameSpec("forgetful", Forgetful, WalkConfig()))
+
+
+@pytest.mark.parametrize("name", game_names())
+def test_shipped_games_name_their_actions(name: str) -> None:
+    spec = load_game(name)
+    words = [spec.game_class(seed=0).action_to_string(action) for action in spec.config.action_space]
+    assert len(set(words)) == len(words)
+
+
+def test_cartpole_is_gymnasiums() -> None:
+    import gymnasium
+
+    real = gymnasium.make("CartPole-v1")
+    environment = Environment(load_game("cartpole"), load_game("cartpole").config)
+    for seed in (3, 4):
+        expected, _ = real.reset(seed=seed)
+        np.testing.assert_array_equal(environment.reset(seed).ravel(), expected)
+        over, moves = False, 0
+        while not over:
+            step = environment.step(moves % 2)
+            expected, reward, over, _, _ = real.step(moves % 2)
+            np.testing.assert_array_equal(step.observation.ravel(), expected)
+            assert (step.reward, step.terminated, step.truncated) == (reward, over, False)
+            moves += 1
+
+
+def test_cartpoles_cap_truncates_it() -> None:
+    spec = load_game("cartpole")
+    environment = Environment(spec, spec.config)
+    observation = environment.reset(0).ravel()
+    steps = 0
+    while True:  # a hand-made controller that balances
+        step = environment.step(int(observation[2] * 3 + observation[3] + 0.1 * observation[1] > 0))
+        observation, steps = step.observation.ravel(), steps + 1
+        if step.terminated or step.truncated:
+            break
+    assert (steps, step.terminated, step.truncated) == (500, False, True)
+
+
+# --- finding games ---
+
+
+def test_unknown_games_get_a_suggestion() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown game 'cartoole', did you mean 'cartpole'\?"):
+        load_game("cartoole")
+    with pytest.raises(ConfigurationError, match=r"^unknown game 'zzz' \(games: .*cartpole"):
+        load_game("zzz")
+
+
+def test_game_names_are_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for file in ("zebra.py", "ant.py", "_helper.py", "__init__.py", "notes.txt"):
+        (tmp_path / file).touch()
+    monkeypatch.setattr(games, "FOLDER", tmp_path)
+    assert game_names() == ["ant", "zebra"]
+
+
+def make_file(monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
+    """Makes `games/mine.py` exist, with `content`."""
+    module = types.ModuleType("games.mine")
+    vars(module).update(content)
+    monkeypatch.setitem(sys.modules, "games.mine", module)
+    monkeypatch.setattr(games, "game_names", lambda: ["cartpole", "mine"])
+
+
+def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_file(monkeypatch, Game=Walk)
+    with pytest.raises(ConfigurationError, match=r"games/mine.py must define MuZeroConfig"):
+        load_game("mine")
+
+
+# --- muzero-general's configurations ---
+
+
+class PlainConfig:
+    """Sets every attribute that muzero-general's games set."""
+
+    def __init__(self) -> None:
+        self.seed = 3
+        self.max_num_gpus = None
+        self.observation_shape = (1, 1, 3)
+        self.action_space = list(range(3))
+        self.players = list(range(2))
+        self.stacked_observations = 2
+        self.muzero_player = 0
+        self.opponent = "self"
+        self.num_workers = 1
+        self.selfplay_on_gpu = False
+        self.max_moves = 50
+        self.num_simulations = 7
+        self.discount = 1
+        self.temperature_threshold = None
+        self.root_dirichlet_alpha = 0.3
+        self.root_exploration_fraction = 0.2
+        self.pb_c_base = 19652
+        self.pb_c_init = 1.25
+        self.network = "resnet"
+        self.support_size = 10
+        self.downsample = False
+        self.blocks = 1
+        self.channels = 2
+        self.reduced_channels_reward = 2
+        self.reduced_channels_value = 2
+        self.reduced_channels_policy = 2
+        self.resnet_fc_reward_layers: list[int] = []
+        self.resnet_fc_value_layers: list[int] = []
+        self.resnet_fc_policy_layers = [8]
+        self.encoding_size = 8
+        self.fc_representation_layers: list[int] = []
+        self.fc_dynamics_layers = [16]
+        self.fc_reward_layers = [16]
+        self.fc_value_layers = [16]
+        self.fc_policy_layers = [16]
+        self.results_path = Path("somewhere/else")
+        self.save_model = True
+        self.training_steps = 1000
+        self.batch_size = 64
+        self.checkpoint_interval = 10
+        self.value_loss_weight = 1
+        self.train_on_gpu = False
+        self.optimizer = "Adam"
+        self.weight_decay = 1e-4
+        self.momentum = 0.9
+        self.lr_init = 0.02
+        self.lr_decay_rate = 0.8
+        self.lr_decay_steps = 1000
+        self.replay_buffer_size = 500
+        self.num_unroll_steps = 10
+        self.td_steps = 50
+        self.PER = True
+        self.PER_alpha = 0.5
+        self.use_last_model_value = True
+        self.reanalyse_on_gpu = False
+        self.self_play_delay = 0
+        self.training_delay = 0
+        self.ratio = 1.5
+
+    def visit_softmax_temperature_fn(self, trained_steps: int) -> float:
+        """As in muzero-general: a method of the training step."""
+        if trained_steps < 0.5 * self.training_steps:
+            return 1.0
+        return 0.5 if trained_steps < 0.75 * self.training_steps else 0.25
+
+
+def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_file(monkeypatch, Game=OldWalk, MuZeroConfig=PlainConfig)
+    spec = load_game("mine")
+    assert spec.config == MuZeroConfig(
+        seed=3,
+        observation_shape=(1, 1, 3),
+        action_space=(0, 1, 2),
+        players=2,
+        stacked_observations=2,
+        max_moves=50,
+        num_simulations=7,
+        discount=1.0,
+        root_dirichlet_alpha=0.3,
+        root_exploration_fraction=0.2,
+        network="resnet",
+        blocks=1,
+        channels=2,
+        reduced_channels_policy=2,
+        resnet_fc_reward_layers=(),
+        resnet_fc_value_layers=(),
+        resnet_fc_policy_layers=(8,),
+        training_steps=1000,
+        batch_size=64,
+        value_loss_weight=1.0,
+        device="cpu",
+        lr_init=0.02,
+        lr_decay_rate=0.8,
+        num_unroll_steps=10,
+        td_steps=50,
+        ratio=1.5,
+    )
+    check_conformance(spec)
+
+
+def test_the_temperature_method_becomes_data() -> None:
+    schedule = adopt(PlainConfig(), "mine").visit_softmax_temperature
+    assert schedule == ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25))
+    assert sampled_schedule(lambda step: 1.0, 77) == ((1.0, 1.0),)
+    rising = MuZeroConfig(
+        training_steps=10_000, visit_softmax_temperature=sampled_schedule(lambda step: step / 10_000, 10_000)
+    )
+    assert [rising.temperature(step) for step in (0, 99, 100, 5_000, 10_000)] == [0, 0, 0.01, 0.5, 0.99]
+
+
+@pytest.mark.parametrize(
+    ("plain", "adopted"),
+    [
+        ({"downsample": "CNN"}, {"downsample": "CNN"}),
+        ({"downsample": False}, {"downsample": "none"}),
+        ({"ratio": None}, {"ratio": 0.0}),
+        ({"temperature_threshold": 30}, {"temperature_threshold": 30}),
+        ({"train_on_gpu": True}, {"device": "auto"}),
+        ({"optimizer": "SGD"}, {"optimizer": "SGD"}),
+        ({"optimizer": "Adam"}, {"optimizer": "AdamW"}),
+    ],
+)
+def test_other_forms_are_converted(plain: dict[str, Any], adopted: dict[str, Any]) -> None:
+    assert adopt(types.SimpleNamespace(**plain), "mine") == MuZeroConfig(**adopted)
+
+
+def test_an_unknown_attribute_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=r"games/mine.py: unknown option 'num_simulation', did you mean 'num_simulations'\?",
+    ):
+        adopt(types.SimpleNamespace(num_simulation=50), "mine")
+
+
+def test_an_attribute_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="num_simulations='many' must be int"):
+        adopt(types.SimpleNamespace(num_simulations="many"), "mine")
