@@ -40,7 +40,9 @@ class MuZeroConfig(config.MuZeroConfig):
     num_reanalyse_workers = 1
     reanalyse_policy = True
 
+    # Long enough to see that it stays solved; the learning rate is then down to where nothing is unlearnt.
     training_steps = 400_000
+    lr_decay_rate = 0.96
     visit_softmax_temperature = ((1.0, 1.0),)
     evaluation_interval = 2.0
     target_reward = 475.0
