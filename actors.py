@@ -10,17 +10,14 @@ from typing import Any
 import numpy as np
 import ray
 
-from config import ConfigurationError, MuZeroConfig
+from config import ConfigurationError, MuZeroConfig, require
 from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import Evaluator, SelfPlay
 from shared_storage import SharedStorage
+from threads import THREADS, use_one_thread
 
 PROJECT = Path(__file__).parent
-THREADS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-"""Every process computes on one thread: parallelism comes from the number of actors."""
 BUFFER_STREAM = 3
 POLL_SECONDS = 0.05
 
@@ -110,7 +107,7 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
 
     Raises `ConfigurationError` if that cluster cannot be joined.
     """
-    os.environ.update(THREADS)
+    use_one_thread()
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -136,10 +133,15 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
 
 
 def chosen_device(config: MuZeroConfig) -> str:
-    """The trainer's device, with `auto` resolved by what Ray has found."""
+    """The trainer's device, with `auto` resolved by what Ray has found.
+
+    Raises `ConfigurationError` when a GPU is asked for and there is none.
+    """
+    found = ray.cluster_resources().get("GPU", 0) > 0
+    require(found or not config.device.startswith("cuda"), "device", "asks for a GPU, but Ray has found none")
     if config.device != "auto":
         return config.device
-    return "cuda" if ray.cluster_resources().get("GPU", 0) > 0 else "cpu"
+    return "cuda" if found else "cpu"
 
 
 class Launcher:

@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -252,6 +253,11 @@ class MuZeroConfig:
             self.inference != "numba" or self.network == "fullyconnected",
             "inference",
             "numba evaluates fully connected networks only; use auto or torch",
+        )
+        require(
+            re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None,
+            "device",
+            f"is {self.device!r} and must be auto, cpu, cuda or cuda:N",
         )
         require(
             self.learning_starts <= self.replay_buffer_size,

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from config import ConfigurationError, MuZeroConfig, nearest, parse_json_object
 from options import Parser, add_config_options, canonical, config_values, whole_number
+from threads import use_one_thread
 
 if TYPE_CHECKING:
     from checkpoint import Checkpoint
@@ -391,6 +392,7 @@ def _reported(action: Callable[[], int]) -> int:
 
 def main() -> None:
     """Runs the command line."""
+    use_one_thread()
     sys.exit(_reported(lambda: run(sys.argv[1:])))
 
 

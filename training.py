@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from checkpoint import Checkpoint
-from config import ConfigurationError, MuZeroConfig
+from config import ConfigurationError, MuZeroConfig, require
 from run_log import Observer
 from session import Session, TrainingOutcome
 
@@ -64,10 +64,13 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
 def _local_device(config: MuZeroConfig) -> str:
     import torch
 
-    torch.set_num_threads(1)
+    found = torch.cuda.is_available()
+    require(
+        found or not config.device.startswith("cuda"), "device", "asks for a GPU, but PyTorch has found none"
+    )
     if config.device != "auto":
         return config.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if found else "cpu"
 
 
 @contextmanager
