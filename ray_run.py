@@ -115,7 +115,7 @@ class RayRun:
                 self.reason = self.reason or "training_steps"
             if interrupted():
                 self.reason = self.reason or "interrupted"
-            if self.reason is not None or self.session.checkpoint_due:
+            if (self.reason is not None or self.session.checkpoint_due) and self.session.progressed:
                 self._save()
         return self.reason
 

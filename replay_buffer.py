@@ -94,8 +94,8 @@ class ReplayBuffer:
         size = len(run.actions)
         self._make_room(size, history.steps)
         places = self._places(self.next, size)
-        for column, new in zip(self.rows, run, strict=True):
-            column[places] = new
+        for name, column in self.rows._asdict().items():
+            column[places] = getattr(run, name)
         own = np.arange(history.past, history.past + history.steps)
         returns = n_step_returns(run, own, self.config.td_steps, self.config.discount)
         self._set_priorities(places[own], np.abs(run.root_values[own] - returns))

@@ -42,6 +42,13 @@ class Session:
         return self.resumed.parts.get(name) if self.resumed else None
 
     @property
+    def progressed(self) -> bool:
+        """Whether this sitting has done anything that a checkpoint would keep."""
+        before = self.resumed.counters if self.resumed else Counters()
+        now = self.log.counters
+        return (now.training_step, now.played_steps) != (before.training_step, before.played_steps)
+
+    @property
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.perf_counter() >= self._next_checkpoint
