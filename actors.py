@@ -7,18 +7,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import ray
 
 from config import ConfigurationError, MuZeroConfig, require
 from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
+from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import Evaluator, SelfPlay
 from shared_storage import SharedStorage
 from threads import THREADS, use_one_thread
 
 PROJECT = Path(__file__).parent
-BUFFER_STREAM = 3
 POLL_SECONDS = 0.05
 
 
@@ -162,7 +161,7 @@ class Launcher:
 
     def buffer(self) -> Any:
         """The replay buffer."""
-        generator = np.random.default_rng([self.config.seed, BUFFER_STREAM])
+        generator = make_generator(self.config.seed, Stream.BUFFER)
         return ray.remote(BufferActor).options(num_cpus=1).remote(self.config, generator)
 
     def trainer(self, state: State | None) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from data import State, VersionedWeights
 from judge import Job
 from pacing import Pacing
+from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import Evaluator, SelfPlay
 from session import Reason, Session
@@ -18,7 +17,6 @@ from trainer import Trainer
 
 UPDATES_PER_ROUND = 16
 MOVES_PER_ROUND = 8
-BUFFER_STREAM = 3
 
 
 class LocalRun:
@@ -29,7 +27,7 @@ class LocalRun:
         self.session = session
         self.pacing = Pacing(config)
         self.trainer = Trainer(config, device)
-        self.buffer = ReplayBuffer(config, np.random.default_rng([config.seed, BUFFER_STREAM]))
+        self.buffer = ReplayBuffer(config, make_generator(config.seed, Stream.BUFFER))
         self.storage: SharedStorage[VersionedWeights] = SharedStorage()
         player_device = device if config.selfplay_on_gpu else "cpu"
         source = LocalSource(self.storage)

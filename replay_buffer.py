@@ -23,6 +23,7 @@ from data import (
 from inference import make_model
 from mcts import RootNoise, Search
 from observations import stack_observations
+from randomness import Stream, make_generator
 from sum_tree import SumTree
 from targets import (
     OWN,
@@ -36,7 +37,6 @@ from targets import (
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
-REANALYSE_STREAM = 4
 
 
 class ReplayBuffer:
@@ -300,8 +300,8 @@ class Reanalyse:
         if self.search is None:
             values = self.model.evaluate(request.observations)
             return ReanalyseResult(request.positions, values, None, self.version)
-        generator = np.random.default_rng(
-            [self.config.seed, REANALYSE_STREAM, self.version, int(request.positions[0])]
+        generator = make_generator(
+            self.config.seed, Stream.REANALYSE, self.version, int(request.positions[0])
         )
         found = []
         for start in range(0, len(request.positions), self.BATCH):

@@ -23,6 +23,7 @@ from game_table import GameTable
 from games import load_game
 from inference import make_model
 from mcts import RootNoise, Search
+from randomness import Stream, make_generator
 from recorder import Recorder, ends_of
 
 
@@ -55,7 +56,7 @@ class SelfPlay:
         self, game: str, config: MuZeroConfig, worker: int, source: WeightsSource, device: str
     ) -> None:
         self.config, self.source = config, source
-        self.generator = np.random.default_rng([config.seed, SELF_PLAY_STREAM, worker])
+        self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker)
         batch = config.games_per_worker
         self.table = GameTable(load_game(game), config, batch)
         self.planner = Planner(config, batch, config.num_simulations, device)
@@ -221,7 +222,7 @@ class Evaluator:
             planner = Planner(self.config, games, self.simulations, self.device)
             self._match = Match(GameTable(self.spec, self.config, games), planner, np.arange(0))
         self._match.planner.load(weights, version)
-        seeds = np.random.default_rng([seed, EVALUATION_STREAM]).integers(2**31, size=games)
+        seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=games)
         for row in range(games):
             self._match.table.reset(row, int(seeds[row]))
         self._match.live = np.arange(games)
@@ -257,7 +258,3 @@ def evaluate(
     result = evaluator.play(seconds=float("inf"))
     assert result is not None, "unlimited play ends with a result"
     return result
-
-
-SELF_PLAY_STREAM, EVALUATION_STREAM = 1, 2
-"""Which of the streams of random numbers derived from a seed is whose."""

@@ -186,7 +186,7 @@ def main() -> None:
     run_on_one_core("benchmarks.search")
     parser = argparse.ArgumentParser(description="simulations per second of the search on one core")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.add_argument("--batches", type=numbers, default=[1, 16, 64, 256], help="batch sizes")
+    parser.add_argument("--batches", type=numbers, default=[1, 16, 32, 64, 256], help="batch sizes")
     parser.add_argument("--nets", default=",".join(NETS), help="of " + ", ".join(NETS))
     parser.add_argument("--repeats", type=int, default=9, help="rounds of which the median is taken")
     arguments = parser.parse_args()

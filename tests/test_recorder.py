@@ -149,7 +149,7 @@ def test_samples_of_segments_are_those_of_whole_games(stacked: int) -> None:
 
 def test_what_happened_is_what_is_recorded() -> None:
     """A game is played again from its history, which has to say what the game says."""
-    histories = played(200, stacked_observations=3)
+    histories = played(400, stacked_observations=3)
     assert {history.terminated for history in histories} == {True, False}
     for history in histories:
         assert history.truncated is not history.terminated

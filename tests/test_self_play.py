@@ -58,7 +58,7 @@ def test_a_truncated_game_ends_in_the_networks_value_and_a_terminated_one_in_0()
     truncated = [history for history in histories if history.truncated and history.steps > 3]
     terminated = [history for history in histories if history.terminated]
     assert len(truncated) > 3
-    assert len(terminated) > 3
+    assert len(terminated) > 2
     assert {history.steps == WalkConfig.max_moves for history in truncated} == {True, False}
     for history in truncated:
         assert history.root_values[-1] == pytest.approx(last_value(history, player.config), abs=1e-6)
@@ -180,14 +180,17 @@ def test_a_history_names_the_weights_of_its_first_step() -> None:
     assert len(moves) > 50
 
 
-def test_new_weights_change_the_play() -> None:
-    one = make_player(source=fixed_source(WalkConfig()))
+def test_new_weights_value_the_moves_from_then_on() -> None:
     versions = [VersionedWeights(v, random_weights(WalkConfig(), v)) for v in (0, 1)]
-    other = make_player(source=Source(*versions, patience=5))
-    first, second = (player.play(80, FOREVER)[1] for player in (one, other))
-    early = [h for h in second if h.version == 0 and h.steps <= 5]
-    assert any((a.root_values[:5] != b.root_values[:5]).any() for a, b in zip(first, second, strict=False)) or early
-    assert any(not np.array_equal(a.root_values, b.root_values) for a, b in zip(first, second, strict=False))
+    values = []
+    for source in (Source(versions[0]), Source(*versions, patience=5)):
+        player = make_player(source=source)
+        player.play(6 * 4, FOREVER)
+        running = player.recorder.cursor == 6  # still the first game
+        values.append(player.recorder.root_values[running, :6])
+    assert len(values[0]) > 1
+    np.testing.assert_array_equal(values[0][:, :5], values[1][:, :5])
+    assert (values[0][:, 5] != values[1][:, 5]).all()
 
 
 # --- going on ---
@@ -267,7 +270,7 @@ def test_evaluation_in_many_calls_is_the_same() -> None:
         evaluator.start(6, 5, 7, random_weights(config))
         result = None
         while result is None:
-            result = evaluator.play(seconds=1e-9)
+            result = evaluator.play(seconds=1e-3)
         np.testing.assert_array_equal(result.returns, evaluation().returns)
 
 

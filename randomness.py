@@ -1,0 +1,21 @@
+"""Where random numbers come from: streams derived from one seed, so that no two users share numbers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """Who uses a stream of random numbers."""
+
+    SELF_PLAY = 1  # and the worker's number
+    EVALUATION = 2
+    BUFFER = 3
+    REANALYSE = 4  # and the weights' version and the first position
+
+
+def make_generator(seed: int, stream: Stream, *which: int) -> np.random.Generator:
+    """The generator that `seed` determines for a stream, or for part `which` of it."""
+    return np.random.default_rng([seed, stream, *which])
