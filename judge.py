@@ -20,7 +20,7 @@ class Job(NamedTuple):
 class Verdict(NamedTuple):
     """What an evaluation means."""
 
-    best: bool  # the best result so far
+    best: bool  # these weights are to be kept: the best so far, or those that reached the target
     solved: bool  # target_reward was reached by target_games fresh games
     again: Job | None  # an evaluation to be run next with the same weights
 
@@ -59,13 +59,22 @@ class Judge:
     def read(self, job: Job, result: EvaluationResult) -> Verdict:
         """Takes note of a result. A regular one at the target calls for `target_games` fresh games."""
         self.newest = result
-        best = self.best is None or (result.mean, job.games) >= (self.best.mean, len(self.best.returns))
-        if best:
-            self.best = result
         target = self.config.target_reward
         reached = target is not None and result.mean >= target
+        solved = reached and job.decides
+        best = solved or self._is_best(result)
+        if best:
+            self.best = result
         again = self._job(self.config.target_games, decides=True) if reached and not job.decides else None
-        return Verdict(best, reached and job.decides, again)
+        return Verdict(best, solved, again)
+
+    def _is_best(self, result: EvaluationResult) -> bool:
+        """Whether it beats the best (at equal means with no fewer games), or is a truer mean of its weights."""
+        if self.best is None:
+            return True
+        games, before = len(result.returns), len(self.best.returns)
+        same_weights = result.version == self.best.version
+        return (result.mean, games) >= (self.best.mean, before) or (same_weights and games > before)
 
 
 SEEDS_PER_RUN = 1 << 20
