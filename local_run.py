@@ -42,6 +42,7 @@ class LocalRun:
             state = session.part(name)
             if state is not None:
                 part.load_state(state)
+        session.log.buffer = self.buffer.status()
         self._publish()
 
     def _parts(self) -> dict[str, Trainer | ReplayBuffer | SelfPlay]:
@@ -67,11 +68,13 @@ class LocalRun:
 
     def _play(self) -> None:
         log = self.session.log
+        per_round = MOVES_PER_ROUND * self.config.games_per_worker
         for worker in self.workers:
             allowed = self.pacing.steps_allowed(log.counters.played_steps, log.counters.training_step)
+            if not allowed and not log.buffer.steps:
+                allowed = per_round  # nothing to train on yet: games are still running
             if allowed:
-                steps = min(allowed, MOVES_PER_ROUND * self.config.games_per_worker)
-                report, histories = worker.play(steps, seconds=float("inf"))
+                report, histories = worker.play(min(allowed, per_round), seconds=float("inf"))
                 log.buffer = self.buffer.add(histories)
                 log.played(report)
 

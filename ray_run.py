@@ -71,6 +71,7 @@ class RayRun:
         buffer_state = part("buffer")
         if buffer_state is not None:
             self._call("buffer", self.buffer.load_state.remote(buffer_state), _nothing)
+            self._call("buffer", self.buffer.status.remote(), self._added)
         self.evaluator: Any = launcher.evaluator() if self.config.evaluation_interval else None
         self.reanalysers: dict[str, Any] = {}
         for number in range(self.config.num_reanalyse_workers):
@@ -117,6 +118,8 @@ class RayRun:
                 self.reason = self.reason or "interrupted"
             if (self.reason is not None or self.session.checkpoint_due) and self.session.progressed:
                 self._save()
+        self._next_status = 0.0
+        self._report()
         return self.reason
 
     def _call(self, actor: str, ref: Any, done: Callable[[Any], None]) -> None:
@@ -138,7 +141,9 @@ class RayRun:
                 continue
             try:
                 result = ray.get(ref)
-            except ray.exceptions.RayActorError:
+            except ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    raise start_failure(error) from None
                 self._restart(call.actor)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
@@ -280,13 +285,26 @@ class RayRun:
 
     def _save(self) -> None:
         """Lets the calls in flight end and writes a checkpoint of what the actors then are."""
+        self._drain()
+        parts: dict[str, Any] = {}
+        for name, actor in {"trainer": self.trainer, "buffer": self.buffer, **self.workers}.items():
+            self._call(name, actor.state.remote(), partial(parts.__setitem__, name))
+        self._call("trainer", self.trainer.published.remote(), partial(parts.__setitem__, "published"))
+        self._drain()  # a player that is lost now is missing from the checkpoint, and starts anew from it
+        _, weights = parts.pop("published")
+        self.session.save(weights, parts)
+
+    def _drain(self) -> None:
+        """Waits until no call is in flight that changes what a checkpoint keeps."""
         while any(call.actor not in ("evaluator", "publication") for call in self.calls.values()):
             self._wait(STATUS_SECONDS)
-        _, weights = ray.get(self.trainer.published.remote())
-        names = ["trainer", "buffer", *self.workers]
-        actors = [self.trainer, self.buffer, *self.workers.values()]
-        states = ray.get([actor.state.remote() for actor in actors])
-        self.session.save(weights, dict(zip(names, states, strict=True)))
+
+
+def start_failure(error: ray.exceptions.RayActorError) -> Exception:
+    """What an actor's constructor raised. Of that, Ray passes on the text only; its last line says it."""
+    kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
+    ours = kind.rpartition(".")[2] in ("ConfigurationError", "GameError")
+    return ConfigurationError(message) if ours else error
 
 
 def _nothing(_: Any) -> None:

@@ -46,7 +46,6 @@ class RunLog:
         self._earlier_seconds = counters.seconds
         self._started = time.perf_counter()
         self._marks: deque[_Mark] = deque(maxlen=WINDOW)
-        self._returns: deque[float] = deque(maxlen=100)
 
     def played(self, report: PlayReport) -> None:
         """A self-play worker's call has returned."""

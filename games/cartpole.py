@@ -35,10 +35,12 @@ class MuZeroConfig(config.MuZeroConfig):
     fc_policy_layers = (64,)
     support_size = 10
 
-    # Little and fresh: values and policies of early, bad play mislead for long.
-    replay_buffer_size = 10_000
+    # Values and policies of early, bad play mislead for long, but a good player that never sees bad play
+    # again unlearns what it taught: keep it, and look at all of it anew every thousand updates.
+    replay_buffer_size = 50_000
     num_reanalyse_workers = 1
     reanalyse_policy = True
+    reanalyse_ratio = 64.0
 
     # Long enough to see that it stays solved; the learning rate is then down to where nothing is unlearnt.
     training_steps = 400_000

@@ -90,6 +90,25 @@ def test_more_games_correct_the_mean_of_the_best_weights() -> None:
     assert not judge.read(judge.job(), result(9.3, version=2)).best
 
 
+def test_the_weights_that_reach_the_target_are_the_best() -> None:
+    judge = make_judge()
+    judge.read(judge.job(), result(99, version=1))
+    again = judge.read(judge.job(), result(12, 12, version=2)).again
+    assert again is not None
+    assert judge.read(again, result(10, 11, version=2))[:2] == (True, True)
+    assert judge.best is not None
+    assert judge.best.version == 2
+
+
+def test_more_games_of_the_best_weights_are_their_truer_mean() -> None:
+    judge = make_judge()
+    again = judge.read(judge.job(), result(12, version=2)).again
+    assert again is not None
+    assert judge.read(again, result(8, 8, version=2))[:2] == (True, False)
+    assert not judge.read(judge.job(), result(8, version=2)).best
+    assert not judge.read(judge.job(), result(7, 7, 7, version=3)).best
+
+
 def test_no_two_evaluations_start_from_the_same_seed() -> None:
     seeds = []
     for seed in (0, 1):

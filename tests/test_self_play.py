@@ -1,4 +1,4 @@
-"""Players: what the newest weights, the temperature, the end of a game and a saved state do to their moves."""
+"""Players: what the newest weights, the temperature, a game's end and a saved state do to them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_play, "load_game", toy_game)
 
 
-def make_player(game: str = "walk", worker: int = 0, source: Source | None = None, **changes: Any) -> SelfPlay:
+def make_player(
+    game: str = "walk", worker: int = 0, source: Source | None = None, **changes: Any
+) -> SelfPlay:
     config = toy_game(game).config.replace(**changes)
     return SelfPlay(game, config, worker, source or fixed_source(config), "cpu")
 
@@ -103,7 +105,9 @@ def test_only_legal_actions_are_played_and_have_a_policy() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_a_broken_game_ends_play_with_one_line(fault: str) -> None:
-    with pytest.raises(GameError, match=rf"\Agame '{fault}', move {FAULTS[fault].at}: [^\n]+; expected [^\n]+\Z"):
+    with pytest.raises(
+        GameError, match=rf"\Agame '{fault}', move {FAULTS[fault].at}: [^\n]+; expected [^\n]+\Z"
+    ):
         make_player(fault).play(100, FOREVER)
 
 
@@ -152,9 +156,7 @@ def test_the_most_visited_action_is_played_from_the_threshold_on() -> None:
 def test_the_temperature_follows_the_version_of_the_weights() -> None:
     schedule = {"visit_softmax_temperature": ((0.5, 1.0), (1.0, 0.0)), "training_steps": 100}
     config = WalkConfig()
-    early, late = (
-        free_play(source=fixed_source(config, version), **schedule) for version in (49, 50)
-    )
+    early, late = (free_play(source=fixed_source(config, version), **schedule) for version in (49, 50))
     assert greedy_share(early, slice(None)) < 0.9
     assert greedy_share(late, slice(None)) == 1
 
@@ -203,7 +205,9 @@ def through_json(state: State) -> State:
 @pytest.mark.parametrize("game", ["walk", "old_walk", "cartpole"])
 @pytest.mark.parametrize("search", ["puct", "gumbel"])
 def test_play_goes_on_bit_for_bit_from_a_state(game: str, search: str) -> None:
-    small = {name: getattr(WalkConfig, name) for name in ("encoding_size", "fc_dynamics_layers", "support_size")}
+    small = {
+        name: getattr(WalkConfig, name) for name in ("encoding_size", "fc_dynamics_layers", "support_size")
+    }
     changes = small | {"search": search, "stacked_observations": 3, "segment_length": 4, "num_simulations": 4}
     changes |= {"fc_representation_layers": (), "games_per_worker": 3, "td_steps": 2}
     one = make_player(game, **changes)

@@ -1,0 +1,242 @@
+"""Training without Ray: repeats bit for bit, interrupted or not, and never waits for what cannot come."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import muzero
+import self_play
+import session
+from checkpoint import BEST_NAME, Checkpoint, load_checkpoint
+from config import ConfigurationError, MuZeroConfig
+from data import RunStatus
+from environment import GameError
+from games import load_game
+from session import TrainingOutcome
+from tests.toy_games import Watcher, toy_game
+from training import train
+
+ROOT = Path(__file__).parent.parent
+SMALL: dict[str, Any] = {
+    "training_steps": 50,
+    "games_per_worker": 4,
+    "num_simulations": 5,
+    "encoding_size": 4,
+    "fc_representation_layers": (4,),
+    "fc_dynamics_layers": (4,),
+    "fc_reward_layers": (4,),
+    "fc_value_layers": (4,),
+    "fc_policy_layers": (4,),
+    "batch_size": 16,
+    "learning_starts": 60,
+    "ratio": 0.2,
+    "td_steps": 5,
+    "num_unroll_steps": 3,
+    "PER": True,
+    "target_update_interval": 8,
+    "checkpoint_interval": 1000.0,
+    "evaluation_interval": 0.0,
+    "evaluation_games": 2,
+    "evaluation_simulations": 3,
+    "num_reanalyse_workers": 0,
+    "num_workers": 1,
+    "target_reward": None,
+    "search": "puct",
+    "seed": 3,
+    "segment_length": 50,
+    "replay_buffer_size": 5000,
+    "max_moves": 100,
+}
+
+
+def run(
+    folder: Path,
+    act: Callable[[RunStatus], object] = lambda status: None,
+    game: str = "cartpole",
+    resume_from: Checkpoint | None = None,
+    **changes: Any,
+) -> tuple[TrainingOutcome, Checkpoint, Watcher]:
+    """Trains a small agent in `folder`; returns the outcome, the checkpoint on the disk, and the observer."""
+    folder.mkdir(exist_ok=True)
+    config = toy_game(game).config.replace(**SMALL | changes)
+    watcher = Watcher(act)
+    outcome = train(game, config, folder, local=True, address=None, resume_from=resume_from, observer=watcher)
+    return outcome, load_checkpoint(folder), watcher
+
+
+def interrupt_at(training_step: int) -> Callable[[RunStatus], None]:
+    """Sends one Ctrl-C, after the round in which that step is made; the next round is the last."""
+    sent: list[int] = []
+
+    def act(status: RunStatus) -> None:
+        if status.counters.training_step >= training_step and not sent:
+            sent.append(training_step)
+            signal.raise_signal(signal.SIGINT)
+
+    return act
+
+
+def assert_same(left: Checkpoint, right: Checkpoint) -> None:
+    """Bit for bit the same weights, played games and buffer, after as many steps."""
+    assert left.weights.keys() == right.weights.keys()
+    for name, array in left.weights.items():
+        np.testing.assert_array_equal(array, right.weights[name], err_msg=name)
+    for part in left.parts.keys() - {"judge"}:
+        assert left.parts[part].facts == right.parts[part].facts
+        for name, array in left.parts[part].arrays.items():
+            np.testing.assert_array_equal(array, right.parts[part].arrays[name], err_msg=f"{part}.{name}")
+    for name in ("training_step", "played_steps", "played_games", "simulations", "reanalysed_steps"):
+        assert getattr(left.counters, name) == getattr(right.counters, name), name
+
+
+REANALYSIS = {"num_reanalyse_workers": 1, "reanalyse_policy": True, "reanalyse_batch": 32}
+
+
+@pytest.mark.parametrize("changes", [{}, REANALYSIS | {"num_workers": 2, "search": "gumbel"}])
+def test_runs_repeat_bit_for_bit_interrupted_or_not(tmp_path: Path, changes: dict[str, Any]) -> None:
+    outcome, one, _ = run(tmp_path / "one", **changes)
+    assert outcome.reason == "training_steps"
+    assert outcome.counters.training_step == one.training_step == 50
+    assert (one.counters.reanalysed_steps > 0) == bool(changes)
+    _, two, _ = run(tmp_path / "two", evaluation_interval=1e-6, **changes)
+    assert_same(one, two)
+
+    outcome, stopped, _ = run(tmp_path / "three", interrupt_at(20), **changes)
+    assert outcome.reason == "interrupted"
+    assert 20 <= stopped.training_step < 50
+    _, three, _ = run(tmp_path / "three", resume_from=stopped, **changes)
+    assert_same(one, three)
+    assert three.counters.seconds > stopped.counters.seconds
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    _, one, _ = run(tmp_path / "one", training_steps=1)
+    _, two, _ = run(tmp_path / "two", training_steps=1, seed=4)
+    assert any((one.weights[name] != two.weights[name]).any() for name in one.weights)
+
+
+def test_a_run_that_was_ahead_of_its_updates_goes_on(tmp_path: Path) -> None:
+    """More updates are due than one round makes, so that self-play waits when the run is stopped."""
+    _, one, _ = run(tmp_path / "one", ratio=2.0)
+    _, stopped, _ = run(tmp_path / "two", interrupt_at(1), ratio=2.0)
+    assert stopped.training_step == 32
+    _, two, _ = run(tmp_path / "two", resume_from=stopped, ratio=2.0)
+    assert_same(one, two)
+
+
+def test_games_longer_than_the_first_steps_do_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learning would start before any game has ended or been sent on as a segment."""
+    monkeypatch.setattr(toy_game("walk").game_class, "reset", forty_moves)
+    monkeypatch.setattr(self_play, "load_game", toy_game)
+    outcome, _, _ = run(
+        tmp_path, game="walk", learning_starts=8, training_steps=3, max_moves=40, segment_length=100
+    )
+    assert outcome.counters.training_step == 3
+    assert outcome.counters.played_steps >= 4 * 39
+
+
+def forty_moves(walk: Any, seed: int | None = None) -> Any:
+    walk.number, walk.move, walk.action, walk.length = 39, 0, 0, 40
+    return walk._observation()
+
+
+def test_steps_and_updates_keep_the_ratio(tmp_path: Path) -> None:
+    outcome, _, _ = run(tmp_path, training_steps=420)
+    assert outcome.counters.played_steps >= 2000
+    assert outcome.counters.training_step / outcome.counters.played_steps == pytest.approx(0.2, rel=0.1)
+
+
+def test_evaluations_keep_the_best_weights(tmp_path: Path) -> None:
+    outcome, _, watcher = run(tmp_path, evaluation_interval=1e-6)
+    best = load_checkpoint(tmp_path / BEST_NAME, expect_game="cartpole")
+    seen = {s.evaluation.mean for s in watcher.statuses if s.evaluation is not None}
+    assert best.evaluation == max(seen)
+    assert outcome.evaluation is not None
+    assert len(outcome.evaluation.returns) == 2
+    config = MuZeroConfig.from_json(best.config_json)
+    result = self_play.evaluate("cartpole", config, best.weights, 2, seed=0)
+    assert np.isfinite(result.returns).all()
+
+
+def test_the_target_reward_ends_a_run(tmp_path: Path) -> None:
+    outcome, checkpoint, watcher = run(
+        tmp_path, evaluation_interval=1e-6, target_reward=1.0, target_games=3, training_steps=10_000
+    )
+    assert outcome.reason == "target_reward"
+    assert outcome.evaluation is not None
+    assert len(outcome.evaluation.returns) == 3
+    assert checkpoint.training_step == outcome.counters.training_step < 10_000
+    assert watcher.events[-1].startswith("solved: mean of 3 greedy games")
+
+
+def test_checkpoints_are_written_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(session, "time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    saved: set[int] = set()
+
+    def act(status: RunStatus) -> None:
+        saved.update(load_checkpoint(path).training_step for path in (tmp_path / "checkpoints").glob("*"))
+
+    run(tmp_path, act, checkpoint_interval=20.0, keep_checkpoints=1)
+    assert len(saved) > 1
+    assert 0 < min(saved) < max(saved) <= 50
+
+
+def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
+    def act(status: RunStatus) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, act)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_broken_game_ends_a_run_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(self_play, "load_game", toy_game)
+    with pytest.raises(GameError, match=r"\Agame 'nan_reward', move 3: [^\n]+\Z"):
+        run(tmp_path, game="nan_reward")
+
+
+def test_without_ray_there_is_no_cluster_to_join(tmp_path: Path) -> None:
+    config = load_game("cartpole").config
+    with pytest.raises(ConfigurationError, match="--address"):
+        train("cartpole", config, tmp_path, local=True, address="auto", resume_from=None, observer=Watcher())
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, str(ROOT / "muzero.py"), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_command_line_trains_evaluates_and_resumes(tmp_path: Path) -> None:
+    results = ("--results-path", str(tmp_path))
+    sizes = [f"--{n.replace('_', '-').lower()}={json.dumps(v)}" for n, v in SMALL.items() if v is not None]
+    sizes = [size.replace('"', "") for size in sizes]
+    train_options = ("--training-steps", "20", "--target-reward", "none", "--evaluation-interval", "0.01")
+    trained = command("cartpole", "--local", *sizes, *results, *train_options)
+    assert trained.returncode == 0, trained.stderr
+    assert "step 20/20" in trained.stdout
+    (folder,) = (tmp_path / "cartpole").iterdir()
+    best = str(folder / BEST_NAME)
+    evaluated = command("evaluate", "cartpole", "--checkpoint", best, "--games", "3", "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    summary = json.loads(evaluated.stdout)
+    assert list(summary) == ["games", "mean", "standard_error", "min", "max"]
+    assert summary["games"] == 3
+    assert muzero.MuZero.resume(folder, {"training_steps": 24}, local=True).counters.training_step == 24
+    assert load_checkpoint(folder).training_step == 24

@@ -1,0 +1,200 @@
+"""Training on Ray with the real actors: it ends, goes on, survives lost actors and says what is wrong.
+
+One Ray is shared by the tests in this process; the command line starts its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import ray
+
+from actors import Launcher, start_ray
+from checkpoint import BEST_NAME, load_checkpoint
+from config import ConfigurationError, MuZeroConfig
+from ray_run import RayRun
+from session import Reason, Session
+from tests.test_local_run import SMALL
+from tests.toy_actors import ToyLauncher
+from tests.toy_games import Watcher, toy_game
+
+TIMEOUT = 180.0
+"""Seconds after which a run is taken to hang; much longer than any takes."""
+RATIO = 0.1
+
+
+def config(game: str = "cartpole", **changes: Any) -> MuZeroConfig:
+    small = SMALL | {"ratio": RATIO, "num_reanalyse_workers": 0, "object_store_mb": 80}
+    return toy_game(game).config.replace(**small | changes)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    start_ray(config(num_workers=3, num_reanalyse_workers=1), None)
+    yield
+    ray.shutdown()
+
+
+def actors(run: RayRun) -> list[Any]:
+    alone = [run.trainer, run.buffer, run.storage, run.evaluator]
+    return [actor for actor in (*alone, *run.workers.values(), *run.reanalysers.values()) if actor]
+
+
+@contextmanager
+def started(folder: Path, game: str = "cartpole", resume: bool = False, **changes: Any) -> Iterator[RayRun]:
+    """A run whose actors are ended with it, whatever happens."""
+    folder.mkdir(exist_ok=True)
+    own = config(game, **changes)
+    session = Session(game, own, folder, Watcher(), load_checkpoint(folder) if resume else None)
+    run = RayRun(session, (Launcher if game == "cartpole" else ToyLauncher)(game, own))
+    try:
+        yield run
+    finally:
+        for actor in actors(run):
+            ray.kill(actor)
+
+
+def finish(run: RayRun, interrupted: Callable[[], bool] = lambda: False) -> Reason:
+    """Runs to the end, which has to come."""
+    deadline = time.monotonic() + TIMEOUT
+
+    def watched() -> bool:
+        assert time.monotonic() < deadline, f"no end in sight: {run.session.log.counters}"
+        return interrupted()
+
+    return run.run(watched)
+
+
+def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(tmp_path: Path) -> None:
+    ratios = []
+    changes = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
+    with started(tmp_path, training_steps=220, **changes) as run:
+        log = run.session.log
+
+        def watch() -> bool:
+            if log.counters.played_steps >= 2000:
+                ratios.append(log.counters.training_step / log.counters.played_steps / RATIO)
+            return False
+
+        assert finish(run, watch) == "training_steps"
+        counters, statuses = log.counters, run.session.observer.statuses  # type: ignore[attr-defined]
+        assert ray.get(run.storage.counters.remote()).played_steps > 0
+    assert counters.training_step == 220
+    assert counters.reanalysed_steps > 0
+    assert counters.simulations == counters.played_steps * SMALL["num_simulations"]
+    assert ratios
+    assert max(abs(ratio - 1) for ratio in ratios) <= 0.1
+    assert {"driver", "SelfPlayActor", "TrainerActor", "BufferActor", "Evaluator"} <= set(statuses[-1].memory)
+    assert statuses[-1].buffer.steps > 1000
+    assert statuses[-1].counters.training_step == statuses[-1].metrics.training_step == 220
+    assert statuses[-1].play.version > 0, "newer weights have reached self-play"
+
+    checkpoint = load_checkpoint(tmp_path)
+    assert checkpoint.training_step == 220
+    assert {"trainer", "buffer", "self_play_0", "judge"} == set(checkpoint.parts)
+    best = load_checkpoint(tmp_path / BEST_NAME)
+    assert best.evaluation == max(s.evaluation.mean for s in statuses if s.evaluation is not None)
+
+    with started(tmp_path, resume=True, training_steps=10_000) as run:
+        log = run.session.log
+        assert (log.counters.training_step, log.counters.played_steps) == (220, counters.played_steps)
+
+        def kill() -> bool:
+            if log.counters.training_step >= 230:
+                ray.kill(run.trainer)
+            return False
+
+        message = r"\Athe process of actor '\w+' died[^\n]*resume[^\n]*\Z"
+        with pytest.raises(ConfigurationError, match=message):
+            finish(run, kill)
+        assert log.counters.training_step >= 230
+        assert log.counters.played_steps > counters.played_steps
+        assert log.counters.seconds > counters.seconds
+        assert log.buffer.steps >= statuses[-1].buffer.steps
+
+
+def test_lost_players_are_started_again(tmp_path: Path) -> None:
+    changes = {
+        "num_workers": 2,
+        "num_reanalyse_workers": 1,
+        "reanalyse_batch": 32,
+        "evaluation_interval": 0.5,
+    }
+    with started(tmp_path, training_steps=120, **changes) as run:
+        log, killed = run.session.log, []
+
+        def kill() -> bool:
+            due = {20: run.workers["self_play_0"], 40: run.evaluator, 60: run.reanalysers["reanalyse_0"]}
+            for step, actor in due.items():
+                if log.counters.training_step >= step and step not in killed:
+                    killed.append(step)
+                    ray.kill(actor)
+            if log.counters.training_step >= 80 and 80 not in killed:
+                killed.append(80)
+                os.kill(process_of("SelfPlayActor"), signal.SIGKILL)
+            return False
+
+        assert finish(run, kill) == "training_steps"
+        assert killed == [20, 40, 60, 80]
+        events = run.session.observer.events  # type: ignore[attr-defined]
+    assert "actor 'self_play_0' was lost and is started again" in events
+    assert len(events) in (3, 4)  # an actor that was not asked again is not missed
+    assert load_checkpoint(tmp_path).training_step == 120
+
+
+def process_of(kind: str) -> int:
+    """The number of a process of an actor of this class."""
+    for process in psutil.Process().children(recursive=True):
+        if process.name().startswith("ray::") and kind in " ".join(process.cmdline()):
+            return process.pid
+    raise AssertionError(f"no process of {kind}")
+
+
+@pytest.mark.parametrize("fault", ["nan_reward", "first_shape"])
+def test_a_broken_game_ends_the_run_with_its_line(tmp_path: Path, fault: str) -> None:
+    with (
+        started(tmp_path, fault) as run,
+        pytest.raises(ConfigurationError, match=rf"\Agame '{fault}', move \d: [^\n]+; expected [^\n]+\Z"),
+    ):
+        finish(run)
+
+
+def test_long_games_and_interruption(tmp_path: Path) -> None:
+    """Learning starts before anything has been sent on; what is interrupted is saved."""
+    with started(tmp_path, "walk", learning_starts=8, max_moves=40, training_steps=10_000) as run:
+        assert finish(run, lambda: run.session.log.counters.training_step > 0) == "interrupted"
+        training_step = run.session.log.counters.training_step
+    checkpoint = load_checkpoint(tmp_path)
+    assert 0 < checkpoint.training_step == training_step < 10_000
+    assert all(np.isfinite(array).all() for array in checkpoint.weights.values())
+
+
+def test_the_command_line_trains_on_ray_until_ctrl_c(tmp_path: Path) -> None:
+    values = {n: json.dumps(v).replace('"', "") for n, v in SMALL.items() if v is not None}
+    options = [f"--{name.replace('_', '-').lower()}={value}" for name, value in values.items()]
+    line = ["cartpole", *options, "--target-reward=none", f"--results-path={tmp_path}"]
+    endless = [sys.executable, "muzero.py", *line, "--training-steps=1000000", "--log-interval=0.1"]
+    with subprocess.Popen(endless, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        while "step 0/" in (text := process.stdout.readline()) or "updates/s" not in text:
+            assert process.poll() is None
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode == 130
+    folder = max((tmp_path / "cartpole").iterdir())
+    assert load_checkpoint(folder).training_step > 0
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []
