@@ -69,7 +69,7 @@ class Judge:
         return Verdict(best, solved, again)
 
     def _is_best(self, result: EvaluationResult) -> bool:
-        """Whether it beats the best (at equal means with no fewer games) or is a truer mean of its weights."""
+        """Whether it beats the best (at equal means with no fewer games) or is a truer one of its weights."""
         if self.best is None:
             return True
         games, before = len(result.returns), len(self.best.returns)
