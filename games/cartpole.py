@@ -35,16 +35,15 @@ class MuZeroConfig(config.MuZeroConfig):
     fc_policy_layers = (64,)
     support_size = 10
 
-    # Values and policies of early, bad play mislead for long, but a good player that never sees bad play
-    # again unlearns what it taught: keep it, and look at all of it anew every thousand updates.
-    replay_buffer_size = 50_000
+    # Little and fresh: values and policies of early, bad play mislead for long.
+    replay_buffer_size = 10_000
     num_reanalyse_workers = 1
     reanalyse_policy = True
-    reanalyse_ratio = 64.0
 
-    # Long enough to see that it stays solved; the learning rate is then down to where nothing is unlearnt.
+    # Long enough to see that it stays solved. A good player sees no more bad play and would unlearn what that
+    # has taught, so the learning rate is next to nothing by 100,000 updates.
     training_steps = 400_000
-    lr_decay_rate = 0.96
+    lr_decay_rate = 0.94
     visit_softmax_temperature = ((1.0, 1.0),)
     evaluation_interval = 2.0
     target_reward = 475.0
