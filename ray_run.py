@@ -24,9 +24,10 @@ from pacing import Pacing
 from session import Reason, Session
 
 MOVES_PER_CALL = 32
-TRAIN_SECONDS = 0.15
+TRAIN_SECONDS = 0.05
 """What one call of the trainer should take; two are in flight."""
-MAX_UPDATES_PER_CALL = 64
+MAX_UPDATES_PER_CALL = 16
+"""So few that the priorities by which their batches are drawn are fresh."""
 STATUS_SECONDS = 0.25
 MAX_RESTARTS = 10
 

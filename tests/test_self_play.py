@@ -180,6 +180,7 @@ def test_a_history_names_the_weights_of_its_first_step() -> None:
         if history.first_step:
             assert history.version == moves[history.seed, history.first_step - 4] + 4
     assert len(moves) > 50
+    assert sum(version == 0 for version in moves.values()) == WalkConfig.games_per_worker
 
 
 def test_new_weights_value_the_moves_from_then_on() -> None:
