@@ -56,6 +56,7 @@ class RayRun:
         self._next_publication = self._next_status = 0.0
         self._next_evaluation = time.perf_counter()
         self._restarts = 0
+        self._targets: dict[str, int] = {}  # which target network each reanalysis worker has
         self._launch_all()
 
     # --- actors ---
@@ -100,6 +101,7 @@ class RayRun:
             self._steps_in_flight.pop(name, None)
             self._launch_worker(int(number))
         elif kind == "reanalyse":
+            self._targets.pop(name, None)
             self.reanalysers[name] = self.launcher.reanalyse()
         else:
             self.evaluator = self.launcher.evaluator()
@@ -236,8 +238,13 @@ class RayRun:
         if not self.pacing.reanalysis_allowed(counters.reanalysed_steps, counters.training_step):
             return
         worker = self.reanalysers[name]
-        version, weights = self.trainer.target.options(num_returns=2).remote()
-        self._call(name, worker.load.remote(weights, version), _nothing)
+        target = counters.training_step // self.config.target_update_interval
+        if (
+            self._targets.get(name) != target
+        ):  # asked for only when it has changed: the trainer's queue is long
+            self._targets[name] = target
+            version, weights = self.trainer.target.options(num_returns=2).remote()
+            self._call(name, worker.load.remote(weights, version), _nothing)
         request = self.buffer.reanalyse_request.remote(self.config.reanalyse_batch)
         refreshed = worker.refresh_any.remote(request)
         self._call(name, self.buffer.reanalyse_update_any.remote(refreshed), self.session.log.reanalysed)

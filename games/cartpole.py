@@ -42,6 +42,7 @@ class MuZeroConfig(config.MuZeroConfig):
     value_loss_weight = 1.0
     num_reanalyse_workers = 1
     reanalyse_policy = True
+    reanalyse_batch = 1024
 
     # Long enough to see that it stays solved. A good player sees no more bad play and would unlearn what that
     # has taught, so the learning rate is next to nothing by 100,000 updates.
