@@ -239,9 +239,7 @@ class RayRun:
             return
         worker = self.reanalysers[name]
         target = counters.training_step // self.config.target_update_interval
-        if (
-            self._targets.get(name) != target
-        ):  # asked for only when it has changed: the trainer's queue is long
+        if self._targets.get(name) != target:  # only when it has changed: the trainer's queue is long
             self._targets[name] = target
             version, weights = self.trainer.target.options(num_returns=2).remote()
             self._call(name, worker.load.remote(weights, version), _nothing)

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, SearchResult
-from mcts import ROOT, RootNoise, Search, UniformModel, considered_visits, legal_dirichlet, warm_up
+from mcts import (
+    ROOT,
+    RootNoise,
+    Search,
+    UniformModel,
+    advance,
+    considered_visits,
+    legal_dirichlet,
+    plant,
+    read,
+    warm_up,
+)
 
 STATES = 32
 
@@ -403,5 +414,10 @@ def test_refuses_values_of_several_components() -> None:
         search.run(TwoValuesModel(1, 2), np.zeros(1), players, legal, RootNoise.none(1, 2))
 
 
-def test_warm_up_runs() -> None:
+def test_warm_up_compiles_all_that_a_search_in_play_needs() -> None:
     warm_up()
+    warm = [list(compiled.signatures) for compiled in (advance, plant, read)]
+    assert all(warm)
+    legal, players = np.ones((2, 3), np.bool_), np.zeros(2, np.int32)
+    Search(make_config(3, 5), 2).run(UniformModel(2, 3), np.zeros(2), players, legal, RootNoise.none(2, 3))
+    assert [list(compiled.signatures) for compiled in (advance, plant, read)] == warm
