@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from config import ConfigurationError, MuZeroConfig, require
+from config import ConfigurationError, MuZeroConfig
 from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
 from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
@@ -131,25 +131,13 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
         raise ConfigurationError(f"cannot join the Ray cluster at {address}: {reason}") from None
 
 
-def chosen_device(config: MuZeroConfig) -> str:
-    """The trainer's device, with `auto` resolved by what Ray has found.
-
-    Raises `ConfigurationError` when a GPU is asked for and there is none.
-    """
-    found = ray.cluster_resources().get("GPU", 0) > 0
-    require(found or not config.device.startswith("cuda"), "device", "asks for a GPU, but Ray has found none")
-    if config.device != "auto":
-        return config.device
-    return "cuda" if found else "cpu"
-
-
 class Launcher:
     """Starts the actors of one run; also again, when one has been lost."""
 
     def __init__(self, game: str, config: MuZeroConfig) -> None:
         self.game, self.config = game, config
-        self.device = chosen_device(config)
-        on_gpu = self.device.startswith("cuda")
+        found = ray.cluster_resources().get("GPU", 0) > 0
+        on_gpu = config.training_device(found, "Ray").startswith("cuda")
         players = config.num_workers + config.num_reanalyse_workers + 1 if config.selfplay_on_gpu else 0
         self._share = 1.0 / (players + 1) if on_gpu else 0.0
         self.player_device = "cuda" if on_gpu and config.selfplay_on_gpu else "cpu"

@@ -288,6 +288,17 @@ class MuZeroConfig:
         """Atoms of the value and reward distributions, 2 * support_size + 1."""
         return 2 * self.support_size + 1
 
+    def training_device(self, gpu: bool, finder: str) -> str:
+        """The trainer's device, `auto` resolved by whether `finder` has found a GPU.
+
+        Raises `ConfigurationError` when a GPU is asked for and there is none.
+        """
+        missing = self.device.startswith("cuda") and not gpu
+        require(not missing, "device", f"asks for a GPU, but {finder} has found none")
+        if self.device != "auto":
+            return self.device
+        return "cuda" if gpu else "cpu"
+
     def temperature(self, training_step: int) -> float:
         """The visit-count temperature of self-play after `training_step` optimiser steps."""
         return schedule_value(self.visit_softmax_temperature, training_step / self.training_steps)

@@ -55,11 +55,8 @@ class LocalRun:
             self._play()
             self._train()
             self._publish()
-            reason: Reason | None = "target_reward" if self._evaluate_if_due() else None
-            if self.trainer.training_step >= self.config.training_steps:
-                reason = reason or "training_steps"
-            if interrupted():
-                reason = reason or "interrupted"
+            solved = self._evaluate_if_due()
+            reason = "target_reward" if solved else self.session.reason_to_stop(interrupted)
             if reason is not None or self.session.checkpoint_due:
                 self._save()
             self._report()

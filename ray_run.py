@@ -115,10 +115,7 @@ class RayRun:
             self._issue()
             self._wait(STATUS_SECONDS)
             self._report()
-            if self.session.log.counters.training_step >= self.config.training_steps:
-                self.reason = self.reason or "training_steps"
-            if interrupted():
-                self.reason = self.reason or "interrupted"
+            self.reason = self.reason or self.session.reason_to_stop(interrupted)
             if (self.reason is not None or self.session.checkpoint_due) and self.session.progressed:
                 self._save()
         self._next_status = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -52,6 +53,12 @@ class Session:
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.perf_counter() >= self._next_checkpoint
+
+    def reason_to_stop(self, interrupted: Callable[[], bool]) -> Reason | None:
+        """Why training is to end here although the target was not reached, if it is."""
+        if self.log.counters.training_step >= self.config.training_steps:
+            return "training_steps"
+        return "interrupted" if interrupted() else None
 
     def save(self, weights: Weights, parts: dict[str, State]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""

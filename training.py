@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from checkpoint import Checkpoint
-from config import ConfigurationError, MuZeroConfig, require
+from config import ConfigurationError, MuZeroConfig
 from run_log import Observer
 from session import Session, TrainingOutcome
 
@@ -38,9 +38,12 @@ def train(
 def _train_local(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
     if address is not None:
         raise ConfigurationError("--local runs without Ray: leave out --address")
+    import torch
+
     from local_run import LocalRun
 
-    run = LocalRun(session, _local_device(session.config))
+    device = session.config.training_device(torch.cuda.is_available(), "PyTorch")
+    run = LocalRun(session, device)
     return session.outcome(run.run(interrupted.is_set))
 
 
@@ -59,18 +62,6 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
         return session.outcome(run.run(interrupted.is_set))
     finally:
         ray.shutdown()
-
-
-def _local_device(config: MuZeroConfig) -> str:
-    import torch
-
-    found = torch.cuda.is_available()
-    require(
-        found or not config.device.startswith("cuda"), "device", "asks for a GPU, but PyTorch has found none"
-    )
-    if config.device != "auto":
-        return config.device
-    return "cuda" if found else "cpu"
 
 
 @contextmanager
