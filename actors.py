@@ -11,9 +11,10 @@ import ray
 
 from config import ConfigurationError, MuZeroConfig
 from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
+from evaluator import Evaluator
 from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
-from self_play import Evaluator, SelfPlay
+from self_play import SelfPlay
 from shared_storage import SharedStorage
 from threads import THREADS, use_one_thread
 

@@ -58,6 +58,15 @@ class MuZeroConfig:
         0, "game", "earlier observations and actions stacked under the current observation", 0, 64
     )
     max_moves: int = option(500, "game", "moves after which a game is truncated", 1)
+    board_size: int = option(
+        0, "game", "side of the board, where a game lets one choose it; 0: its own", 0, 64
+    )
+    symmetry: Literal["none", "mirror", "dihedral"] = option(
+        "none",
+        "game",
+        "symmetry of the board by which training positions are varied: mirror (left and right) or dihedral "
+        "(the eight of a square)",
+    )
 
     # --- run ---
     seed: int = option(0, "run", "the one seed from which every random number generator is derived", 0)
@@ -86,6 +95,36 @@ class MuZeroConfig:
         ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25)),
         "self-play",
         "temperature of the visit distribution by training progress: (until, value) pairs",
+    )
+    move_temperature: Schedule = option(
+        (), "self-play", "temperature by move number instead: (until move, value) pairs; (): not used"
+    )
+    resign_value: float = option(
+        -1.0,
+        "self-play",
+        "a player whose root value falls below this resigns (two players); -1: never",
+        -1.0,
+        0.0,
+    )
+    resign_check: float = option(
+        0.1,
+        "self-play",
+        "share of games that are played out in spite of it, to count wrong resignations",
+        0.0,
+        1.0,
+    )
+    full_search_probability: float = option(
+        1.0, "self-play", "share of moves searched in full (playout cap randomisation); 1: all", 0.01, 1.0
+    )
+    fast_simulations: int = option(
+        8, "self-play", "simulations of the other moves, which teach no policy", 1, 65535
+    )
+    policy_surprise: float = option(
+        0.0,
+        "self-play",
+        "share of a game's sampling weight given by how much search changed the policy",
+        0.0,
+        1.0,
     )
     segment_length: int = option(
         200, "self-play", "moves after which a running game is sent on as a segment", 1
@@ -203,6 +242,12 @@ class MuZeroConfig:
         None, "evaluation", "training ends when the mean of target_games fresh greedy games reaches this"
     )
     target_games: int = option(100, "evaluation", "games of that mean", 1)
+    opponents: tuple[str, ...] = option(
+        ("random",),
+        "evaluation",
+        "two players: whom to play against in evaluation (random, expert, minimax, minimax:DEPTH, "
+        "mcts:SIMULATIONS, a checkpoint, a version such as v0001); the first decides which weights are best",
+    )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A subclass overrides defaults by plain class attributes; an unknown one is refused."""

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 from data import State, VersionedWeights
+from evaluator import Evaluator
 from judge import Job
 from pacing import Pacing
 from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
-from self_play import Evaluator, SelfPlay
+from self_play import SelfPlay
 from session import Reason, Session
 from shared_storage import LocalSource, SharedStorage
 from trainer import Trainer

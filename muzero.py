@@ -88,8 +88,8 @@ class MuZero:
     ) -> EvaluationResult:
         """Plays greedy games with a checkpoint's weights."""
         from checkpoint import load_checkpoint
+        from evaluator import evaluate
         from games import load_game
-        from self_play import evaluate
 
         load_game(game)
         found = load_checkpoint(checkpoint, expect_game=game)

@@ -45,7 +45,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         return EvaluationResult(np.float32([1, 2, 3, 6]), np.int32([1, 2, 3, 6]), 0)
 
     monkeypatch.setitem(sys.modules, "training", types.SimpleNamespace(train=train))
-    monkeypatch.setitem(sys.modules, "self_play", types.SimpleNamespace(evaluate=evaluate))
+    monkeypatch.setitem(sys.modules, "evaluator", types.SimpleNamespace(evaluate=evaluate))
     monkeypatch.chdir(tmp_path)
     return noted
 

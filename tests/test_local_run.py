@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import evaluator
 import muzero
 import self_play
 import session
@@ -141,6 +142,7 @@ def test_games_longer_than_the_first_steps_do_not_stop_a_run(
     """Learning would start before any game has ended or been sent on as a segment."""
     monkeypatch.setattr(toy_game("walk").game_class, "reset", forty_moves)
     monkeypatch.setattr(self_play, "load_game", toy_game)
+    monkeypatch.setattr(evaluator, "load_game", toy_game)
     outcome, _, _ = run(
         tmp_path, game="walk", learning_starts=8, training_steps=3, max_moves=40, segment_length=100
     )
@@ -167,7 +169,7 @@ def test_evaluations_keep_the_best_weights(tmp_path: Path) -> None:
     assert outcome.evaluation is not None
     assert len(outcome.evaluation.returns) == 2
     config = MuZeroConfig.from_json(best.config_json)
-    result = self_play.evaluate("cartpole", config, best.weights, 2, seed=0)
+    result = evaluator.evaluate("cartpole", config, best.weights, 2, seed=0)
     assert np.isfinite(result.returns).all()
 
 
@@ -208,6 +210,7 @@ def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
 
 def test_a_broken_game_ends_a_run_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_play, "load_game", toy_game)
+    monkeypatch.setattr(evaluator, "load_game", toy_game)
     with pytest.raises(GameError, match=r"\Agame 'nan_reward', move 3: [^\n]+\Z"):
         run(tmp_path, game="nan_reward")
 

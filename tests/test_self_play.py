@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import evaluator
 import self_play
 from config import MuZeroConfig
 from data import GameHistory, State, VersionedWeights
 from environment import GameError
+from evaluator import Evaluator, evaluate
 from inference import make_model
 from observations import stack_observations
-from self_play import Evaluator, SelfPlay, evaluate
+from self_play import SelfPlay
 from tests.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
 FOREVER = float("inf")
@@ -23,6 +25,7 @@ FOREVER = float("inf")
 @pytest.fixture(autouse=True)
 def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_play, "load_game", toy_game)
+    monkeypatch.setattr(evaluator, "load_game", toy_game)
 
 
 def make_player(
