@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
+from config import ConfigurationError
+
 State = NDArray[np.int64]
 """[S] a position. The first entries are common to all games (below); the others are the game's own."""
 
@@ -41,14 +43,24 @@ def compiled(signature: Any) -> Callable[[Any], Any]:
     return decorator
 
 
+OVER = "the game is over; reset() starts another"
+
+
+class IllegalMoveError(ConfigurationError):
+    """A move that the rules do not allow; the message is one line that says which, and what is allowed."""
+
+
 class Rules(NamedTuple):
-    """A two-player, zero-sum board game with perfect information."""
+    """A two-player, zero-sum board game with perfect information.
+
+    A running game has a legal action: who cannot move but to pass has an action that passes.
+    """
 
     start: Callable[[], State]  # a fresh first position [S]
     legal: Any  # LEGAL: marks the legal actions in mask [A] (all others false); returns how many, 0 if over
-    play: Any  # PLAY: makes a legal move, in place; keeps the first three entries up to date
+    play: Any  # PLAY: makes a legal move, in place; keeps the first three entries up to date. Checks nothing
     evaluate: Any  # EVALUATE: a guess in (-1, 1) of the outcome of a running game, to the player to move
-    observe: Any  # OBSERVE: writes the position, seen by the player to move, to [C, H, W]
+    observe: Any  # OBSERVE: writes the position, seen by the player to move, to all of planes [C, H, W]
 
 
 def reward_to(player: int, state: State) -> float:
@@ -59,6 +71,11 @@ def reward_to(player: int, state: State) -> float:
     return 1.0 if outcome == WON_BY_0 + player else -1.0
 
 
+def listed(words: list[str], most: int = 12) -> str:
+    """`words` in one line, which does not grow beyond `most` of them."""
+    return ", ".join(words[:most] + ["..."] * (len(words) > most))
+
+
 class BoardGame:
     """The game API over `Rules`. A game file adds its rules, its shape, and words for its actions."""
 
@@ -66,6 +83,8 @@ class BoardGame:
     shape: tuple[int, int, int] = (2, 3, 3)  # [C, H, W] of an observation
     num_actions: int = 9
     expert_depth: ClassVar[int] = 4  # moves that `expert_agent` looks ahead
+    symbols: ClassVar[str] = "XO"  # the stones of player 0 and of player 1, as `text` shows them
+    move_help: ClassVar[str] = "one of the legal moves"
 
     def __init__(self, seed: int | None = None) -> None:
         self.generator = np.random.default_rng(seed)
@@ -80,48 +99,70 @@ class BoardGame:
         return self.observation()
 
     def step(self, action: int) -> tuple[NDArray[np.int8], float, bool]:
-        """Makes a move; returns observation, reward to the player who moved (1 for a win), and the end."""
+        """Makes a move; returns observation, reward to the player who moved (1 for a win), and the end.
+
+        Raises `IllegalMoveError` on a move that is not legal, and leaves the game as it was.
+        """
+        self.rules.legal(self.state, self._mask)
+        if not 0 <= action < self.num_actions or not self._mask[action]:
+            raise IllegalMoveError(self._refusal(action))
         player = int(self.state[TO_PLAY])
         self.rules.play(self.state, action)
         return self.observation(), reward_to(player, self.state), bool(self.state[OUTCOME] != RUNNING)
 
+    def _refusal(self, action: int) -> str:
+        """Why `action` cannot be played, in one line."""
+        if self.state[OUTCOME] != RUNNING:
+            return f"action {action} is not legal: {OVER}"
+        legal = [f"{a} ({self.action_to_string(a)})" for a in self.legal_actions()]
+        return f"action {action} is not legal; legal are: {listed(legal)}"
+
     def observation(self) -> NDArray[np.int8]:
         """The position, as the player to move sees it: [C, H, W] int8."""
-        planes = np.zeros(self.shape, np.int8)
+        planes = np.empty(self.shape, np.int8)
         self.rules.observe(self.state, planes)
         return planes
 
     def legal_actions(self) -> list[int]:
         """All legal actions; none once the game is over."""
         self.rules.legal(self.state, self._mask)
-        return np.flatnonzero(self._mask).tolist()
+        return self._mask.nonzero()[0].tolist()
 
     def to_play(self) -> int:
         """The player to move: 0 or 1."""
         return int(self.state[TO_PLAY])
 
     def expert_agent(self) -> int:
-        """The best move that alpha-beta finds `expert_depth` moves ahead; a random one among equals."""
+        """The best move that alpha-beta finds `expert_depth` moves ahead; a random one among equals.
+
+        It takes the shortest way to a win, and the longest to a loss. Raises `IllegalMoveError` once the
+        game is over.
+        """
         from alpha_beta import best_actions
 
-        return int(
-            self.generator.choice(best_actions(self.rules, self.state, self.num_actions, self.expert_depth))
-        )
+        best = best_actions(self.rules, self.state, self.num_actions, self.expert_depth, quick=True)
+        if best.size == 0:
+            raise IllegalMoveError(OVER)
+        return int(self.generator.choice(best))
 
     def action_to_string(self, action: int) -> str:
         """The action in words."""
         return str(action)
 
     def human_to_action(self) -> int:
-        """Asks at the terminal for a legal move, until there is one."""
+        """Asks at the terminal for a legal move, until there is one.
+
+        Raises `IllegalMoveError` once the game is over, and `EOFError` when the input ends.
+        """
         legal = {self.action_to_string(action): action for action in self.legal_actions()}
+        if not legal:
+            raise IllegalMoveError(OVER)
+        prompt = f"Move of {self.symbols[self.to_play()]} ({self.move_help}): "
         while True:
-            answer = input(f"Move of player {self.to_play()} ({self.move_help}): ").strip().lower()
+            answer = input(prompt).strip().lower()
             if answer in legal:
                 return legal[answer]
-            print(f"{answer!r} is not a legal move; legal: {', '.join(legal)}")
-
-    move_help: ClassVar[str] = "one of the legal moves"
+            print(f"{answer!r} is not a legal move; legal: {listed(list(legal))}")
 
     def render(self) -> None:
         """Prints the board."""

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import ConfigurationError
+from cost import Cost
 from data import Counters, State, Weights
 
 FORMAT = "muzero-ray checkpoint"
@@ -60,12 +61,20 @@ class Checkpoint:
     counters: Counters
     parts: dict[str, State] = field(default_factory=dict)  # "trainer", "buffer", "self_play_0", ...
     evaluation: float | None = None  # mean return of the evaluation these weights had, where known
+    measured_cost: Cost | None = None  # of the run until then; None: saved before costs were kept
     format_version: int = FORMAT_VERSION
 
     @property
     def training_step(self) -> int:
         """Updates made to the weights."""
         return self.counters.training_step
+
+    @property
+    def cost(self) -> Cost:
+        """What the run had taken until then, as far as it is known."""
+        counters = self.counters
+        counted = Cost(counters.seconds, played_steps=counters.played_steps, updates=counters.training_step)
+        return self.measured_cost or counted
 
 
 # --- run folders ---
@@ -148,7 +157,7 @@ def load_generation(path: Path) -> Checkpoint:
         manifest = json.loads((path / MANIFEST).read_bytes())
         _check_format(path, manifest)
         for name, digest in manifest["files"].items():
-            if Path(name).name != name or _digest_file(path / name) != digest:
+            if Path(name).name != name or digest_file(path / name) != digest:
                 raise CheckpointError(f"{path / name} is corrupt: its checksum differs; {_ANOTHER}")
         facts = json.loads((path / FACTS).read_bytes())
         names = {name: _part_file(name) for name in facts["parts"]}
@@ -168,10 +177,10 @@ def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
             _write_arrays(stream, arrays)
     with _synced(folder / FACTS) as stream:
         stream.write(json.dumps(facts).encode())
-    digests = {name: _digest_file(folder / name) for name in (FACTS, *files)}
+    digests = {name: digest_file(folder / name) for name in (FACTS, *files)}
     _sync_folder(folder)
     manifest = {"format": FORMAT, "format_version": checkpoint.format_version, "files": digests}
-    _replace(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 def _part_file(name: str) -> str:
@@ -215,7 +224,7 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
     content = stream.getvalue()[:-_DIGEST_LENGTH]
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content + hashlib.sha256(content).hexdigest().encode())
+        write_whole(path, content + hashlib.sha256(content).hexdigest().encode())
 
 
 def load_best(path: Path) -> Checkpoint:
@@ -267,6 +276,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "config": json.loads(checkpoint.config_json),
         "counters": dataclasses.asdict(checkpoint.counters),
         "evaluation": checkpoint.evaluation,
+        "cost": checkpoint.cost.to_facts(),
     }
 
 
@@ -278,6 +288,7 @@ def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, State]
         counters=Counters(**facts["counters"]),
         parts=parts,
         evaluation=facts["evaluation"],
+        measured_cost=Cost.from_facts(facts["cost"]) if "cost" in facts else None,
         format_version=facts["format_version"],
     )
 
@@ -363,7 +374,7 @@ def _synced(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(stream.fileno())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Writes a whole file atomically: readers see the old content or all of the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -384,6 +395,7 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _digest_file(path: Path) -> str:
+def digest_file(path: Path) -> str:
+    """The SHA-256 of a file's content, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

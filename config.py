@@ -89,7 +89,7 @@ class MuZeroConfig:
     num_simulations: int = option(50, "self-play", "simulations per move", 1, 65535)
     discount: float = option(0.997, "self-play", "discount per move", 0.0, 1.0)
     temperature_threshold: int = option(
-        0, "self-play", "move after which the most visited action is played; 0: never", 0
+        0, "self-play", "puct: move from which on the most visited action is played; 0: never", 0
     )
     visit_softmax_temperature: Schedule = option(
         ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25)),
@@ -97,12 +97,14 @@ class MuZeroConfig:
         "temperature of the visit distribution by training progress: (until, value) pairs",
     )
     move_temperature: Schedule = option(
-        (), "self-play", "temperature by move number instead: (until move, value) pairs; (): not used"
+        (),
+        "self-play",
+        "puct: temperature by move of the game instead: (until move, value) pairs; (): not used",
     )
     resign_value: float = option(
         -1.0,
         "self-play",
-        "a player whose root value falls below this resigns (two players); -1: never",
+        "a player whose root value falls below this resigns and loses (-1); two players; -1: never",
         -1.0,
         0.0,
     )
@@ -117,12 +119,13 @@ class MuZeroConfig:
         1.0, "self-play", "share of moves searched in full (playout cap randomisation); 1: all", 0.01, 1.0
     )
     fast_simulations: int = option(
-        8, "self-play", "simulations of the other moves, which teach no policy", 1, 65535
+        8, "self-play", "simulations of the other moves, without noise, which teach no policy", 1, 65535
     )
     policy_surprise: float = option(
         0.0,
         "self-play",
-        "share of a game's sampling weight given by how much search changed the policy",
+        "share of a game's sampling weight that follows KL(search policy || network's policy); the rest is "
+        "the same for each step; priorities are multiplied by it",
         0.0,
         1.0,
     )
@@ -283,12 +286,22 @@ class MuZeroConfig:
         )
         low, high = self.value_bounds
         require(low < high, "value_bounds", "must be (low, high) with low < high")
-        ends = [until for until, _ in self.visit_softmax_temperature]
         require(
-            bool(ends) and ends == sorted(ends) and min(v for _, v in self.visit_softmax_temperature) >= 0,
-            "visit_softmax_temperature",
-            "must be (until, value) pairs with rising until and values >= 0",
+            bool(self.visit_softmax_temperature), "visit_softmax_temperature", "must be (until, value) pairs"
         )
+        check_temperatures("visit_softmax_temperature", self.visit_softmax_temperature)
+        check_temperatures("move_temperature", self.move_temperature)
+        require(
+            self.resign_value == -1 or self.players == 2,
+            "resign_value",
+            "is for games of two players; with players=1 leave it at -1",
+        )
+        require(
+            self.full_search_probability == 1 or self.fast_simulations < self.num_simulations,
+            "fast_simulations",
+            f"must be below num_simulations={self.num_simulations} with full_search_probability below 1",
+        )
+        self._check_symmetry()
         require(
             self.batch_size % self.gradient_accumulation == 0,
             "gradient_accumulation",
@@ -317,6 +330,22 @@ class MuZeroConfig:
             self.fc_policy_layers,
         ]
         require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
+
+    def _check_symmetry(self) -> None:
+        _, height, width = self.observation_shape
+        cells = self.num_actions >= height * width
+        require(
+            self.symmetry != "dihedral" or (height == width and cells),
+            "symmetry",
+            f"dihedral needs a square board and an action for each cell: the board is {height}x{width}, "
+            f"the actions are {self.num_actions}; use mirror or none",
+        )
+        require(
+            self.symmetry != "mirror" or cells or self.num_actions == width,
+            "symmetry",
+            f"mirror needs an action for each of the {width} columns or the {height * width} cells, not "
+            f"{self.num_actions}; use none",
+        )
 
     @property
     def num_actions(self) -> int:
@@ -463,6 +492,16 @@ def schedule_value(schedule: Schedule, progress: float) -> float:
         if progress < until:
             return value
     return schedule[-1][1]
+
+
+def check_temperatures(name: str, schedule: Schedule) -> None:
+    """Raises `ConfigurationError` about field `name` when a schedule of temperatures cannot be followed."""
+    ends = [until for until, _ in schedule]
+    require(
+        ends == sorted(ends) and all(value >= 0 for _, value in schedule),
+        name,
+        "must be (until, value) pairs with rising until and values >= 0",
+    )
 
 
 def require(condition: bool, name: str, message: str) -> None:

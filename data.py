@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cost import NOTHING, Cost
+
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.signedinteger]
 BoolArray = NDArray[np.bool_]
@@ -80,13 +82,14 @@ class GameHistory:
     roots. A first observation may be preceded by H earlier ones of the same game, for stacking.
 
     `terminated` and `truncated` speak of the last of the T + L steps; both are false for a segment that
-    ends inside a game.
+    ends inside a game. A player who resigns makes no move: the game is truncated at the position where it
+    resigned, whose value is the loss, -1, for good. The moves that would have followed are not known.
     """
 
     observations: NDArray[Any]  # [H + T + L + 1, C, H, W] unstacked, in the game's own dtype
     actions: NDArray[np.int32]  # [H + T + L]
     rewards: NDArray[np.float32]  # [T + L], rewards[t] follows actions[H + t]; to the player who moved
-    policies: NDArray[np.float32]  # [T + L, A] search policies, each row sums to 1
+    policies: NDArray[np.float32]  # [T + L, A] search policies, each row sums to 1, or is 0: teaches none
     root_values: NDArray[
         np.float32
     ]  # [T + L + 1], to the player to move; the last is the bootstrap (0 if terminated)
@@ -101,6 +104,8 @@ class GameHistory:
     first_step: int  # number of the first own step within its game
     game_return: float | None  # sum of rewards (of player 0) over the whole game, if it ends here
     game_length: int | None  # moves of the whole game, if it ends here
+    resigned: bool = False  # by the player to move at the last position
+    surprises: NDArray[np.float32] | None = None  # [T + L] KL(policy || network's prior), nats; None: unknown
 
 
 class Batch(NamedTuple):
@@ -115,7 +120,7 @@ class Batch(NamedTuple):
         np.float32
     ]  # [S, K + 1] 1 where the target is known (always, except past a truncation)
     reward_mask: NDArray[np.float32]  # [S, K] likewise
-    policy_mask: NDArray[np.float32]  # [S, K + 1] 1 before the game's end
+    policy_mask: NDArray[np.float32]  # [S, K + 1] 1 before the game's end, where a policy is known
     weights: NDArray[np.float32]  # [S] importance weights, largest 1
     positions: NDArray[np.int64]  # [S] step ids in the buffer, for priorities (never reused)
 
@@ -197,6 +202,9 @@ class PlayReport(NamedTuple):
     mean_root_value: float
     policy_entropy: float  # mean entropy of the search policies, nats
     version: int  # updates made to the weights in use at the end of the call
+    resigned: int = 0  # games that ended by resignation
+    resign_checked: int = 0  # games played out though a player would have resigned
+    wrong_resignations: int = 0  # of those, games that this player did not lose
 
 
 class BufferStatus(NamedTuple):
@@ -212,14 +220,42 @@ class BufferStatus(NamedTuple):
 class EvaluationResult(NamedTuple):
     """Greedy games played with one version of the weights."""
 
-    returns: NDArray[np.float32]  # [games]
+    returns: NDArray[np.float32]  # [games] to the player who is judged
     lengths: NDArray[np.int32]  # [games] in moves
     version: int  # updates made to those weights
+    seats: NDArray[np.int32]  # [games] which player it was
+    opponent: str | None = None  # in a game for two, as `players.parse_player` reads it
+    network_evaluations: int = 0  # of the searches in all games, by networks of either side
 
     @property
     def mean(self) -> float:
         """The mean return."""
         return float(self.returns.mean())
+
+    @property
+    def wins(self) -> int:
+        """Games for two that were won."""
+        return int((self.returns > 0).sum())
+
+    @property
+    def draws(self) -> int:
+        """Games for two that were drawn, or cut short at `max_moves`."""
+        return int((self.returns == 0).sum())
+
+    @property
+    def losses(self) -> int:
+        """Games for two that were lost."""
+        return int((self.returns < 0).sum())
+
+    @property
+    def score(self) -> float:
+        """Wins and half the draws, as a share of the games."""
+        return (self.wins + self.draws / 2) / len(self.returns)
+
+    def in_seat(self, player: int) -> EvaluationResult:
+        """The games in which it was `player`."""
+        own = self.seats == player
+        return self._replace(returns=self.returns[own], lengths=self.lengths[own], seats=self.seats[own])
 
 
 @dataclass(frozen=True)
@@ -231,7 +267,7 @@ class RunStatus:
     metrics: TrainingMetrics | None  # of the newest updates
     play: PlayReport | None  # of the newest self-play call
     buffer: BufferStatus
-    evaluation: EvaluationResult | None  # the newest
+    evaluations: tuple[EvaluationResult, ...]  # the newest against each opponent; the first one judges
     best_evaluation: float | None
     updates_per_second: float
     steps_per_second: float
@@ -242,3 +278,9 @@ class RunStatus:
     remaining_seconds: float | None
     memory: dict[str, int]  # proportional set size in bytes by process kind (driver, self_play, ...)
     gpu_memory: int | None  # bytes, where there is a GPU
+    cost: Cost = NOTHING  # of the run so far
+
+    @property
+    def evaluation(self) -> EvaluationResult | None:
+        """The newest one of those that judge."""
+        return next(iter(self.evaluations), None)

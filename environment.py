@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -31,7 +33,7 @@ class Environment:
 
     def __init__(self, spec: GameSpec, config: MuZeroConfig) -> None:
         self.name, self.config = spec.name, config
-        self._game_class = spec.game_class
+        self._make_game = game_maker(spec, config)
         self._reseeds = accepts_seed(spec.game_class)
         self._game: Any = None
         self._dtype: np.dtype[Any] | None = None  # of the first observation
@@ -42,7 +44,7 @@ class Environment:
         self.moves = 0
         if self._game is None or not self._reseeds:
             self.close()
-            self._game = self._game_class(seed)
+            self._game = self._make_game(seed)
         return self._checked(self._game.reset(seed=seed) if self._reseeds else self._game.reset())
 
     def step(self, action: int) -> Step:
@@ -59,6 +61,11 @@ class Environment:
         reward = self._checked_reward(reward)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
         return Step(self._checked(observation), reward, bool(terminated), truncated)
+
+    @property
+    def game(self) -> Any:
+        """The game itself, for those who play by more than the contract (experts, searches, people)."""
+        return self._game
 
     def to_play(self) -> int:
         """The player to move, from 0. Raises `GameError` if there is no such player."""
@@ -115,6 +122,12 @@ class Environment:
 
     def _refuse(self, what: str, expected: str) -> NoReturn:
         raise GameError(f"game {self.name!r}, move {self.moves}: {what}; expected {expected}")
+
+
+def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:
+    """Makes a game from its seed; a game whose constructor takes a `config` gets `config` as well."""
+    takes_config = "config" in inspect.signature(spec.game_class).parameters
+    return partial(spec.game_class, config=config) if takes_config else spec.game_class
 
 
 def require_finite(observations: NDArray[Any], environments: Sequence[Environment]) -> None:

@@ -1,80 +1,148 @@
-"""Plays greedy games, side by side, to judge a player."""
+"""Greedy games side by side, alone or against an opponent, and what they say of a player."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from config import MuZeroConfig
-from data import EvaluationResult, Weights
+from config import ConfigurationError, MuZeroConfig
+from data import EvaluationResult, IntArray, Weights
+from environment import GameError
 from game_table import GameTable
-from games import load_game
-from mcts import RootNoise
-from planner import Planner
+from games import GameSpec, load_game
+from players import NetworkPlayer, Player, make_player, parse_player
 from randomness import Stream, make_generator
 
 
-@dataclass
 class Match:
-    """Games being played by an `Evaluator`."""
+    """A number of games of one player, in games for two against an opponent.
 
-    table: GameTable
-    planner: Planner
-    live: NDArray[np.intp]  # rows whose games have not ended
+    The seats change from game to game; the two games of a pair begin from the same seed and opening.
+    """
+
+    def __init__(
+        self, spec: GameSpec, config: MuZeroConfig, games: int, player: Player, opponent: Player | None = None
+    ) -> None:
+        self.player, self.opponent = player, opponent
+        self.table = GameTable(spec, config, games)
+        self.seats = (np.arange(games) % config.players).astype(np.int32)
+        self._pairs = np.arange(games) // config.players
+        self._live = np.arange(0)
+        self._network_evaluations = 0
+
+    def start(self, seed: int, openings: int = 0) -> None:
+        """Sets up fresh games, which `seed` determines; the first `openings` moves of each are random."""
+        pairs = int(self._pairs[-1]) + 1
+        seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=pairs)
+        for row, pair in enumerate(self._pairs):
+            self.table.reset(row, int(seeds[pair]))
+        self._live = np.arange(len(self._pairs))
+        self._network_evaluations = 0
+        generator = make_generator(seed, Stream.OPENINGS)
+        for _ in range(openings):
+            keys = generator.random((pairs, self.table.config.num_actions))[self._pairs[self._live]]
+            legal = self.table.legal[self._live]
+            self._step(np.where(legal, keys, -1.0).argmax(axis=1).astype(np.int32))
+
+    def play(self, seconds: float = float("inf")) -> bool:
+        """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves."""
+        began = time.perf_counter()
+        while self._live.size:
+            if time.perf_counter() - began > seconds:
+                return False
+            self._step(self._chosen())
+        return True
+
+    def _chosen(self) -> IntArray:
+        actions = np.zeros(len(self._live), np.int32)
+        own = self.table.to_play[self._live] == self.seats[self._live]
+        for player, turn in ((self.player, own), (self.opponent, ~own)):
+            if player is not None and turn.any():
+                actions[turn] = player.choose(self.table, self._live[turn])
+                if isinstance(player, NetworkPlayer):
+                    self._network_evaluations += int(turn.sum()) * (1 + player.simulations)
+        illegal = np.flatnonzero(~self.table.legal[self._live, actions])
+        if illegal.size:
+            environment = self.table.environments[self._live[illegal[0]]]
+            raise GameError(
+                f"game {environment.name!r}, move {environment.moves}: a player chose the action "
+                f"{actions[illegal[0]]}, which is not legal there; mend its expert_agent or legal_actions"
+            )
+        return actions
+
+    def _step(self, actions: IntArray) -> None:
+        moves = self.table.step(self._live, actions)
+        self._live = self._live[~(moves.terminated | moves.truncated)]
+
+    def result(self, version: int, opponent: str | None = None) -> EvaluationResult:
+        """What came of the games; `version` is that of the player's weights."""
+        lengths = np.array([len(actions) for actions in self.table.played], np.int32)
+        returns = np.where(self.seats == 0, self.table.returns, -self.table.returns)
+        return EvaluationResult(
+            returns.astype(np.float32),
+            lengths,
+            version,
+            self.seats.copy(),
+            opponent,
+            self._network_evaluations,
+        )
 
 
 class Evaluator:
-    """Plays a number of greedy games side by side: no noise, most visited actions, one game per row."""
+    """Judges weights by games alone, or against one opponent after another."""
 
-    def __init__(self, game: str, config: MuZeroConfig, device: str, simulations: int | None = None) -> None:
+    def __init__(self, game: str, config: MuZeroConfig, device: str) -> None:
         self.spec = load_game(game)
         self.config = config
         self.device = device
-        self.simulations = simulations or config.evaluation_simulations
-        self._match: Match | None = None
+        self._players: dict[int, NetworkPlayer] = {}  # by games
+        self._matches: dict[tuple[int, str | None], Match] = {}
+        self._current: tuple[Match, int, str | None] | None = None  # with the weights' version and opponent
 
-    def start(self, games: int, seed: int, version: int, weights: Weights) -> None:
+    def start(
+        self, games: int, seed: int, version: int, weights: Weights, opponent: str | None = None
+    ) -> None:
         """Sets up `games` fresh games, whose starts `seed` determines, to be played with `weights`."""
-        if self._match is None or len(self._match.table.environments) != games:
-            planner = Planner(self.config, games, self.simulations, self.device)
-            self._match = Match(GameTable(self.spec, self.config, games), planner, np.arange(0))
-        self._match.planner.load(weights, version)
-        seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=games)
-        for row in range(games):
-            self._match.table.reset(row, int(seeds[row]))
-        self._match.live = np.arange(games)
+        match = self._match(games, seed, opponent)
+        self._players[games].load(weights, version)
+        match.start(seed)
+        self._current = match, version, opponent
+
+    def _match(self, games: int, seed: int, opponent: str | None) -> Match:
+        if games not in self._players:
+            self._players[games] = NetworkPlayer(self.config, games, device=self.device)
+        if (games, opponent) not in self._matches:
+            against = None
+            if opponent is not None:
+                against = make_player(parse_player(opponent), self.spec, games, seed, self.device)
+            config = widest(self.config, against)
+            match = Match(self.spec, config, games, self._players[games], against)
+            self._matches[games, opponent] = match
+        return self._matches[games, opponent]
 
     def play(self, seconds: float = 0.5) -> EvaluationResult | None:
         """Plays on for about `seconds`; the result once all games have ended, None before."""
-        match = self._match
-        assert match is not None, "start() comes first"
-        began = time.perf_counter()
-        while match.live.size:
-            if time.perf_counter() - began > seconds:
-                return None
-            noise = RootNoise.none(match.live.size, self.config.num_actions)
-            result = match.planner.plan(match.table, match.live, noise)
-            moves = match.table.step(match.live, result.action)
-            match.live = match.live[~(moves.terminated | moves.truncated)]
-        lengths = np.array([len(actions) for actions in match.table.played], np.int32)
-        return EvaluationResult(match.table.returns.astype(np.float32), lengths, match.planner.version)
+        assert self._current is not None, "start() comes first"
+        match, version, opponent = self._current
+        return match.result(version, opponent) if match.play(seconds) else None
 
 
-def evaluate(
-    game: str,
-    config: MuZeroConfig,
-    weights: Weights,
-    games: int,
-    seed: int,
-    simulations: int | None = None,
-    version: int = 0,
-) -> EvaluationResult:
-    """The result of `games` greedy games with `weights` on the CPU, whose starts `seed` determines."""
-    evaluator = Evaluator(game, config, "cpu", simulations)
-    evaluator.start(games, seed, version, weights)
-    result = evaluator.play(seconds=float("inf"))
-    assert result is not None, "unlimited play ends with a result"
-    return result
+def widest(config: MuZeroConfig, *players: Player | None) -> MuZeroConfig:
+    """`config` with observations stacked as deep as any of the players reads them.
+
+    Raises `ConfigurationError` when a network was trained on other observations or actions.
+    """
+    for player in players:
+        if isinstance(player, NetworkPlayer):
+            own = player.config
+            if (own.observation_shape, own.num_actions) != (config.observation_shape, config.num_actions):
+                raise ConfigurationError(
+                    f"a checkpoint was trained on observations {own.observation_shape} and "
+                    f"{own.num_actions} actions, the game has {config.observation_shape} and "
+                    f"{config.num_actions}: train it again"
+                )
+            config = config.replace(
+                stacked_observations=max(config.stacked_observations, own.stacked_observations)
+            )
+    return config

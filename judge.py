@@ -15,6 +15,7 @@ class Job(NamedTuple):
     seed: int
     decides: bool  # whether reaching the target reward ends the training
     fresh_weights: bool  # the newest weights, or again those of the evaluation before
+    opponent: str | None = None  # in a game for two
 
 
 class Verdict(NamedTuple):
@@ -26,18 +27,28 @@ class Verdict(NamedTuple):
 
 
 class Judge:
-    """Reads evaluations. Their games start from seeds that no other evaluation and no training game uses."""
+    """Reads evaluations. Their games start from seeds that no other evaluation and no training game uses.
+
+    A game for two is played against one opponent after another; the first one decides.
+    """
 
     def __init__(self, config: MuZeroConfig) -> None:
         self.config = config
         self.best: EvaluationResult | None = None
-        self.newest: EvaluationResult | None = None
+        self.opponents: tuple[str | None, ...] = config.opponents if config.players == 2 else (None,)
+        self._newest: dict[str | None, EvaluationResult] = {}
         self._evaluations = 0
+
+    @property
+    def evaluations(self) -> tuple[EvaluationResult, ...]:
+        """The newest result against each opponent, the deciding one's first."""
+        return tuple(self._newest[name] for name in self.opponents if name in self._newest)
 
     def state(self) -> State:
         """What it takes to go on judging."""
         best = self.best
-        arrays = {"returns": best.returns, "lengths": best.lengths} if best is not None else {}
+        names = ("returns", "lengths", "seats")
+        arrays = {name: getattr(best, name) for name in names} if best is not None else {}
         return State(arrays, {"evaluations": self._evaluations, "version": best.version if best else 0})
 
     def load_state(self, state: State) -> None:
@@ -45,27 +56,42 @@ class Judge:
         self._evaluations = state.facts["evaluations"]
         if state.arrays:
             self.best = EvaluationResult(
-                state.arrays["returns"], state.arrays["lengths"], state.facts["version"]
+                returns=state.arrays["returns"],
+                lengths=state.arrays["lengths"],
+                version=state.facts["version"],
+                seats=state.arrays["seats"],
+                opponent=self.opponents[0],
             )
 
     def job(self) -> Job:
         """The next regular evaluation."""
-        return self._job(self.config.evaluation_games, decides=False)
+        return self._job(self.opponents[0])
 
-    def _job(self, games: int, decides: bool) -> Job:
+    def _job(self, opponent: str | None, decides: bool = False) -> Job:
         self._evaluations += 1
-        return Job(games, self.config.seed * SEEDS_PER_RUN + self._evaluations, decides, not decides)
+        seed = self.config.seed * SEEDS_PER_RUN + self._evaluations
+        games = self.config.target_games if decides else self.config.evaluation_games
+        fresh_weights = opponent == self.opponents[0] and not decides
+        return Job(games, seed, decides, fresh_weights, opponent)
+
+    def _next_job(self, opponent: str | None) -> Job | None:
+        """The job with the opponent after `opponent`, if there is one."""
+        following = self.opponents.index(opponent) + 1
+        return self._job(self.opponents[following]) if following < len(self.opponents) else None
 
     def read(self, job: Job, result: EvaluationResult) -> Verdict:
         """Takes note of a result. A regular one at the target calls for `target_games` fresh games."""
-        self.newest = result
+        self._newest[job.opponent] = result
+        if job.opponent != self.opponents[0]:
+            return Verdict(False, False, self._next_job(job.opponent))
         target = self.config.target_reward
         reached = target is not None and result.mean >= target
         solved = reached and job.decides
         best = solved or self._is_best(result)
         if best:
             self.best = result
-        again = self._job(self.config.target_games, decides=True) if reached and not job.decides else None
+        decides = reached and not job.decides
+        again = self._job(job.opponent, decides=True) if decides else self._next_job(job.opponent)
         return Verdict(best, solved, again)
 
     def _is_best(self, result: EvaluationResult) -> bool:

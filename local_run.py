@@ -31,6 +31,7 @@ class LocalRun:
         self.buffer = ReplayBuffer(config, make_generator(config.seed, Stream.BUFFER))
         self.storage: SharedStorage[VersionedWeights] = SharedStorage()
         player_device = device if config.selfplay_on_gpu else "cpu"
+        session.log.players_on_gpu = player_device != "cpu"
         source = LocalSource(self.storage)
         self.workers = [
             SelfPlay(session.game, config, worker, source, player_device)
@@ -60,7 +61,7 @@ class LocalRun:
             reason = "target_reward" if solved else self.session.reason_to_stop(interrupted)
             if reason is not None or self.session.checkpoint_due:
                 self._save()
-            self._report()
+            self.session.report()
             if reason is not None:
                 return reason
 
@@ -68,11 +69,12 @@ class LocalRun:
         log = self.session.log
         per_round = MOVES_PER_ROUND * self.config.games_per_worker
         for worker in self.workers:
-            allowed = self.pacing.steps_allowed(log.counters.played_steps, log.counters.training_step)
-            if not allowed and not log.buffer.steps:
-                allowed = per_round  # nothing to train on yet: games are still running
-            if allowed:
-                report, histories = worker.play(min(allowed, per_round), seconds=float("inf"))
+            counters, stored = log.counters, log.buffer.steps > 0
+            steps = self.pacing.steps_to_play(
+                counters.played_steps, counters.training_step, per_round, stored
+            )
+            if steps:
+                report, histories = worker.play(steps, seconds=float("inf"))
                 log.buffer = self.buffer.add(histories)
                 log.played(report)
 
@@ -111,7 +113,7 @@ class LocalRun:
         weights = self.trainer.weights()
         solved = False
         while job is not None:
-            self.evaluator.start(job.games, job.seed, self.trainer.training_step, weights)
+            self.evaluator.start(job.games, job.seed, self.trainer.training_step, weights, job.opponent)
             result = self.evaluator.play(seconds=float("inf"))
             assert result is not None, "unlimited play ends with a result"
             verdict = self.session.evaluated(job, result, weights)
@@ -122,7 +124,3 @@ class LocalRun:
     def _save(self) -> None:
         states: dict[str, State] = {name: part.state() for name, part in self._parts().items()}
         self.session.save(self.trainer.weights(), states)
-
-    def _report(self) -> None:
-        judge = self.session.judge
-        self.session.observer.status(self.session.log.status(judge.newest, judge.best, {}))

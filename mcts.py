@@ -1,7 +1,7 @@
-"""Batched tree search over a learned model: PUCT (MuZero) and Gumbel MuZero, as numba kernels.
+"""Batched tree search over a model: PUCT (MuZero), Gumbel MuZero and plain UCT, as numba kernels.
 
 One tree per row, all trees in arrays that are allocated once. A simulation walks down every tree, asks the
-model for one evaluation per row, expands and backs up. PUCT and Gumbel differ in how the root is prepared
+model for one evaluation per row, expands and backs up. The rules differ in how the root is prepared
 (`plant`), how an action is selected (`select`) and how the result is read (`read`); all else is shared. The
 conventions are those of mctx (https://github.com/google-deepmind/mctx): a node's own evaluation counts as a
 visit, illegal actions are masked at the root, and a leaf at `max_depth` is evaluated again.
@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     """How all trees are searched: the configuration, as kernels read it."""
 
     constants: NDArray[np.void]  # [1] see `make_rules`
-    exploration: FloatArray  # [N + 1] PUCT: sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base))
+    exploration: FloatArray  # [N + 1] by a node's visits, see `puct_exploration` and `uct_exploration`
     halving: IntArray  # [M + 1, N - 1] Gumbel: visits of the actions whose turn it is, by simulation
 
 
@@ -120,7 +120,7 @@ def record_types(dtype: np.dtype[Any]) -> Records:
         f"low {real}, high {real}, ties u8, considered i4, depth i4",
         f"visits i4, parent i4, action i4, to_play i4, raw_value {real}, discount {real}",
         f"q {real}, prior {real}, logit {real}, visits i4, child i4",
-        "gumbel ?, by_siblings ?, tree_bounds ?, rescale_values ?, max_depth i4, max_considered i4, "
+        "gumbel ?, uct ?, by_siblings ?, tree_bounds ?, rescale_values ?, max_depth i4, max_considered i4, "
         f"low {real}, high {real}, noise_fraction {real}, value_scale {real}, maxvisit_init {real}",
     )
     fields = ([tuple(field.split()) for field in text.split(", ")] for text in descriptions)
@@ -140,11 +140,12 @@ def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
     )
 
 
-def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike) -> Rules:
-    """The rules of a search with this many simulations."""
+def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike, uct: float | None = None) -> Rules:
+    """The rules of a search with this many simulations: `config.search`, or UCT with the constant `uct`."""
     considered = min(config.max_num_considered_actions, config.num_actions)
     constants = np.zeros(1, record_types(np.dtype(dtype)).constants)
-    constants["gumbel"] = config.search == "gumbel"
+    constants["gumbel"] = config.search == "gumbel" and uct is None
+    constants["uct"] = uct is not None
     constants["by_siblings"] = config.q_transform == "parent_and_siblings"
     constants["tree_bounds"] = config.q_transform == "min_max"
     constants["rescale_values"] = config.rescale_values
@@ -155,13 +156,24 @@ def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike) -> Rule
     constants["value_scale"] = config.value_scale
     constants["maxvisit_init"] = config.maxvisit_init
     visits = np.arange(simulations + 2, dtype=np.float64)
-    growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
+    exploration = puct_exploration(config, visits) if uct is None else uct_exploration(uct, visits)
     sequences = [considered_visits(m, simulations) for m in range(considered + 1)]
     return Rules(
         constants=constants,
-        exploration=(np.sqrt(visits) * (config.pb_c_init + growth)).astype(dtype),
+        exploration=exploration.astype(dtype),
         halving=np.array(sequences, np.int32),
     )
+
+
+def puct_exploration(config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base)): times prior / (1 + action's visits)."""
+    growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
+    return np.asarray(np.sqrt(visits) * (config.pb_c_init + growth))
+
+
+def uct_exploration(constant: float, visits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """constant * sqrt(log(n)): is divided by sqrt(action's visits)."""
+    return np.asarray(constant * np.sqrt(np.log(np.maximum(visits, 1.0))))
 
 
 def considered_visits(considered: int, simulations: int) -> list[int]:
@@ -216,9 +228,9 @@ def argmax_legal(tree: Tree, b: int, node: int, scores: FloatArray) -> int:
 
 
 @inner
-def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
-    """MuZero paper, appendix B: scaled action value (0 if not visited) plus prior and visits."""
-    real = scores.dtype.type  # all in the trees' own precision: numba widens float32 * int to float64
+def scaling(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> tuple[Any, Any]:
+    """What to subtract from a node's action values, and then to multiply them by, to bring them to [0, 1]."""
+    real = scores.dtype.type
     low, high = tree.rows[b].low, tree.rows[b].high
     if rules.constants[0].by_siblings:
         value = low = high = tree.value[b, node, 0]
@@ -232,12 +244,37 @@ def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) 
         scale = real(1) / (high - low)
     else:
         low, scale = real(0), real(1)  # the paper's pseudocode scales only once there is a range
+    return low, scale
+
+
+@inner
+def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
+    """MuZero paper, appendix B: scaled action value (0 if not visited) plus prior and visits."""
+    real = scores.dtype.type  # all in the trees' own precision: numba widens float32 * int to float64
+    low, scale = scaling(tree, rules, b, node, scores)
     exploration = rules.exploration[tree.nodes[b, node].visits]
     for a in range(len(scores)):
         edge = tree.edges[b, node, a]
         q = (edge.q - low) * scale
         q = q if edge.visits > 0 else real(0)
         scores[a] = q + exploration * edge.prior / real(edge.visits + 1)
+
+
+@inner
+def score_uct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
+    """UCB1: scaled action value + c * sqrt(log(n) / action's visits); actions not taken yet come first.
+
+    An action whose prior is 0 counts as illegal, in the interior as well.
+    """
+    real = scores.dtype.type
+    low, scale = scaling(tree, rules, b, node, scores)
+    exploration = rules.exploration[tree.nodes[b, node].visits]
+    for a in range(len(scores)):
+        edge = tree.edges[b, node, a]
+        if edge.visits > 0:
+            scores[a] = (edge.q - low) * scale + exploration / np.sqrt(real(edge.visits))
+        else:
+            scores[a] = np.inf if edge.prior > 0 else -np.inf
 
 
 @inner
@@ -297,8 +334,10 @@ def improve_policy(tree: Tree, rules: Rules, b: int, node: int, policy: FloatArr
 
 @inner
 def select(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> int:
-    """The action to simulate in a node: PUCT, or Gumbel MuZero's rule for the root or for the interior."""
-    if not rules.constants[0].gumbel:
+    """The action to simulate in a node: PUCT, UCT, or Gumbel MuZero's rule for the root or the interior."""
+    if rules.constants[0].uct:
+        score_uct(tree, rules, b, node, scores)
+    elif not rules.constants[0].gumbel:
         score_puct(tree, rules, b, node, scores)
     elif node == ROOT:
         simulation = tree.nodes[b, ROOT].visits - 1
@@ -498,6 +537,7 @@ class Search:
     """A batched search, its arrays allocated for `batch` rows and reused from move to move.
 
     Models return `Evaluation`s of C-contiguous arrays of `dtype`; `simulations` defaults to the configured.
+    `uct` is the exploration constant of plain UCT, which is searched by instead of `config.search` if given.
     """
 
     def __init__(
@@ -506,13 +546,14 @@ class Search:
         batch: int,
         simulations: int | None = None,
         dtype: DTypeLike = np.float32,
+        uct: float | None = None,
     ) -> None:
         self.config = config
         self.batch = batch
         self.simulations = config.num_simulations if simulations is None else simulations
         self.dtype = np.dtype(dtype)
         self.tree = make_tree(batch, self.simulations + 1, config.num_actions, dtype)
-        self.rules = make_rules(config, self.simulations, dtype)
+        self.rules = make_rules(config, self.simulations, dtype, uct)
         self._leaves = np.zeros((2, batch), np.int32)  # parent and action
         self._scores = np.zeros(config.num_actions, dtype)
 

@@ -1,48 +1,103 @@
-"""How much memory the run's processes take."""
+"""What the run's processes take: memory and processor time, by what they are."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from typing import NamedTuple
 
 import psutil
 
+from cost import CpuSeconds
+
 READ_SECONDS = 5.0
+KINDS = {
+    "SelfPlayActor": "self_play",
+    "TrainerActor": "trainer",
+    "ReanalyseActor": "reanalyse",
+    "Evaluator": "evaluator",
+    "BufferActor": "buffer",
+    "SharedStorage": "storage",
+}
+"""Kinds of processes by their actors' classes. There are two more: the driver, and ray, which is all else."""
 
 
-class MemoryMeter:
-    """Proportional set sizes of this process and all below it, by kind; read every few seconds."""
+class ProcessUsage(NamedTuple):
+    """What one process takes."""
+
+    identity: tuple[int, float]  # number, and when it was started: numbers are given again
+    kind: str
+    memory: int  # bytes, proportional set size
+    cpu_seconds: float  # user and system, since its start, without its children's
+
+
+class Usage(NamedTuple):
+    """What all processes of a run take."""
+
+    memory: dict[str, int]  # bytes by kind, now
+    cpu_seconds: CpuSeconds  # since the meter was made
+
+
+class ProcessMeter:
+    """Measures this process and all below it, every few seconds.
+
+    Processor time counts from the meter's making; a process that has ended keeps what was last seen of it.
+    """
 
     def __init__(self) -> None:
+        self._before = {process.identity: process.cpu_seconds for process in processes_below(os.getpid())}
+        self._seen: dict[tuple[int, float], ProcessUsage] = {}
         self._next = 0.0
-        self._newest: dict[str, int] = {}
+        self._newest = Usage({}, CpuSeconds())
 
-    def read(self) -> dict[str, int]:
-        """Bytes by kind of process: driver, SelfPlayActor, TrainerActor, ..., ray (its daemons)."""
-        if time.perf_counter() >= self._next:
-            self._newest = memory_below(os.getpid())
+    def read(self, now: bool = False) -> Usage:
+        """The newest reading; a fresh one if it is due, or asked for `now`."""
+        if now or time.perf_counter() >= self._next:
+            processes = processes_below(os.getpid())
+            self._seen |= {process.identity: process for process in processes}
+            self._newest = Usage(memory_by_kind(processes), self._cpu_seconds())
             self._next = time.perf_counter() + READ_SECONDS
         return self._newest
+
+    def _cpu_seconds(self) -> CpuSeconds:
+        seconds = dict.fromkeys(("driver", *KINDS.values(), "ray"), 0.0)
+        for process in self._seen.values():
+            seconds[process.kind] += process.cpu_seconds - self._before.get(process.identity, 0.0)
+        return CpuSeconds(**seconds)
 
 
 def memory_below(driver: int) -> dict[str, int]:
     """Proportional set size in bytes of process `driver` and all its descendants, summed by kind."""
+    return memory_by_kind(processes_below(driver))
+
+
+def memory_by_kind(processes: list[ProcessUsage]) -> dict[str, int]:
+    """Bytes by kind of process."""
     sizes: dict[str, int] = {}
-    top = psutil.Process(driver)
-    for process in [top, *top.children(recursive=True)]:
-        try:
-            kind = "driver" if process.pid == driver else process_kind(process.cmdline())
-            memory = process.memory_full_info()
-        except psutil.Error:
-            continue  # it has just ended
-        sizes[kind] = sizes.get(kind, 0) + int(getattr(memory, "pss", memory.rss))
+    for process in processes:
+        sizes[process.kind] = sizes.get(process.kind, 0) + process.memory
     return sizes
 
 
+def processes_below(driver: int) -> list[ProcessUsage]:
+    """What process `driver` and all its descendants take; those that are just ending may be missing."""
+    top = psutil.Process(driver)
+    found = []
+    for process in [top, *top.children(recursive=True)]:
+        try:
+            with process.oneshot():
+                kind = "driver" if process.pid == driver else process_kind(process.cmdline())
+                memory, cpu = process.memory_full_info(), process.cpu_times()
+                identity = process.pid, process.create_time()
+        except psutil.Error:
+            continue  # it has just ended
+        size = int(getattr(memory, "pss", memory.rss))
+        found.append(ProcessUsage(identity, kind, size, cpu.user + cpu.system))
+    return found
+
+
 def process_kind(command: list[str]) -> str:
-    """The actor class in a Ray worker's title (`ray::SelfPlayActor.play`), or `ray` for all else."""
-    match = re.match(
-        r"ray::(\w+(?:Actor|Storage|Evaluator))\b|ray::(Evaluator)\b", command[0] if command else ""
-    )
-    return next(name for name in match.groups() if name) if match else "ray"
+    """The kind of the actor in a Ray worker's title (`ray::SelfPlayActor.play`), or `ray` for all else."""
+    match = re.match(r"ray::(\w+)", command[0] if command else "")
+    return KINDS.get(match[1], "ray") if match else "ray"

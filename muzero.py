@@ -21,15 +21,14 @@ imported when it is needed, so that `--help` answers at once.
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from config import ConfigurationError, MuZeroConfig, nearest, parse_json_object
-from options import Parser, add_config_options, canonical, config_values, whole_number
+from commands import command_parser, find_run, known_game
+from config import ConfigurationError, MuZeroConfig, parse_json_object
+from options import Parser, add_config_options, canonical, config_values
 from threads import use_one_thread
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-EVALUATION_GAMES = 100
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
 
@@ -60,7 +58,9 @@ class MuZero:
     def train(self, *, local: bool = False, address: str | None = None) -> TrainingOutcome:
         """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C."""
         from checkpoint import new_run_folder
+        from training import check_launch
 
+        check_launch(local, address)
         folder = new_run_folder(Path(self.config.results_path), self.game)
         return _train(self.game, self.config, folder, resumed=None, local=local, address=address)
 
@@ -82,19 +82,19 @@ class MuZero:
     def evaluate(
         game: str,
         checkpoint: Path,
-        games: int = EVALUATION_GAMES,
+        games: int = 100,
         seed: int = 0,
         simulations: int | None = None,
+        opponent: str | None = None,
     ) -> EvaluationResult:
-        """Plays greedy games with a checkpoint's weights."""
-        from checkpoint import load_checkpoint
-        from evaluator import evaluate
+        """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
+        from arena import Duel, play, total
         from games import load_game
+        from players import PlayerSpec, parse_player
 
-        load_game(game)
-        found = load_checkpoint(checkpoint, expect_game=game)
-        config = MuZeroConfig.from_json(found.config_json)
-        return evaluate(game, config, found.weights, games, seed, simulations)
+        player = PlayerSpec("checkpoint", simulations, checkpoint)
+        against = None if opponent is None else parse_player(opponent)
+        return total(list(play(Duel(load_game(game), player, against, seed), games)))
 
 
 def _resumable(options: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def train_command(arguments: Sequence[str]) -> int:
 
 def resume_command(arguments: Sequence[str]) -> int:
     """`python muzero.py resume [RUN] [options]`."""
-    parser = _parser("resume [RUN]", "Go on with a run from its newest checkpoint.")
+    parser = command_parser("resume [RUN]", "Go on with a run from its newest checkpoint.")
     parser.add_argument("run", nargs="?", help="run folder, generation or game; default: the newest run")
     _add_launch_options(parser)
     add_config_options(parser, MuZeroConfig())
@@ -186,86 +186,25 @@ def resume_command(arguments: Sequence[str]) -> int:
 
 
 def evaluate_command(arguments: Sequence[str]) -> int:
-    """`python muzero.py evaluate GAME --checkpoint PATH`."""
-    parsed = _evaluate_parser().parse(arguments)
-    game = known_game(parsed.game)
-    path = parsed.checkpoint or _best_of(find_run(game, parsed.results_path))
-    result = MuZero.evaluate(game, path, parsed.games, parsed.seed, parsed.simulations)
-    summary = evaluation_summary(result)
-    print(json.dumps(summary) if parsed.json else f"{game}, {path}: {in_words(summary)}")
-    return 0
+    """`python muzero.py evaluate GAME [--opponent PLAYER]`."""
+    from evaluate_command import evaluate_command
+
+    return evaluate_command(arguments)
+
+
+def models_command(arguments: Sequence[str]) -> int:
+    """`python muzero.py models list|show|add|compare|promote GAME`."""
+    from models_command import models_command
+
+    return models_command(arguments)
 
 
 COMMANDS: dict[str, Command] = {
     "train": train_command,
     "resume": resume_command,
     "evaluate": evaluate_command,
+    "models": models_command,
 }
-
-
-def evaluation_summary(result: EvaluationResult) -> dict[str, float | None]:
-    """Games, mean, standard error of the mean (`None` for one game), min and max of the returns."""
-    returns = result.returns.astype(float)
-    games = len(returns)
-    error = float(returns.std(ddof=1)) / math.sqrt(games) if games > 1 else None
-    return {
-        "games": games,
-        "mean": float(returns.mean()),
-        "standard_error": error,
-        "min": float(returns.min()),
-        "max": float(returns.max()),
-    }
-
-
-def in_words(summary: dict[str, float | None]) -> str:
-    """An evaluation's summary as a line."""
-    error = summary["standard_error"]
-    return (
-        f"{summary['games']} games, mean {summary['mean']:.2f}, "
-        f"standard error {'-' if error is None else f'{error:.2f}'}, "
-        f"min {summary['min']:g}, max {summary['max']:g}"
-    )
-
-
-def known_game(name: str) -> str:
-    """`name`, or the game that it misspells, if the person at the terminal says so.
-
-    Raises `ConfigurationError` on any other unknown name.
-    """
-    from games import game_names
-
-    names = game_names()
-    near = nearest(name, [*names, *COMMANDS])
-    if name in names:
-        return name
-    if near in names and sys.stdin.isatty():
-        answer = input(f"unknown game {name!r}: did you mean {near!r}? [Y/n] ").strip().lower()
-        if answer in ("", "y", "yes"):
-            return near
-    suggestion = f", did you mean {near!r}?" if near else ""
-    raise ConfigurationError(f"unknown game {name!r}{suggestion} (games: {', '.join(names)})")
-
-
-def find_run(run: str | None, results_path: Path) -> Path:
-    """The run that was asked for: a path, a path under the results, a game's newest, or the newest.
-
-    Raises `ConfigurationError` when there is none.
-    """
-    from checkpoint import newest_run
-    from games import game_names
-
-    if run is None or run in game_names():
-        return newest_run(results_path, run)
-    for path in (Path(run), results_path / run):
-        if path.exists():
-            return path
-    raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
-
-
-def _best_of(run: Path) -> Path:
-    from checkpoint import BEST_NAME
-
-    return run / BEST_NAME if (run / BEST_NAME).exists() else run
 
 
 def _finish(outcome: TrainingOutcome) -> int:
@@ -278,14 +217,10 @@ def _defaults(game: str | None) -> MuZeroConfig:
     return MuZeroConfig() if game is None else load_game(game).config
 
 
-def _parser(usage: str, description: str) -> Parser:
-    return Parser(usage=f"python muzero.py {usage} [options]", description=description)
-
-
 def _train_parser(defaults: MuZeroConfig) -> Parser:
     from games import game_names
 
-    parser = _parser(
+    parser = command_parser(
         "[train] GAME [JSON]",
         "Train MuZero on a game. Other forms: `python muzero.py` (a menu), `python muzero.py resume [RUN]` "
         "and `python muzero.py evaluate GAME --checkpoint PATH`, each with its own --help. Options that are "
@@ -303,27 +238,6 @@ def _add_launch_options(parser: Parser) -> None:
         "--local", action="store_true", help="one process without Ray, repeatable bit for bit"
     )
     parser.add_argument("--address", metavar="ADDRESS", help="Ray cluster to join; default: start one here")
-
-
-def _evaluate_parser() -> Parser:
-    parser = _parser("evaluate GAME", "Play greedy games with a checkpoint and print their returns.")
-    parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the best of the game's newest run",
-    )
-    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=EVALUATION_GAMES)
-    parser.add_argument(
-        "--simulations", metavar="INT", type=whole_number(1), help="per move; default: the checkpoint's own"
-    )
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
 
 
 # --- the menu ---

@@ -27,6 +27,15 @@ class Pacing:
         ahead = math.ceil(max((1 + LEAD) * training_step, training_step + 1) / ratio)
         return max(ahead - played, self.config.learning_starts - played, 0)
 
+    def steps_to_play(self, played: int, training_step: int, at_most: int, stored: bool) -> int:
+        """Steps for the next call of a player, of those allowed `at_most` so many.
+
+        While nothing is `stored` (nor on its way) there is nothing to train on, whatever the ratio says: the
+        games are still running, and are played on.
+        """
+        allowed = self.steps_allowed(played, training_step)
+        return min(allowed, at_most) if allowed or stored else at_most
+
     def updates_allowed(self, played: int, training_step: int) -> int:
         """Updates that may be made beyond `training_step` (calls in flight included) before more steps."""
         left = self.config.training_steps - training_step

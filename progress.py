@@ -200,9 +200,13 @@ def _losses(status: RunStatus) -> str:
 
 
 def _evaluation(status: RunStatus) -> str:
-    mean = "-" if status.evaluation is None else f"{status.evaluation.mean:.1f}"
-    best = "-" if status.best_evaluation is None else f"{status.best_evaluation:.1f}"
-    return f"{mean} best {best}"
+    best = status.best_evaluation
+    if status.evaluation is None or best is None:
+        return "- best -"
+    if status.evaluation.opponent is None:
+        return f"{status.evaluation.mean:.1f} best {best:.1f}"
+    scores = (f"{result.score:.0%} against {result.opponent}" for result in status.evaluations)
+    return f"{', '.join(scores)}; best {(best + 1) / 2:.0%}"
 
 
 def _buffer(status: RunStatus) -> str:

@@ -14,6 +14,8 @@ class Stream(IntEnum):
     EVALUATION = 2
     BUFFER = 3
     REANALYSE = 4  # and the weights' version and the first position
+    OPENINGS = 5
+    OPPONENT = 6
 
 
 def make_generator(seed: int, stream: Stream, *which: int) -> np.random.Generator:

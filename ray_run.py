@@ -19,7 +19,6 @@ from actors import Launcher
 from config import ConfigurationError
 from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult
 from judge import Job
-from memory import MemoryMeter
 from pacing import Pacing
 from session import Reason, Session
 
@@ -45,7 +44,7 @@ class RayRun:
     def __init__(self, session: Session, launcher: Launcher) -> None:
         self.session, self.config, self.launcher = session, session.config, launcher
         self.pacing = Pacing(self.config)
-        self.memory = MemoryMeter()
+        session.log.players_on_gpu = launcher.player_device != "cpu"
         self.calls: dict[Any, Call] = {}
         self.reason: Reason | None = None
         self._steps_in_flight: dict[str, int] = {}
@@ -172,13 +171,11 @@ class RayRun:
     def _issue_play(self, name: str) -> None:
         counters = self.session.log.counters
         claimed = counters.played_steps + sum(self._steps_in_flight.values())
-        allowed = self.pacing.steps_allowed(claimed, counters.training_step)
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        if not allowed and not self.session.log.buffer.steps and not self._busy("buffer"):
-            allowed = per_call  # nothing to train on yet: games are still running
-        if not allowed:
+        stored = self.session.log.buffer.steps > 0 or self._busy("buffer") > 0
+        steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, stored)
+        if not steps:
             return
-        steps = min(allowed, per_call)
         self._steps_in_flight[name] = steps
         report, histories = self.workers[name].play.options(num_returns=2).remote(steps)
         self._call(name, report, partial(self._played, name, histories))
@@ -255,7 +252,8 @@ class RayRun:
             self._judged = self._published
         assert self._judged is not None, "weights are published before the first evaluation"
         version, weights = self._judged
-        self._call("evaluator", self.evaluator.start.remote(job.games, job.seed, version, weights), _nothing)
+        start = self.evaluator.start.remote(job.games, job.seed, version, weights, job.opponent)
+        self._call("evaluator", start, _nothing)
         self._continue_evaluation(job)
 
     def _continue_evaluation(self, job: Job) -> None:
@@ -281,10 +279,10 @@ class RayRun:
         if now < self._next_status:
             return
         self._next_status = now + STATUS_SECONDS
-        judge, log = self.session.judge, self.session.log
-        self.session.observer.status(log.status(judge.newest, judge.best, self.memory.read()))
+        self.session.report()
         if not self._busy("storage"):
-            self._call("storage", self.storage.record.remote(log.counters), _nothing)
+            record = self.storage.record.remote(self.session.log.counters)
+            self._call("storage", record, _nothing)
 
     def _save(self) -> None:
         """Lets the calls in flight end and writes a checkpoint of what the actors then are."""

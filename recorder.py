@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,12 @@ from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, IntArray, State
 from game_table import GameTable
 
-ARRAYS = ("observations", "actions", "rewards", "policies", "root_values", "to_play", "legal", "versions")
+ARRAYS = (
+    *("observations", "actions", "rewards", "policies", "root_values", "to_play", "legal", "versions"),
+    "surprises",
+)
+LOSS = -1.0
+"""What a resigned game is worth to the player who gave it up."""
 
 
 class Recorder:
@@ -35,6 +41,7 @@ class Recorder:
         self.to_play = np.zeros((batch, length), np.int8)
         self.legal = np.zeros((batch, length, (actions + 7) // 8), np.uint8)
         self.versions = np.zeros((batch, length), np.int64)
+        self.surprises = np.zeros((batch, length), np.float32)
         self.cursor = np.zeros(batch, np.int64)
         self.past = np.zeros(batch, np.int64)
         self.first_step = np.zeros(batch, np.int64)
@@ -45,19 +52,27 @@ class Recorder:
         self.cursor[row] = self.past[row] = self.first_step[row] = 0
         self._position(np.array([row]), observation[None], table)
 
-    def searched(self, policies: FloatArray, root_values: FloatArray, version: int) -> None:
-        """Records what a search found for all rows' current positions."""
+    def searched(
+        self, policies: FloatArray, root_values: FloatArray, surprises: FloatArray, version: int
+    ) -> None:
+        """Records what a search found for all rows' current positions; policies of 0 teach nothing."""
         at = self._rows, self.cursor
         self.policies[at], self.root_values[at], self.versions[at] = policies, root_values, version
+        self.surprises[at] = surprises
 
     def moved(
-        self, actions: IntArray, rewards: FloatArray, observations: NDArray[Any], table: GameTable
+        self,
+        rows: NDArray[np.intp],
+        actions: IntArray,
+        rewards: FloatArray,
+        observations: NDArray[Any],
+        table: GameTable,
     ) -> None:
-        """Records all rows' moves and the positions that they led to."""
-        at = self._rows, self.cursor
+        """Records the moves of `rows` [n] and the positions that they led to."""
+        at = rows, self.cursor[rows]
         self.actions[at], self.rewards[at] = actions, rewards
-        self.cursor += 1
-        self._position(self._rows, observations, table)
+        self.cursor[rows] += 1
+        self._position(rows, observations, table)
 
     def _position(self, rows: NDArray[np.intp], observations: NDArray[Any], table: GameTable) -> None:
         at = rows, self.cursor[rows]
@@ -88,6 +103,16 @@ class Recorder:
         steps = int(self.cursor[row] - self.past[row])
         return self._history(row, table, steps, not truncated, truncated)
 
+    def resign(self, row: int, table: GameTable) -> GameHistory:
+        """The rest of a game that the player to move gives up, at least a move after its start.
+
+        No move is made up for it: the game is truncated where it is, and that position is worth a loss.
+        """
+        loser = self.to_play[row, self.cursor[row]]
+        history = self.finish(row, LOSS, True, table)
+        outcome = LOSS if loser == 0 else -LOSS
+        return replace(history, resigned=True, game_return=float(table.returns[row]) + outcome)
+
     def _history(
         self, row: int, table: GameTable, steps: int, terminated: bool, truncated: bool
     ) -> GameHistory:
@@ -110,6 +135,7 @@ class Recorder:
             first_step=int(self.first_step[row]),
             game_return=float(table.returns[row]) if over else None,
             game_length=len(table.played[row]) if over else None,
+            surprises=self.surprises[row, past:end].copy() if self.config.policy_surprise else None,
         )
 
     def state(self) -> State:

@@ -25,10 +25,12 @@ from mcts import RootNoise, Search
 from observations import stack_observations
 from randomness import Stream, make_generator
 from sum_tree import SumTree
+from symmetry import Symmetries, make_symmetries
 from targets import (
     OWN,
     PAST,
     StepRows,
+    Targets,
     compute_targets,
     history_rows,
     n_step_returns,
@@ -49,12 +51,19 @@ class ReplayBuffer:
     rather than the largest one so far: it is on the same scale as what the trainer reports, costs one
     pass over the history, and one freak error does not rank all later games.
 
+    With `policy_surprise` every priority, now and later, is multiplied by the step's `frequency` (see
+    `targets.sampling_frequency`). The importance weights do not undo this factor: unlike priorities it is
+    meant to change what is learnt from. Without PER it is all that there is.
+
+    With `symmetry` every sample is varied by a random one of the board's symmetries.
+
     Raises `ConfigurationError` when the budget does not hold a single step.
     """
 
     def __init__(self, config: MuZeroConfig, generator: np.random.Generator) -> None:
         self.config, self.generator = config, generator
         self.alpha = config.PER_alpha if config.PER else 0.0
+        self.symmetries = make_symmetries(config)
         self._allocate(np.dtype(np.float32))
 
     def _allocate(self, observations: np.dtype[Any]) -> None:
@@ -70,7 +79,7 @@ class ReplayBuffer:
             )
         self.capacity = min(affordable, rows_wanted(self.config))
         # Memory pages are only taken up as the rows are written.
-        self.rows = StepRows(*(np.empty((self.capacity, *shape), dtype) for shape, dtype in layout))
+        self.rows = StepRows(*(np.zeros((self.capacity, *shape), dtype) for shape, dtype in layout))
         self.tree = SumTree(self.capacity)
         self.first = self.next = self.cursor = 0  # positions: oldest kept, next new, next to reanalyse
         self.steps = self.games = 0
@@ -90,7 +99,7 @@ class ReplayBuffer:
         dtype = row_layout(self.config, history.observations.dtype)[0][1]
         if self.next == 0 and dtype != self.rows.observations.dtype:
             self._allocate(dtype)
-        run = history_rows(history, self.config.stacked_observations)
+        run = history_rows(history, self.config.stacked_observations, self.config.policy_surprise)
         size = len(run.actions)
         self._make_room(size, history.steps)
         places = self._places(self.next, size)
@@ -143,10 +152,13 @@ class ReplayBuffer:
         )
         targets = compute_targets(self.rows, places, random_actions, config.td_steps, config.discount)
         # (1 / (N p))^beta over its largest: N and the total cancel.
-        priorities = self.tree[places]
+        priorities = self.tree[places] / self.rows.frequency[places]
         weights = (priorities.min() / priorities) ** config.PER_beta
+        drawn = self.symmetries.draw(self.generator, size) if self.symmetries else None
+        if drawn is not None:
+            targets = turned_targets(targets, drawn)
         return Batch(
-            observations=self._stacked(places),
+            observations=self._stacked(places, drawn),
             actions=targets.actions,
             target_value=targets.value,
             target_reward=targets.reward,
@@ -158,14 +170,15 @@ class ReplayBuffer:
             positions=self.first + (places - self.first) % self.capacity,
         )
 
-    def _stacked(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _stacked(
+        self, places: NDArray[np.int64], symmetries: Symmetries | None = None
+    ) -> NDArray[np.float32]:
+        """The stacked observations of the steps at `places` [S], each turned by its one of `symmetries`."""
         window = (places[:, None] - np.arange(self.config.stacked_observations + 1)) % self.capacity
-        return stack_observations(
-            self.rows.observations[window],
-            self.rows.actions[window[:, 1:]],
-            self.rows.past[places],
-            self.config.num_actions,
-        )
+        observations, actions = self.rows.observations[window], self.rows.actions[window[:, 1:]]
+        if symmetries is not None:
+            observations, actions = symmetries.boards(observations), symmetries.actions(actions)
+        return stack_observations(observations, actions, self.rows.past[places], self.config.num_actions)
 
     def update_priorities(self, positions: NDArray[np.int64], priorities: FloatArray) -> None:
         """Sets the priorities [n] of the steps `positions` [n]; steps that have left are passed over.
@@ -179,7 +192,8 @@ class ReplayBuffer:
         self._set_priorities(places[own], priorities[present][own])
 
     def _set_priorities(self, places: NDArray[np.int64], priorities: FloatArray) -> None:
-        self.tree[places] = (priorities.astype(np.float64) + PRIORITY_FLOOR) ** self.alpha
+        scaled = (priorities.astype(np.float64) + PRIORITY_FLOOR) ** self.alpha
+        self.tree[places] = scaled * self.rows.frequency[places]
 
     def _present(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The places of those `positions` [n] that are still there, and which [n] those are."""
@@ -217,7 +231,11 @@ class ReplayBuffer:
         return valued
 
     def reanalyse_update(self, result: ReanalyseResult) -> None:
-        """Writes fresh root values (and policies) to steps that are still there and not known any better."""
+        """Writes fresh root values (and policies) to steps that are still there and not known any better.
+
+        Fresh policies come from full searches: they also reach steps that were searched fast and taught none.
+        What a resigned game is worth stays, whatever weights think of its last position.
+        """
         places, present = self._present(result.positions)
         fresh = self.rows.versions[places] <= result.version
         places, chosen = places[fresh], np.flatnonzero(present)[fresh]
@@ -328,6 +346,13 @@ def rows_wanted(config: MuZeroConfig) -> int:
     return math.ceil(config.replay_buffer_size / length) * segment
 
 
+def turned_targets(targets: Targets, symmetries: Symmetries) -> Targets:
+    """What the targets of S samples become when each is turned by its one of `symmetries`."""
+    return targets._replace(
+        actions=symmetries.actions(targets.actions), policy=symmetries.policies(targets.policy)
+    )
+
+
 def last_rows(rows: StepRows) -> NDArray[np.bool_]:
     """Which rows [n] are the last of their history."""
     return np.equal(rows.remaining, rows.terminated)
@@ -341,6 +366,7 @@ def check_history(history: GameHistory, config: MuZeroConfig) -> None:
             f"history of observations {shape} and {history.policies.shape[1]} actions does not fit "
             f"observation_shape={config.observation_shape} and {config.num_actions} actions"
         )
-    for name in ("observations", "rewards", "policies", "root_values"):
-        if not np.isfinite(getattr(history, name)).all():
+    for name in ("observations", "rewards", "policies", "root_values", "surprises"):
+        numbers = getattr(history, name)
+        if numbers is not None and not np.isfinite(numbers).all():
             raise ValueError(f"{name} of the game with seed {history.seed} are not finite")

@@ -10,7 +10,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from config import MuZeroConfig
+from cost import NOTHING, Cost, NetworkEvaluations
 from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
+from memory import Usage
 
 
 class Observer(Protocol):
@@ -35,31 +37,60 @@ class _Mark(NamedTuple):
 
 
 class RunLog:
-    """Adds up reports into counters and recent rates."""
+    """Adds up reports into counters, recent rates and the cost; `earlier` is that of the sittings before."""
 
-    def __init__(self, config: MuZeroConfig, counters: Counters) -> None:
+    def __init__(self, config: MuZeroConfig, counters: Counters, earlier: Cost = NOTHING) -> None:
         self.config = config
         self.counters = counters
         self.metrics: TrainingMetrics | None = None
         self.play: PlayReport | None = None
         self.buffer = BufferStatus(0, 0, 0, config.replay_buffer_size, config.replay_buffer_mb << 20)
-        self._earlier_seconds = counters.seconds
+        self.players_on_gpu = False
+        self.usage: Usage | None = None  # None: not measured
+        self._peak_memory = 0
+        self._gpu_seconds = 0.0
+        self._evaluation_steps = 0
+        self._network_evaluations = NetworkEvaluations()
+        self._earlier, self._before = earlier, counters
         self._started = time.perf_counter()
         self._marks: deque[_Mark] = deque(maxlen=WINDOW)
 
     def played(self, report: PlayReport) -> None:
         """A self-play worker's call has returned."""
         self._add(played_steps=report.steps, played_games=report.games, simulations=report.simulations)
+        searched = report.steps + report.resigned  # one search precedes every move, and giving up
+        self._evaluated_positions(self_play=searched + report.simulations)
+        if self.players_on_gpu:
+            self._gpu_seconds += report.seconds
         self.play = report
 
     def trained(self, metrics: TrainingMetrics) -> None:
         """A call of the trainer has returned."""
         self._add(training_step=metrics.updates)
+        if metrics.gpu_memory is not None:
+            self._gpu_seconds += metrics.seconds
         self.metrics = metrics
 
     def reanalysed(self, steps: int) -> None:
         """A reanalysis worker's call has returned."""
         self._add(reanalysed_steps=steps)
+        simulations = self.config.num_simulations if self.config.reanalyse_policy else 0
+        self._evaluated_positions(reanalysis=steps * (1 + simulations))
+
+    def evaluated(self, result: EvaluationResult) -> None:
+        """An evaluation has come to its end."""
+        self._evaluation_steps += int(result.lengths.sum())
+        self._evaluated_positions(evaluation=result.network_evaluations)
+
+    def measured(self, usage: Usage) -> None:
+        """The run's processes have been measured."""
+        self.usage = usage
+        self._peak_memory = max(self._peak_memory, sum(usage.memory.values()))
+
+    def _evaluated_positions(self, **increments: int) -> None:
+        counts = self._network_evaluations
+        values = {name: getattr(counts, name) + by for name, by in increments.items()}
+        self._network_evaluations = replace(counts, **values)
 
     def _add(self, **increments: int) -> None:
         values = {name: getattr(self.counters, name) + by for name, by in increments.items()}
@@ -68,14 +99,30 @@ class RunLog:
     @property
     def seconds(self) -> float:
         """Wall time of training, earlier sittings included."""
-        return self._earlier_seconds + time.perf_counter() - self._started
+        return self._before.seconds + self._elapsed
 
-    def status(
-        self,
-        newest: EvaluationResult | None,
-        best: EvaluationResult | None,
-        memory: dict[str, int],
-    ) -> RunStatus:
+    @property
+    def _elapsed(self) -> float:
+        """Wall time of this sitting."""
+        return time.perf_counter() - self._started
+
+    @property
+    def cost(self) -> Cost:
+        """What the run has taken so far, earlier sittings included."""
+        before, counters = self._before, self.counters
+        sitting = Cost(
+            seconds=self._elapsed,
+            cpu_seconds=self.usage.cpu_seconds if self.usage is not None else None,
+            gpu_seconds=self._gpu_seconds,
+            played_steps=counters.played_steps - before.played_steps,
+            evaluation_steps=self._evaluation_steps,
+            network_evaluations=self._network_evaluations,
+            updates=counters.training_step - before.training_step,
+            peak_memory=self._peak_memory if self.usage is not None else None,
+        )
+        return self._earlier.plus(sitting)
+
+    def status(self, evaluations: tuple[EvaluationResult, ...], best: EvaluationResult | None) -> RunStatus:
         """The state of the run now."""
         self._add()
         self._marks.append(_Mark(self.seconds, self.counters))
@@ -93,7 +140,7 @@ class RunLog:
             metrics=self.metrics,
             play=self.play,
             buffer=self.buffer,
-            evaluation=newest,
+            evaluations=evaluations,
             best_evaluation=best.mean if best is not None else None,
             updates_per_second=updates,
             steps_per_second=rate("played_steps"),
@@ -102,8 +149,9 @@ class RunLog:
             ratio=counters.training_step / max(counters.played_steps, 1),
             weights_age=counters.training_step - self.play.version if self.play is not None else np.nan,
             remaining_seconds=left / updates if updates > 0 else None,
-            memory=memory,
+            memory=self.usage.memory if self.usage is not None else {},
             gpu_memory=self.metrics.gpu_memory if self.metrics is not None else None,
+            cost=self.cost,
         )
 
 

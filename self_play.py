@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config import MuZeroConfig
+from config import MuZeroConfig, Schedule
 from data import (
+    FloatArray,
     GameHistory,
     IntArray,
     PlayReport,
@@ -16,12 +18,15 @@ from data import (
     State,
     WeightsSource,
 )
-from game_table import GameTable
+from game_table import GameTable, Moves
 from games import load_game
 from mcts import RootNoise
 from planner import Planner
 from randomness import Stream, make_generator
 from recorder import Recorder, ends_of
+
+NOBODY = -1
+"""Instead of a player: none of them."""
 
 
 class SelfPlay:
@@ -34,9 +39,11 @@ class SelfPlay:
         self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker)
         batch = config.games_per_worker
         self.table = GameTable(load_game(game), config, batch)
-        self.planner = Planner(config, batch, config.num_simulations, device)
+        fast = config.fast_simulations if config.full_search_probability < 1 else 0
+        self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)
-        first = [self.table.reset(row, self._new_seed()) for row in range(batch)]
+        self.resignation = Resignation(config, self.generator, batch)
+        first = [self._new_game(row) for row in range(batch)]
         self.recorder = Recorder(config, batch, first[0].dtype)
         for row, observation in enumerate(first):
             self.recorder.begin(row, observation, self.table)
@@ -46,7 +53,7 @@ class SelfPlay:
 
         Weights are looked for between moves. Raises `GameError` when the game breaks its contract.
         """
-        tally = Tally(self.config.num_simulations)
+        tally = Tally()
         histories: list[GameHistory] = []
         while tally.steps < steps and tally.seconds < seconds:
             self._load_newer_weights()
@@ -59,51 +66,83 @@ class SelfPlay:
             self.planner.load(newer.weights, newer.version)
 
     def _move(self, tally: Tally) -> list[GameHistory]:
-        """One move in every game; returns the segments that it completed."""
-        version = self.planner.version
+        """One move in every game that is not resigned; returns the segments that this completed."""
         noise = RootNoise.draw(self.generator, self.table.legal, self.config)
-        result = self.planner.plan(self.table, self.rows, noise, self.config.temperature(version))
-        self.recorder.searched(result.policy, result.root_value[:, 0], version)
-        histories = self.recorder.full_segments(self.table)
-        actions = self._actions(result)
-        started = time.perf_counter()
-        moves = self.table.step(self.rows, actions)
-        tally.count(result, time.perf_counter() - started)
-        self.recorder.moved(actions, moves.rewards, moves.observations, self.table)
-        ended = ends_of(moves.terminated, moves.truncated)
-        if ended.size:
-            histories += self._finish(ended, moves.truncated, tally)
+        result = self._search(noise, tally)
+        actions = self._actions(result, noise)
+        resigned = self.resignation.decide(result.root_value[:, 0], self.table)
+        histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
+        histories += self.recorder.full_segments(self.table)
+        rows = np.delete(self.rows, resigned)
+        if rows.size:
+            started = time.perf_counter()
+            moves = self.table.step(rows, actions[rows])
+            tally.moved(len(rows), time.perf_counter() - started)
+            self.recorder.moved(rows, actions[rows], moves.rewards, moves.observations, self.table)
+            histories += self._finish(rows, moves, tally)
         return histories
 
-    def _actions(self, result: SearchResult) -> IntArray:
-        """The search's choices; from move `temperature_threshold` on the most visited actions."""
-        threshold = self.config.temperature_threshold
-        if not threshold or self.config.search == "gumbel":
-            return result.action
-        late = np.array([len(actions) >= threshold for actions in self.table.played])
-        return np.where(late, result.visit_counts.argmax(axis=1), result.action).astype(np.int32)
+    def _search(self, noise: RootNoise, tally: Tally) -> SearchResult:
+        """Searches the positions of all games and records what was found; a fast search teaches no policy."""
+        config, version = self.config, self.planner.version
+        fast = (
+            config.full_search_probability < 1 and self.generator.random() >= config.full_search_probability
+        )
+        temperature = 0.0 if config.move_temperature else config.temperature(version)
+        result = self.planner.plan(self.table, self.rows, noise, temperature, fast)
+        policy = np.zeros_like(result.policy) if fast else result.policy
+        surprises = self.planner.surprises(policy, self.table.legal)
+        self.recorder.searched(policy, result.root_value[:, 0], surprises, version)
+        tally.searched(result, config.fast_simulations if fast else config.num_simulations)
+        return result
 
-    def _finish(
-        self, ended: NDArray[np.intp], truncated: NDArray[np.bool_], tally: Tally
-    ) -> list[GameHistory]:
-        """Closes the games `ended` and starts new ones.
+    def _actions(self, result: SearchResult, noise: RootNoise) -> IntArray:
+        """The actions to play [B]: the search's own, or by move temperature; later on the most visited."""
+        config, actions = self.config, result.action
+        if config.search == "gumbel" or not (config.move_temperature or config.temperature_threshold):
+            return actions
+        moves = moves_made(self.table)
+        if config.move_temperature:
+            actions = sample_visits(result, temperatures_at(config.move_temperature, moves), noise.uniform)
+        if config.temperature_threshold:
+            late = moves >= config.temperature_threshold
+            actions = np.where(late, result.visit_counts.argmax(axis=1), actions)
+        return actions.astype(np.int32)
+
+    def _finish(self, rows: NDArray[np.intp], moves: Moves, tally: Tally) -> list[GameHistory]:
+        """Closes those of the games `rows` [n] that their `moves` have ended.
 
         A truncated game would have gone on: its last position is worth what the network says of it.
         """
-        bootstrap = np.where(truncated[ended], self.planner.model.evaluate(self.table.stacks[ended]), 0.0)
+        ends = ends_of(moves.terminated, moves.truncated)
+        if not ends.size:
+            return []
+        values = self.planner.model.evaluate(self.table.stacks[rows[ends]])
         histories = []
-        for row, value in zip(ended.tolist(), bootstrap.tolist(), strict=True):
-            histories.append(self.recorder.finish(row, value, bool(truncated[row]), self.table))
-            tally.finished(histories[-1])
-            self.recorder.begin(row, self.table.reset(row, self._new_seed()), self.table)
+        for row, truncated, value in zip(rows[ends], moves.truncated[ends], values, strict=True):
+            bootstrap = float(value) if truncated else 0.0
+            history = self.recorder.finish(row, bootstrap, bool(truncated), self.table)
+            histories.append(self._close(row, history, tally))
         return histories
 
-    def _new_seed(self) -> int:
-        return int(self.generator.integers(2**31))
+    def _close(self, row: int, history: GameHistory, tally: Tally) -> GameHistory:
+        """Counts the game that `history` ends, and starts a new one in its row."""
+        tally.finished(history, self.resignation.was_wrong(row, history))
+        self.recorder.begin(row, self._new_game(row), self.table)
+        return history
+
+    def _new_game(self, row: int) -> NDArray[Any]:
+        """Starts a game with a seed of its own in `row`; returns its first observation [C, H, W]."""
+        self.resignation.begin(row)
+        return self.table.reset(row, int(self.generator.integers(2**31)))
 
     def state(self) -> State:
         """What it takes to go on with the same games and the same random numbers."""
-        parts = {"table": self.table.state(), "recorder": self.recorder.state()}
+        parts = {
+            "table": self.table.state(),
+            "recorder": self.recorder.state(),
+            "resignation": self.resignation.state(),
+        }
         arrays = {
             f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()
         }
@@ -120,16 +159,89 @@ class SelfPlay:
 
         self.table.load_state(part("table"))
         self.recorder.load_state(part("recorder"))
+        self.resignation.load_state(part("resignation"))
         self.generator.bit_generator.state = state.facts["generator"]
+
+
+class Resignation:
+    """Decides who gives up in B games of two players, and counts when that would have been wrong.
+
+    A player whose root value falls below `resign_value` resigns, but never before a game's first move: a
+    game without moves teaches nothing. A share `resign_check` of the games is played out all the same.
+    """
+
+    def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
+        self.config, self.generator = config, generator
+        self.enabled = config.resign_value > -1
+        self.played_out = np.zeros(batch, bool)
+        self.hopeless = np.full(batch, NOBODY, np.int8)  # who would have resigned first, in a game played out
+
+    def begin(self, row: int) -> None:
+        """A new game starts in `row`."""
+        if self.enabled:
+            self.played_out[row] = self.generator.random() < self.config.resign_check
+            self.hopeless[row] = NOBODY
+
+    def decide(self, root_values: FloatArray, table: GameTable) -> list[int]:
+        """The rows whose players to move resign, given the values [B] of all rows' positions to them."""
+        if not self.enabled:
+            return []
+        low = (root_values < self.config.resign_value) & (moves_made(table) > 0)
+        first = low & self.played_out & (self.hopeless == NOBODY)
+        self.hopeless[first] = table.to_play[first]
+        return np.flatnonzero(low & ~self.played_out).tolist()
+
+    def was_wrong(self, row: int, history: GameHistory) -> bool | None:
+        """Whether the one who would have resigned the game of `row` has not lost it; None if nobody would."""
+        player = self.hopeless[row]
+        if player == NOBODY or history.game_return is None:
+            return None
+        return (history.game_return if player == 0 else -history.game_return) >= 0
+
+    def state(self) -> State:
+        """What is known of the running games."""
+        return State({"played_out": self.played_out.copy(), "hopeless": self.hopeless.copy()}, {})
+
+    def load_state(self, state: State) -> None:
+        """Goes on from `state`."""
+        self.played_out[...] = state.arrays["played_out"]
+        self.hopeless[...] = state.arrays["hopeless"]
+
+
+def moves_made(table: GameTable) -> NDArray[np.int64]:
+    """The moves made so far in each of the running games [B]."""
+    return np.array([len(actions) for actions in table.played], np.int64)
+
+
+def temperatures_at(schedule: Schedule, moves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The temperatures [B] at the moves [B] (from 0) of games, by a schedule of (until move, value) pairs."""
+    untils, values = np.array(schedule, np.float64).T
+    return np.asarray(values[np.minimum(np.searchsorted(untils, moves, side="right"), len(values) - 1)])
+
+
+def sample_visits(
+    result: SearchResult, temperatures: NDArray[np.float64], uniform: FloatArray
+) -> NDArray[np.int64]:
+    """Actions [B] sampled by visits ** (1 / temperature), each row at its own temperature.
+
+    `uniform` [B] in [0, 1) does the sampling. Where the temperature is 0 the search's own choice remains,
+    which has to be a most visited action.
+    """
+    warm = temperatures > 0
+    visits = result.visit_counts / result.visit_counts.max(axis=1, keepdims=True)
+    shares = (visits ** (1.0 / np.where(warm, temperatures, 1.0))[:, None]).cumsum(axis=1)
+    thresholds = uniform.astype(np.float64) * shares[:, -1]
+    sampled = (shares <= thresholds[:, None]).sum(axis=1)
+    return np.where(warm, sampled, result.action)
 
 
 class Tally:
     """Counts what happens during one call of a self-play worker."""
 
-    def __init__(self, simulations: int) -> None:
+    def __init__(self) -> None:
         self.started = time.perf_counter()
-        self.simulations = simulations
-        self.steps = self.searches = 0
+        self.steps = self.searches = self.simulations = 0
+        self.resigned = self.resign_checked = self.wrong_resignations = 0
         self.environment_seconds = self.depth = self.root_value = self.entropy = 0.0
         self.returns: list[float] = []
         self.lengths: list[int] = []
@@ -139,17 +251,24 @@ class Tally:
         """Wall time since the start."""
         return time.perf_counter() - self.started
 
-    def count(self, result: SearchResult, environment_seconds: float) -> None:
-        """One move of all games."""
-        self.steps += len(result.action)
-        self.searches += 1
+    def moved(self, games: int, environment_seconds: float) -> None:
+        """One move of each of so many games."""
+        self.steps += games
         self.environment_seconds += environment_seconds
+
+    def searched(self, result: SearchResult, simulations: int) -> None:
+        """One search of all games."""
+        self.searches += 1
+        self.simulations += simulations * len(result.action)
         self.depth += float(result.depth.mean())
         self.root_value += float(result.root_value[:, 0].mean())
         self.entropy += float(-(result.policy * np.log(np.maximum(result.policy, 1e-12))).sum(axis=1).mean())
 
-    def finished(self, history: GameHistory) -> None:
-        """One game's end."""
+    def finished(self, history: GameHistory, wrong: bool | None) -> None:
+        """One game's end, and what `Resignation.was_wrong` says of it."""
+        self.resigned += history.resigned
+        self.resign_checked += wrong is not None
+        self.wrong_resignations += wrong is True
         if history.game_return is not None and history.game_length is not None:
             self.returns.append(history.game_return)
             self.lengths.append(history.game_length)
@@ -160,7 +279,7 @@ class Tally:
         return PlayReport(
             steps=self.steps,
             games=len(self.returns),
-            simulations=self.steps * self.simulations,
+            simulations=self.simulations,
             seconds=self.seconds,
             environment_seconds=self.environment_seconds,
             returns=np.array(self.returns, np.float32),
@@ -169,4 +288,7 @@ class Tally:
             mean_root_value=self.root_value / searches,
             policy_entropy=self.entropy / searches,
             version=version,
+            resigned=self.resigned,
+            resign_checked=self.resign_checked,
+            wrong_resignations=self.wrong_resignations,
         )

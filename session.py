@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from checkpoint import BEST_NAME, Checkpoint, save_best, save_generation
-from config import MuZeroConfig
+from config import ConfigurationError, MuZeroConfig
+from cost import NOTHING
 from data import Counters, EvaluationResult, State, Weights
 from judge import Job, Judge, Verdict
+from memory import ProcessMeter
+from registry import Registry
 from run_log import Observer, RunLog
 
 Reason = Literal["target_reward", "training_steps", "interrupted"]
@@ -21,18 +25,29 @@ class TrainingOutcome(NamedTuple):
 
     reason: Reason
     counters: Counters
-    evaluation: EvaluationResult | None  # the newest; of target_games games if the target was reached
+    evaluation: EvaluationResult | None  # the newest that judges; of target_games games if it ended the run
 
 
 class Session:
-    """One sitting of a run, new or resumed."""
+    """One sitting of a run, new or resumed.
+
+    Memory and processor time are measured if all of the run's processes are on `this_machine`.
+    """
 
     def __init__(
-        self, game: str, config: MuZeroConfig, folder: Path, observer: Observer, resumed: Checkpoint | None
+        self,
+        game: str,
+        config: MuZeroConfig,
+        folder: Path,
+        observer: Observer,
+        resumed: Checkpoint | None,
+        this_machine: bool = True,
     ) -> None:
         self.game, self.config, self.folder, self.observer = game, config, folder, observer
         self.resumed = resumed
-        self.log = RunLog(config, resumed.counters if resumed else Counters())
+        before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
+        self.log = RunLog(config, before, cost)
+        self._meter = ProcessMeter() if this_machine else None
         self.judge = Judge(config)
         if resumed and "judge" in resumed.parts:
             self.judge.load_state(resumed.parts["judge"])
@@ -60,6 +75,16 @@ class Session:
             return "training_steps"
         return "interrupted" if interrupted() else None
 
+    def report(self) -> None:
+        """Shows the observer how the run stands."""
+        self._measure()
+        self.observer.status(self.log.status(self.judge.evaluations, self.judge.best))
+
+    def _measure(self, now: bool = False) -> None:
+        """Measures the processes if it is due, or in any case `now`."""
+        if self._meter is not None:
+            self.log.measured(self._meter.read(now))
+
     def save(self, weights: Weights, parts: dict[str, State]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
         checkpoint = self._checkpoint(weights, parts | {"judge": self.judge.state()})
@@ -70,6 +95,7 @@ class Session:
     def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Verdict:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
         verdict = self.judge.read(job, result)
+        self.log.evaluated(result)
         if verdict.best:
             save_best(self.folder / BEST_NAME, self._checkpoint(weights, {}, result.mean))
         if verdict.solved:
@@ -84,10 +110,34 @@ class Session:
     def _checkpoint(
         self, weights: Weights, parts: dict[str, State], evaluation: float | None = None
     ) -> Checkpoint:
-        return Checkpoint(
-            self.game, self.config.to_json(), weights, self.log.counters, parts=parts, evaluation=evaluation
-        )
+        self._measure(now=True)
+        log, config = self.log, self.config.to_json()
+        return Checkpoint(self.game, config, weights, log.counters, parts, evaluation, log.cost)
+
+    def register(self) -> None:
+        """Adds the run's best checkpoint, if it has one, to the registry.
+
+        A line says as which version, or why that was not possible.
+        """
+        if not (self.folder / BEST_NAME).exists():
+            return
+        try:
+            version = Registry(self._results_path, self.game).add(self.folder)
+        except ConfigurationError as error:
+            self.observer.event(f"warning: the best checkpoint was not registered: {error}")
+            return
+        usual = Path(MuZeroConfig().results_path).absolute() == self._results_path.absolute()
+        where = "" if usual else f" --results-path {shlex.quote(str(self._results_path))}"
+        line = f"registered as {version.name}: python muzero.py models list {self.game}{where}"
+        self.observer.event(line)
+
+    @property
+    def _results_path(self) -> Path:
+        """The results that the run's folder is among, wherever they are now, or else the configured ones."""
+        game_folder = self.folder.absolute().parent
+        among = game_folder.name == self.game
+        return game_folder.parent if among else Path(self.config.results_path)
 
     def outcome(self, reason: Reason) -> TrainingOutcome:
         """How this sitting ended."""
-        return TrainingOutcome(reason, self.log.counters, self.judge.newest)
+        return TrainingOutcome(reason, self.log.counters, next(iter(self.judge.evaluations), None))

@@ -1,4 +1,4 @@
-"""What the actors share: the newest weights (by reference), the counters, and whether it is over."""
+"""What the actors share: the newest weights (by reference) and the counters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class SharedStorage(Generic[Handle]):
     def __init__(self) -> None:
         self._published: Published[Handle] | None = None
         self._counters = Counters()
-        self._terminated = False
 
     def publish(self, version: int, handle: Handle) -> None:
         """Makes `handle` the newest weights, unless newer ones are there already."""
@@ -45,14 +44,6 @@ class SharedStorage(Generic[Handle]):
     def counters(self) -> Counters:
         """How far the run has come."""
         return self._counters
-
-    def terminate(self) -> None:
-        """Tells everyone who asks that the run is over."""
-        self._terminated = True
-
-    def terminated(self) -> bool:
-        """Whether the run is over."""
-        return self._terminated
 
 
 class LocalSource:

@@ -18,6 +18,9 @@ from data import BoolArray, FloatArray, GameHistory, IntArray
 PAST, OWN, AHEAD = 0, 1, 2
 """Kinds of a row: before the history's own steps, one of them, or behind them."""
 
+FINAL = np.iinfo(np.int32).max
+"""The version of a position whose value is a fact: newer than all weights, so that none replace it."""
+
 
 class StepRows(NamedTuple):
     """n rows, one for each position of the histories; a history's rows follow one another.
@@ -29,7 +32,7 @@ class StepRows(NamedTuple):
     observations: NDArray[Any]  # [n, C, H, W] unstacked
     actions: NDArray[np.int32]  # [n]
     rewards: NDArray[np.float32]  # [n] to the player who moved
-    policies: NDArray[np.float32]  # [n, A]
+    policies: NDArray[np.float32]  # [n, A]; 0 where a step teaches none
     root_values: NDArray[np.float32]  # [n] to the player to move
     to_play: NDArray[np.int8]  # [n]
     legal_actions: NDArray[np.uint8]  # [n, ceil(A / 8)] packed
@@ -38,7 +41,8 @@ class StepRows(NamedTuple):
     kind: NDArray[np.uint8]  # [n] PAST, OWN or AHEAD
     past: NDArray[np.uint8]  # [n] earlier positions of the run that its stacked observation shows
     ends_game: BoolArray  # [n] the history is its game's last
-    versions: NDArray[np.int32]  # [n] of the weights that the root value and policy come from
+    versions: NDArray[np.int32]  # [n] of the weights that the root value and policy come from, or `FINAL`
+    frequency: NDArray[np.float32]  # [n] factor of the priority by which a step is drawn, 1 on average
 
 
 class Targets(NamedTuple):
@@ -71,6 +75,7 @@ def row_layout(
         ((), np.dtype(np.uint8)),
         ((), np.dtype(np.bool_)),
         ((), np.dtype(np.int32)),
+        ((), np.dtype(np.float32)),
     ]
 
 
@@ -79,11 +84,17 @@ def row_count(history: GameHistory) -> int:
     return len(history.actions) + (not history.terminated)
 
 
-def history_rows(history: GameHistory, stacked_observations: int) -> StepRows:
-    """`history` as rows."""
+def history_rows(history: GameHistory, stacked_observations: int, policy_surprise: float = 0.0) -> StepRows:
+    """`history` as rows; `policy_surprise` is the share of `sampling_frequency` that follows surprise."""
     rows, past = row_count(history), history.past
+    own = slice(past, past + history.steps)
     kind = np.full(rows, AHEAD, np.uint8)
-    kind[:past], kind[past : past + history.steps] = PAST, OWN
+    kind[:past], kind[own] = PAST, OWN
+    versions = np.full(rows, history.version, np.int32)
+    if history.resigned:
+        versions[-1] = FINAL
+    frequency = np.ones(rows, np.float32)
+    frequency[own] = sampling_frequency(history, policy_surprise)
 
     def column(values: NDArray[Any], start: int = past) -> NDArray[Any]:
         padded = np.zeros((rows, *values.shape[1:]), values.dtype)
@@ -103,8 +114,26 @@ def history_rows(history: GameHistory, stacked_observations: int) -> StepRows:
         kind=kind,
         past=np.minimum(np.arange(rows), stacked_observations).astype(np.uint8),
         ends_game=np.full(rows, history.game_return is not None),
-        versions=np.full(rows, history.version, np.int32),
+        versions=versions,
+        frequency=frequency,
     )
+
+
+def sampling_frequency(history: GameHistory, share: float) -> NDArray[np.float32]:
+    """How often each own step [T] is to be drawn compared with the history's average (policy surprise).
+
+    Each step gets (1 - share), and `share` of the total of T goes to the steps in proportion to
+    KL(search policy || prior), as in KataGo's policy surprise weighting. A step that teaches no policy
+    surprises nobody; a history without any surprise is drawn evenly.
+    """
+    even = np.ones(history.steps, np.float32)
+    if history.surprises is None:
+        return even
+    surprises = history.surprises[: history.steps].astype(np.float64)
+    total = surprises.sum()
+    if total <= 0:
+        return even
+    return np.asarray(1.0 - share + share * history.steps * surprises / total, np.float32)
 
 
 def compute_targets(
@@ -114,7 +143,7 @@ def compute_targets(
 
     In absorbing states, from a game's termination on, value and reward are known to be 0 and there is no
     policy. Past the end of a history that did not terminate nothing is known, except the value at its
-    last position.
+    last position. A step without a policy (a fast search, see `full_search_probability`) teaches the rest.
     """
     ahead = np.arange(random_actions.shape[1] + 1)
     at = (rows[:, None] + ahead) % len(steps.actions)
@@ -124,7 +153,8 @@ def compute_targets(
     value = np.zeros(at.shape, np.float32)
     value[valued] = n_step_returns(steps, at[valued], td_steps, discount)
     policy = steps.policies[at]
-    policy[~moved] = 1.0 / policy.shape[2]
+    taught = moved & policy.any(axis=2)
+    policy[~taught] = 1.0 / policy.shape[2]
     moves, at = moved[:, :-1], at[:, :-1]
     return Targets(
         actions=np.where(moves, steps.actions[at], random_actions).astype(np.int32, copy=False),
@@ -133,7 +163,7 @@ def compute_targets(
         policy=policy,
         value_mask=(valued | terminated).astype(np.float32),
         reward_mask=(moves | terminated).astype(np.float32),
-        policy_mask=moved.astype(np.float32),
+        policy_mask=taught.astype(np.float32),
     )
 
 

@@ -6,6 +6,7 @@ that belong together into one chart.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import socket
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from config import MuZeroConfig, field_docs
 
 if TYPE_CHECKING:
+    from cost import Cost, CpuSeconds, NetworkEvaluations
     from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
     from progress import Clock
 
@@ -53,6 +55,21 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
         "MiB": ["buffer/mib"],
     },
     "Memory": {"MiB": ["memory/.*_mib"]},
+    "Cost": {
+        "CPU seconds": ["cost/cpu_seconds/.*"],
+        "GPU seconds": ["cost/gpu_seconds"],
+        "CPU seconds per played step and update": [
+            "cost/cpu_seconds_per_played_step",
+            "cost/cpu_seconds_per_update",
+        ],
+        "environment steps": ["cost/environment_steps", "cost/environment_steps/.*"],
+        "network evaluations": ["cost/network_evaluations", "cost/network_evaluations/.*"],
+        "network evaluations per played step and update": [
+            "cost/network_evaluations_per_played_step",
+            "cost/network_evaluations_per_update",
+        ],
+        "peak memory in MiB": ["cost/peak_memory_mib"],
+    },
     "Progress": {
         "played steps": ["progress/played_steps"],
         "played games": ["progress/played_games"],
@@ -73,7 +90,7 @@ class TensorBoardLog:
         self._clock = clock
         self._due = -math.inf
         self._last: RunStatus | None = None
-        self._evaluated_version: int | None = None
+        self._evaluated: dict[str | None, int] = {}  # the newest version written, by opponent
         self._events = EventFile(folder)
         self._events.text("hyperparameters", hyperparameter_table(config))
         self._events.layout(LAYOUT)
@@ -102,13 +119,15 @@ class TensorBoardLog:
             self._last = None
 
     def _write_evaluation(self, status: RunStatus) -> None:
-        evaluation = status.evaluation
-        if evaluation is not None and evaluation.version != self._evaluated_version:
-            self._evaluated_version = evaluation.version
-            best = status.best_evaluation
-            scalars = evaluation_scalars(evaluation)
-            if best is not None:
-                scalars["reward/evaluation_best"] = best
+        for evaluation in status.evaluations:
+            if evaluation.version == self._evaluated.get(evaluation.opponent):
+                continue
+            self._evaluated[evaluation.opponent] = evaluation.version
+            scalars = match_scalars(evaluation) if evaluation.opponent else {}
+            if evaluation is status.evaluation:
+                scalars |= evaluation_scalars(evaluation)
+                if status.best_evaluation is not None:
+                    scalars["reward/evaluation_best"] = status.best_evaluation
             self._events.scalars(scalars, evaluation.version)
 
 
@@ -192,6 +211,7 @@ def status_scalars(status: RunStatus) -> Scalars:
         **throughput_scalars(status),
         **buffer_scalars(status.buffer),
         **memory_scalars(status),
+        **cost_scalars(status.cost),
     }
     if status.metrics is not None:
         scalars |= training_scalars(status.metrics)
@@ -241,6 +261,39 @@ def memory_scalars(status: RunStatus) -> Scalars:
     return scalars
 
 
+def cost_scalars(cost: Cost) -> Scalars:
+    """What the run has taken so far, as far as it was measured, and how much of it each step took."""
+    scalars: Scalars = {}
+    figures = {
+        "gpu_seconds": cost.gpu_seconds,
+        "environment_steps": cost.environment_steps,
+        "environment_steps/self_play": cost.played_steps,
+        "environment_steps/evaluation": cost.evaluation_steps,
+    }
+    scalars |= {f"cost/{name}": value for name, value in figures.items() if value is not None}
+    if cost.peak_memory is not None:
+        scalars["cost/peak_memory_mib"] = cost.peak_memory / 2**20
+    if cost.cpu_seconds is not None:
+        scalars |= parts_scalars("cost/cpu_seconds", cost.cpu_seconds)
+        scalars |= unit_scalars("cost/cpu_seconds", cost.cpu_seconds.total, cost)
+    if cost.network_evaluations is not None:
+        scalars["cost/network_evaluations"] = cost.network_evaluations.total
+        scalars |= parts_scalars("cost/network_evaluations", cost.network_evaluations)
+        scalars |= unit_scalars("cost/network_evaluations", cost.network_evaluations.total, cost)
+    return scalars
+
+
+def parts_scalars(tag: str, parts: CpuSeconds | NetworkEvaluations) -> Scalars:
+    """Each kind or purpose that there is any of."""
+    return {f"{tag}/{name}": value for name, value in dataclasses.asdict(parts).items() if value}
+
+
+def unit_scalars(tag: str, total: float, cost: Cost) -> Scalars:
+    """`total` per step of self-play and per update, once there are any."""
+    units = {"played_step": cost.played_steps, "update": cost.updates}
+    return {f"{tag}_per_{name}": total / number for name, number in units.items() if number}
+
+
 def training_scalars(metrics: TrainingMetrics) -> Scalars:
     """What the newest updates did."""
     return {
@@ -267,6 +320,16 @@ def play_scalars(play: PlayReport) -> Scalars:
         scalars["reward/self_play_mean"] = float(play.returns.mean())
         scalars["reward/self_play_length"] = float(play.lengths.mean())
     return scalars
+
+
+def match_scalars(evaluation: EvaluationResult) -> Scalars:
+    """How games for two went against one opponent."""
+    name = f"evaluate/{evaluation.opponent}"
+    return {
+        f"{name}/score": evaluation.score,
+        f"{name}/draw_rate": evaluation.draws / len(evaluation.returns),
+        f"{name}/length": float(evaluation.lengths.mean()),
+    }
 
 
 def evaluation_scalars(evaluation: EvaluationResult) -> Scalars:

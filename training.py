@@ -29,15 +29,23 @@ def train(
 
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
-    session = Session(game, config, run_folder, observer, resume_from)
+    check_launch(local, address)
+    session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     with _interruptible() as interrupted:
-        run = _train_local if local else _train_on_ray
-        return run(session, interrupted, address)
+        outcome = (
+            _train_local(session, interrupted) if local else _train_on_ray(session, interrupted, address)
+        )
+        session.register()
+        return outcome
 
 
-def _train_local(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
-    if address is not None:
+def check_launch(local: bool, address: str | None) -> None:
+    """Raises `ConfigurationError` when a training cannot run in this way; writes and starts nothing."""
+    if local and address is not None:
         raise ConfigurationError("--local runs without Ray: leave out --address")
+
+
+def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutcome:
     import torch
 
     from local_run import LocalRun

@@ -1,6 +1,7 @@
 """The games. A file `games/<name>.py` defines `Game` and `MuZeroConfig`; its name is the game's name.
 
-`Game(seed)` needs `reset()` and `step(action)`; `reset` may take a `seed` keyword. `step` returns
+`Game(seed)` needs `reset()` and `step(action)`; `reset` may take a `seed` keyword, and the constructor a
+`config` keyword, if the game depends on options such as `board_size`. `step` returns
 `observation, reward, done` or gymnasium's five values. Optional: `legal_actions()`, `to_play()`, `render()`,
 `close()`. The reward belongs to the player who moved. `MuZeroConfig` is a subclass of
 `config.MuZeroConfig` that states what differs, or muzero-general's plain class.

@@ -28,7 +28,10 @@ from checkpoint import (
     save_generation,
 )
 from config import ConfigurationError, MuZeroConfig
+from cost import Cost, CpuSeconds, NetworkEvaluations
 from data import Counters, State
+
+COST = Cost(1.5, CpuSeconds(driver=3.25), 0.0, 100, 8, NetworkEvaluations(4900, 0, 200), 7, 1 << 30)
 
 
 def make_checkpoint(step: int = 7, seed: int = 0) -> Checkpoint:
@@ -42,14 +45,13 @@ def make_checkpoint(step: int = 7, seed: int = 0) -> Checkpoint:
         "self_play_0": State({}, {"random": generator.bit_generator.state, "nan": None}),
     }
     config = MuZeroConfig(seed=3, lr_init=0.01)
-    return Checkpoint(
-        "cartpole", config.to_json(), weights, Counters(step, 100, 4, 0, 900, 1.5), parts, 480.5
-    )
+    counters = Counters(step, 100, 4, 0, 900, 1.5)
+    return Checkpoint("cartpole", config.to_json(), weights, counters, parts, 480.5, COST)
 
 
 def assert_equal(a: Checkpoint, b: Checkpoint) -> None:
     def plain(c: Checkpoint) -> object:
-        return c.game, c.config_json, c.counters, c.evaluation, c.format_version
+        return c.game, c.config_json, c.counters, c.evaluation, c.measured_cost, c.format_version
 
     assert plain(a) == plain(b)
     assert_same_arrays(a.weights, b.weights)
@@ -93,6 +95,26 @@ def test_best_is_one_small_file_without_parts(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["best.checkpoint"]
     with np.load(path, allow_pickle=False) as archive:
         assert "weights/value.0.weight" in archive.files
+
+
+def without_cost(saved: Checkpoint) -> dict[str, object]:
+    facts = FACTS_OF(saved)
+    return {name: value for name, value in facts.items() if name != "cost"}
+
+
+FACTS_OF = module._facts
+
+
+def test_files_of_before_costs_were_kept_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = make_checkpoint(step=7)
+    monkeypatch.setattr(module, "_facts", without_cost)
+    save_best(tmp_path / "best.checkpoint", saved)
+    for path in (tmp_path / "best.checkpoint", save_generation(tmp_path, saved, keep=1)):
+        found = load_checkpoint(path)
+        assert found.measured_cost is None
+        assert found.counters == saved.counters
+        assert found.cost == Cost(1.5, played_steps=100, updates=7)
+    assert saved.cost == COST
 
 
 def test_keeps_the_newest_generations(tmp_path: Path) -> None:
@@ -235,7 +257,7 @@ def test_loading_never_unpickles(tmp_path: Path) -> None:
     path = save_generation(tmp_path, make_checkpoint(), keep=1)
     np.savez(path / "weights.npz", evil=np.array([Evil()], object))
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest["files"]["weights.npz"] = module._digest_file(path / "weights.npz")
+    manifest["files"]["weights.npz"] = module.digest_file(path / "weights.npz")
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(path)

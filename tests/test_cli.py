@@ -8,18 +8,25 @@ import pty
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import arena
 import muzero
+import training
+from arena import Duel
 from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from config import ConfigurationError, MuZeroConfig, field_docs, parse_json_object
 from data import Counters, EvaluationResult, State
+from evaluate_command import return_summary
 from games import game_names, load_game
 from options import canonical, config_values, option_name
+from players import PlayerSpec
+from tests.results import evaluation_result
 from tests.test_progress import make_status
 
 ROOT = Path(__file__).parent.parent
@@ -40,12 +47,17 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         rest["observer"].event("solved: mean of 100")
         return outcome("interrupted" if config.seed == 130 else "target_reward")
 
-    def evaluate(game: str, config: MuZeroConfig, weights: object, *rest: Any) -> EvaluationResult:
-        noted.append({"game": game, "config": config, "weights": weights, "rest": rest})
-        return EvaluationResult(np.float32([1, 2, 3, 6]), np.int32([1, 2, 3, 6]), 0)
+    def play(duel: Duel, games: int) -> Iterator[EvaluationResult]:
+        if duel.player.path is not None:
+            load_checkpoint(duel.player.path, expect_game=duel.game.name)
+        noted.append({"duel": duel, "games": games})
+        opponent = None if duel.opponent is None else str(duel.opponent)
+        yield evaluation_result(1, 2, 3, 6, opponent=opponent)
 
-    monkeypatch.setitem(sys.modules, "training", types.SimpleNamespace(train=train))
-    monkeypatch.setitem(sys.modules, "evaluator", types.SimpleNamespace(evaluate=evaluate))
+    monkeypatch.setitem(
+        sys.modules, "training", types.SimpleNamespace(train=train, check_launch=training.check_launch)
+    )
+    monkeypatch.setattr(arena, "play", play)
     monkeypatch.chdir(tmp_path)
     return noted
 
@@ -216,7 +228,7 @@ def test_corrupt_and_foreign_checkpoints(
 def test_evaluate_prints_a_summary(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
-    saved = save(tmp_path / "run", lr_init=0.25)
+    save(tmp_path / "run", lr_init=0.25)
     path = str(tmp_path / "run" / "best.checkpoint")
     command = [
         "evaluate",
@@ -242,21 +254,23 @@ def test_evaluate_prints_a_summary(
     assert parse_json_object(printed, "output") == expected
     assert line(*command) == 0
     assert "4 games, mean 3.00, standard error 1.08, min 1, max 6" in capsys.readouterr().out
-    assert calls[0]["rest"] == (4, 9, 3)
-    assert calls[0]["config"].lr_init == 0.25
-    np.testing.assert_array_equal(calls[0]["weights"]["w"], saved.weights["w"])
+    duel = calls[0]["duel"]
+    assert (duel.game.name, duel.seed, calls[0]["games"]) == ("cartpole", 9, 4)
+    assert duel.player == PlayerSpec("checkpoint", 3, Path(path))
 
 
 def test_evaluate_defaults_to_the_best_of_the_newest_run(calls: list[dict[str, Any]]) -> None:
     save(Path("results/cartpole/a"))
     assert line("evaluate", "cartpole") == 0
-    assert calls[0]["rest"] == (100, 0, None)
+    duel = calls[0]["duel"]
+    assert (duel.seed, calls[0]["games"], duel.player.amount) == (0, 100, None)
+    assert duel.player.path == Path("results/cartpole/a/best.checkpoint")
 
 
 def test_one_game_has_no_standard_error() -> None:
-    summary = muzero.evaluation_summary(EvaluationResult(np.float32([7]), np.int32([7]), 0))
-    assert summary == {"games": 1, "mean": 7.0, "standard_error": None, "min": 7.0, "max": 7.0}
-    assert "standard error -" in muzero.in_words(summary)
+    summary = return_summary(evaluation_result(7))
+    assert summary == (1, 7.0, None, 7.0, 7.0)
+    assert "standard error -" in str(summary)
 
 
 @pytest.mark.parametrize("named", [[], ["cartpole"], ["results/cartpole/new"], ["cartpole/new"]])
@@ -335,12 +349,12 @@ def test_menu_trains_evaluates_and_resumes(
     calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     save(Path("results/cartpole/run"))
-    answers(monkeypatch, "gomoku", "0", "cartpole", "", "9", "1", "evaluate", "3", "back", "exit")
+    answers(monkeypatch, "chess", "0", "cartpole", "", "9", "1", "evaluate", "3", "back", "exit")
     assert line() == 0
     assert ["resume_from" in call for call in calls] == [True, False, True]
     assert calls[2]["resume_from"] is not None
     printed = capsys.readouterr().out
-    assert "'gomoku' is none of" in printed
+    assert "'chess' is none of" in printed
     assert "'9' is none of 1 to 4" in printed
 
 

@@ -136,6 +136,23 @@ def test_a_game_without_turns_and_legal_actions_is_for_one_player_and_every_acti
     environment.close()
 
 
+def test_a_constructor_that_takes_the_configuration_gets_it() -> None:
+    class Configured(Walk):
+        def __init__(self, seed: int, config: Any = None) -> None:
+            super().__init__(seed)
+            self.config = config
+
+    class OldConfigured(OldWalk, Configured):
+        pass
+
+    for game in (Configured, OldConfigured):
+        environment = walk(3, game, board_size=9)
+        assert environment.game.config is environment.config
+        assert environment.game.config.board_size == 9
+        assert environment.game.number == 3
+    assert not hasattr(walk(3).game, "config")
+
+
 def test_games_are_closed_when_they_are_replaced() -> None:
     closed: list[int] = []
 

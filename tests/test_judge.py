@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
 from config import MuZeroConfig
 from data import EvaluationResult, State
 from judge import Judge
+from tests.results import evaluation_result
 
 
 def make_judge(**changes: Any) -> Judge:
@@ -17,7 +16,7 @@ def make_judge(**changes: Any) -> Judge:
 
 
 def result(*returns: float, version: int = 0) -> EvaluationResult:
-    return EvaluationResult(np.float32(returns), np.ones(len(returns), np.int32), version)
+    return evaluation_result(*returns, version=version)
 
 
 def test_a_regular_evaluation_at_the_target_calls_for_fresh_games_that_decide() -> None:
@@ -63,8 +62,8 @@ def test_the_best_is_kept_and_an_equal_one_of_as_many_games_replaces_it() -> Non
     assert not judge.read(job._replace(games=3), result(-4, -4, -4, version=5)).best
     assert judge.read(job, result(-4, -4, -4, -4, version=6)).best
     assert judge.best is not None
-    assert judge.newest is not None
-    assert (judge.best.version, judge.newest.version) == (6, 6)
+    assert judge.evaluations
+    assert (judge.best.version, judge.evaluations[0].version) == (6, 6)
 
 
 def test_weights_that_reach_the_target_are_kept_whatever_luck_others_had() -> None:

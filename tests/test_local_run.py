@@ -7,7 +7,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import types
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,21 @@ import pytest
 
 import evaluator
 import muzero
+import planner
+import replay_buffer
 import self_play
 import session
-from checkpoint import BEST_NAME, Checkpoint, load_checkpoint
+from checkpoint import BEST_NAME, Checkpoint, load_checkpoint, save_best
 from config import ConfigurationError, MuZeroConfig
-from data import RunStatus
+from data import Counters, RunStatus
 from environment import GameError
+from evaluator import Match
 from games import load_game
+from models import get_weights, make_network
+from players import NetworkPlayer
 from session import TrainingOutcome
 from tests.toy_games import Watcher, toy_game
-from training import train
+from training import check_launch, train
 
 ROOT = Path(__file__).parent.parent
 SMALL: dict[str, Any] = {
@@ -70,7 +77,7 @@ def run(
 ) -> tuple[TrainingOutcome, Checkpoint, Watcher]:
     """Trains a small agent in `folder`; returns the outcome, the checkpoint on the disk, and the observer."""
     folder.mkdir(exist_ok=True)
-    config = toy_game(game).config.replace(**SMALL | changes)
+    config = toy_game(game).config.replace(**SMALL | {"results_path": str(folder / "results")} | changes)
     watcher = Watcher(act)
     outcome = train(game, config, folder, local=True, address=None, resume_from=resume_from, observer=watcher)
     return outcome, load_checkpoint(folder), watcher
@@ -121,6 +128,104 @@ def test_runs_repeat_bit_for_bit_interrupted_or_not(tmp_path: Path, changes: dic
     assert three.counters.seconds > stopped.counters.seconds
 
 
+class CountingModel:
+    """A model that counts how many positions it evaluates."""
+
+    def __init__(self, model: Any, counts: Counter[str]) -> None:
+        self.model, self.counts = model, counts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def root(self, observations: Any, to_play: Any) -> Any:
+        self.counts["searches"] += len(observations)
+        return self.model.root(observations, to_play)
+
+    def recurrent(self, parents: Any, actions: Any, node: int) -> Any:
+        self.counts["searches"] += len(actions)
+        return self.model.recurrent(parents, actions, node)
+
+    def evaluate(self, observations: Any) -> Any:
+        self.counts["values"] += len(observations)
+        return self.model.evaluate(observations)
+
+
+def counted(module: Any, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What the models that `module` makes from now on evaluate."""
+    counts: Counter[str] = Counter()
+    make = module.make_model
+    monkeypatch.setattr(module, "make_model", lambda *arguments: CountingModel(make(*arguments), counts))
+    return counts
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reanalyse_policy": True},
+        {"reanalyse_policy": False, "evaluation_interval": 1e-6, "search": "gumbel"},
+        {"policy_surprise": 0.5, "full_search_probability": 0.5, "fast_simulations": 2},
+    ],
+)
+def test_network_evaluations_are_what_the_models_were_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    playing, reanalysing = counted(planner, monkeypatch), counted(replay_buffer, monkeypatch)
+    _, saved, watcher = run(tmp_path, **REANALYSIS | changes)
+    networks = watcher.statuses[-1].cost.network_evaluations
+    assert networks is not None
+    assert networks.self_play + networks.evaluation == playing["searches"] > 0
+    assert networks.reanalysis == reanalysing.total() > 0
+    assert (networks.evaluation > 0) == ("evaluation_interval" in changes)
+    assert saved.cost.network_evaluations == networks
+
+
+def test_a_player_who_resigns_has_searched_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = counted(planner, monkeypatch)
+    game = load_game("tictactoe").config
+    own = {name: SMALL[name] for name in ("training_steps", "games_per_worker", "learning_starts", "ratio")}
+    config = game.replace(
+        **own, num_workers=1, resign_value=0.0, resign_check=0.0, evaluation_interval=0.0, target_reward=None
+    )
+    watcher = Watcher()
+    train("tictactoe", config, tmp_path, local=True, address=None, resume_from=None, observer=watcher)
+    status = watcher.statuses[-1]
+    assert status.cost.network_evaluations is not None
+    assert status.cost.network_evaluations.self_play == playing["searches"]
+    searches = playing["searches"] // (1 + config.num_simulations)
+    assert searches > status.counters.played_steps, "some have resigned"
+
+
+def test_the_opponents_network_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = counted(planner, monkeypatch)
+    config = load_game("tictactoe").config.replace(evaluation_simulations=4)
+    weights = get_weights(make_network(config))
+    path = tmp_path / BEST_NAME
+    save_best(path, Checkpoint("tictactoe", config.to_json(), weights, Counters()))
+    judge = evaluator.Evaluator("tictactoe", config, "cpu")
+    for opponent, both in (("random", False), (str(path), True), ("random", False)):
+        playing.clear()
+        judge.start(6, 1, 0, weights, opponent)
+        result = judge.play(float("inf"))
+        assert result is not None
+        assert result.network_evaluations == playing["searches"]
+        assert (result.network_evaluations == result.lengths.sum() * 5) == both
+
+
+def test_the_one_process_is_measured(tmp_path: Path) -> None:
+    started = time.process_time()
+    _, saved, watcher = run(tmp_path, evaluation_interval=1e-6, training_steps=5)
+    taken = time.process_time() - started
+    cost = watcher.statuses[-1].cost
+    assert cost.cpu_seconds is not None
+    assert 0 < cost.cpu_seconds.driver <= taken + 0.02  # the system counts in hundredths
+    assert watcher.statuses[-1].memory["driver"] > 2**20
+    assert cost.peak_memory is not None
+    assert cost.peak_memory >= watcher.statuses[-1].memory["driver"]
+    assert (cost.updates, cost.played_steps) == (5, watcher.counters.played_steps)
+    assert cost.gpu_seconds == 0
+    assert saved.cost.updates == 5
+
+
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     _, one, _ = run(tmp_path / "one", training_steps=1)
     _, two, _ = run(tmp_path / "two", training_steps=1, seed=4)
@@ -169,8 +274,12 @@ def test_evaluations_keep_the_best_weights(tmp_path: Path) -> None:
     assert outcome.evaluation is not None
     assert len(outcome.evaluation.returns) == 2
     config = MuZeroConfig.from_json(best.config_json)
-    result = evaluator.evaluate("cartpole", config, best.weights, 2, seed=0)
-    assert np.isfinite(result.returns).all()
+    player = NetworkPlayer(config, 2)
+    player.load(best.weights, best.training_step)
+    match = Match(load_game("cartpole"), config, 2, player)
+    match.start(seed=0)
+    assert match.play()
+    assert match.result(0).lengths.min() > 0
 
 
 def test_the_target_reward_ends_a_run(tmp_path: Path) -> None:
@@ -181,7 +290,8 @@ def test_the_target_reward_ends_a_run(tmp_path: Path) -> None:
     assert outcome.evaluation is not None
     assert len(outcome.evaluation.returns) == 3
     assert checkpoint.training_step == outcome.counters.training_step < 10_000
-    assert watcher.events[-1].startswith("solved: mean of 3 greedy games")
+    assert watcher.events[-2].startswith("solved: mean of 3 greedy games")
+    assert watcher.events[-1].startswith("registered as v0001: ")
 
 
 def test_checkpoints_are_written_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +329,10 @@ def test_without_ray_there_is_no_cluster_to_join(tmp_path: Path) -> None:
     config = load_game("cartpole").config
     with pytest.raises(ConfigurationError, match="--address"):
         train("cartpole", config, tmp_path, local=True, address="auto", resume_from=None, observer=Watcher())
+    with pytest.raises(ConfigurationError, match="--address"):
+        check_launch(local=True, address="auto")
+    for local, address in ((True, None), (False, None), (False, "auto")):
+        check_launch(local, address)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

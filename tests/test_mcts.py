@@ -141,6 +141,79 @@ def test_gumbel_noise_is_scaled() -> None:
         assert run(search, world, [0], gumbel=noise).action.tolist() == [action]
 
 
+@pytest.mark.parametrize(("constant", "visits"), [(1.0, [4, 1]), (3.0, [3, 2])])
+def test_uct_by_hand(constant: float, visits: list[int]) -> None:
+    """A bandit that pays 1 and 0: five simulations, known bounds [0, 1]; priors do not matter.
+
+    Scores are Q + c * sqrt(log(n) / visits), n counting the root's own evaluation; each action once, then
+    n=3: 1 + 1.05c : 1.05c -> 0.  n=4: 1 + 0.83c : 1.18c -> 0 if c = 1, 1 if c = 3.
+    n=5 after 0: 1 + 0.73c : 1.27c -> 0 if c = 1.  n=5 after 1: 1 + 0.90c : 0.90c -> 0.
+    """
+    search = Search(make_config(2, 5, search="gumbel", **bounds01()), 1, dtype=np.float64, uct=constant)
+    result = run(search, bandit([1.0, 0.0], [-5.0, 5.0]), [0])
+    assert result.visit_counts.tolist() == [visits]
+    assert result.policy.tolist() == [[visits[0] / 5, visits[1] / 5]]
+    assert result.action.tolist() == [0]
+
+
+def test_uct_plays_a_bandit_as_ucb1() -> None:
+    """300 pulls of four arms, against UCB1 written out."""
+    rewards, counts = np.array([0.2, 0.55, 0.5, 0.0]), np.zeros(4)
+    for n in range(1, 301):
+        with np.errstate(divide="ignore"):
+            counts[np.argmax(rewards + 0.7 * np.sqrt(np.log(n) / counts) if n > 4 else -counts)] += 1
+    search = Search(make_config(4, 300, **bounds01()), 1, dtype=np.float64, uct=0.7)
+    assert run(search, bandit(rewards.tolist()), [0]).visit_counts[0].tolist() == counts.tolist()
+
+
+def test_uct_takes_actions_in_random_order_first() -> None:
+    """After n simulations n of four actions are visited, each subset about as often as every other."""
+    rows = 3000
+    seeds = np.random.default_rng(0).integers(1, 2**64, rows, np.uint64)
+    for simulations in range(1, 5):
+        search = Search(make_config(4, simulations), rows, uct=math.sqrt(2))
+        result = run(search, bandit([0.1, 0.9, 0.3, 0.6]), np.zeros(rows), tie_seeds=seeds)
+        assert result.visit_counts.max() == 1
+        shares = result.visit_counts.mean(axis=0)
+        np.testing.assert_allclose(shares, simulations / 4, atol=0.04)
+
+
+def test_uct_goes_for_what_each_player_wants() -> None:
+    """The player who moves twice, then the other: both take the better of two actions nearly always."""
+    world = World(
+        next_state=np.array([[1, 1], [2, 2], [3, 3], [3, 3]], np.int32),
+        reward=np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]),
+        discount=np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]]),
+        value=np.zeros(4),
+        logits=np.zeros((4, 2)),
+        to_play=np.array([0, 0, 1, 1], np.int32),
+    )
+    bounds = {"q_transform": "bounds", "value_bounds": (-1.0, 2.0)}
+    search = Search(make_config(2, 3000, **bounds), 1, dtype=np.float64, uct=0.5)
+    assert run(search, world, [0]).action.tolist() == [0]
+    # mean over the tree of 1 + 1 - 1, less what exploration costs
+    assert search.tree.value[0, ROOT, 0] == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("rule", ["puct", "gumbel", "uct"])
+def test_illegal_actions_inside_the_tree(rule: str) -> None:
+    """A model that knows what is legal says so by logits of -inf: such actions are never taken."""
+    generator = np.random.default_rng(5)
+    world = random_world(generator, STATES, 5)
+    illegal = generator.random((STATES, 5)) < 0.5
+    illegal[np.arange(STATES), generator.integers(0, 5, STATES)] = False
+    world.logits[illegal] = -np.inf
+    config = make_config(5, 300, search="puct" if rule == "uct" else rule)
+    search = Search(config, 8, dtype=np.float64, uct=math.sqrt(2) if rule == "uct" else None)
+    states = np.arange(8)
+    result = run(search, world, states, ~illegal[states])
+    edges = search.tree.edges
+    assert edges["visits"][edges["prior"] == 0].sum() == 0
+    assert (search.tree.nodes["visits"][:, 1:] > 1).sum() > 100
+    assert np.isfinite(result.policy).all()
+    np.testing.assert_array_equal(result.visit_counts.sum(axis=1), 300)
+
+
 def player_moves_twice() -> World:
     """Player 0 moves at states 0 and 1, player 1 at state 2; one action, rewards to the player who moves."""
     return World(

@@ -154,3 +154,17 @@ def test_without_a_ratio_nobody_waits() -> None:
 def test_reanalysis_follows_the_updates(reanalysed: int, allowed: bool) -> None:
     pacing = Pacing(MuZeroConfig(reanalyse_batch=500, reanalyse_ratio=32.0))
     assert pacing.reanalysis_allowed(reanalysed, 100) is allowed
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_players_play_as_much_as_one_call_holds(stored: bool) -> None:
+    pacing = Pacing(MuZeroConfig(learning_starts=100, ratio=0.5))
+    assert pacing.steps_to_play(0, 0, 32, stored) == 32
+    assert pacing.steps_to_play(90, 0, 32, stored) == 10
+
+
+def test_players_wait_only_for_what_can_come() -> None:
+    """With nothing stored there is nothing to train on, so that no update can let them go on."""
+    pacing = Pacing(MuZeroConfig(learning_starts=100, ratio=0.5))
+    assert pacing.steps_to_play(100, 0, 32, stored=True) == 0
+    assert pacing.steps_to_play(100, 0, 32, stored=False) == 32

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
+from data import BufferStatus, Counters, PlayReport, RunStatus, TrainingMetrics
 from progress import Lines, Observers, Panel, count, duration, status_line
+from tests.results import evaluation_result
 
 
 def make_status(step: int = 1200, **changes: object) -> RunStatus:
@@ -22,7 +23,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
             160, 2, 8000, 0.5, 0.1, np.float32([30, 50]), np.int32([31, 51]), 4.5, 17.0, 0.65, step - 30
         ),
         buffer=BufferStatus(40_000, 300, 3 * 2**20, 100_000, 512 * 2**20),
-        evaluation=EvaluationResult(np.float32([400, 425]), np.int32([400, 425]), step - 10),
+        evaluations=(evaluation_result(400, 425, version=step - 10, lengths=412),),
         best_evaluation=487.5,
         updates_per_second=123.0,
         steps_per_second=246.0,
@@ -37,7 +38,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
     return dataclasses.replace(status, **changes)  # type: ignore[arg-type]
 
 
-EARLY = make_status(0, metrics=None, play=None, evaluation=None, best_evaluation=None, remaining_seconds=None)
+EARLY = make_status(0, metrics=None, play=None, evaluations=(), best_evaluation=None, remaining_seconds=None)
 
 
 def test_line_has_every_figure() -> None:

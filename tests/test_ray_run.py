@@ -5,6 +5,7 @@ One Ray is shared by the tests in this process; the command line starts its own.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ from actors import Launcher, start_ray
 from checkpoint import BEST_NAME, load_checkpoint
 from config import ConfigurationError, MuZeroConfig
 from ray_run import RayRun
+from registry import Registry
 from session import Reason, Session
 from tests.test_local_run import SMALL
 from tests.toy_actors import ToyLauncher
@@ -101,13 +103,27 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
     assert counters.simulations == counters.played_steps * SMALL["num_simulations"]
     assert ratios
     assert max(abs(ratio - 1) for ratio in ratios) <= 0.1
-    assert {"driver", "SelfPlayActor", "TrainerActor", "BufferActor", "Evaluator"} <= set(statuses[-1].memory)
+    assert {"driver", "self_play", "trainer", "buffer", "evaluator", "storage"} <= set(statuses[-1].memory)
+    cost = statuses[-1].cost
+    seconds = dataclasses.asdict(cost.cpu_seconds)
+    assert min(seconds.values()) > 0, "every kind of process has been measured"
+    assert seconds["driver"] < cost.seconds * 1.1
+    assert cost.cpu_seconds.total < cost.seconds * (os.cpu_count() or 1) * 1.1
+    assert cost.peak_memory >= sum(statuses[-1].memory.values())
+    assert (cost.gpu_seconds, cost.updates, cost.played_steps) == (0, 220, counters.played_steps)
+    networks = cost.network_evaluations
+    assert networks.self_play == counters.played_steps * (1 + SMALL["num_simulations"])
+    assert networks.reanalysis == counters.reanalysed_steps * (1 + SMALL["num_simulations"])
+    assert networks.evaluation == cost.evaluation_steps * (1 + SMALL["evaluation_simulations"]) > 0
     assert statuses[-1].buffer.steps > 1000
     assert statuses[-1].counters.training_step == statuses[-1].metrics.training_step == 220
     assert statuses[-1].play.version > 0, "newer weights have reached self-play"
 
     checkpoint = load_checkpoint(tmp_path)
     assert checkpoint.training_step == 220
+    saved = checkpoint.cost
+    assert saved.network_evaluations == networks
+    assert saved.cpu_seconds is not None
     assert {"trainer", "buffer", "self_play_0", "judge"} == set(checkpoint.parts)
     best = load_checkpoint(tmp_path / BEST_NAME)
     assert best.evaluation == max(s.evaluation.mean for s in statuses if s.evaluation is not None)
@@ -127,6 +143,9 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
         assert log.counters.training_step >= 230
         assert log.counters.played_steps > counters.played_steps
         assert log.counters.seconds > counters.seconds
+        assert log.cost.cpu_seconds is not None
+        assert log.cost.cpu_seconds.self_play > saved.cpu_seconds.self_play
+        assert log.cost.cpu_seconds.driver > saved.cpu_seconds.driver
         assert log.buffer.steps >= statuses[-1].buffer.steps
 
 
@@ -190,16 +209,22 @@ def test_the_command_line_trains_on_ray_until_ctrl_c(tmp_path: Path) -> None:
     values = {n: json.dumps(v).replace('"', "") for n, v in SMALL.items() if v is not None}
     options = [f"--{name.replace('_', '-').lower()}={value}" for name, value in values.items()]
     line = ["cartpole", *options, "--target-reward=none", f"--results-path={tmp_path}"]
-    endless = [sys.executable, "muzero.py", *line, "--training-steps=1000000", "--log-interval=0.1"]
+    line += ["--evaluation-interval=0.1", "--training-steps=1000000", "--log-interval=0.1"]
+    endless = [sys.executable, "muzero.py", *line]
     with subprocess.Popen(endless, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
-        while "step 0/" in (text := process.stdout.readline()) or "updates/s" not in text:
+        while "updates/s" not in (text := process.stdout.readline()) or "step 0/" in text or "best -" in text:
             assert process.poll() is None
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
-        process.stdout.read()
+        last_lines = process.stdout.read()
     assert process.returncode == 130
     folder = max((tmp_path / "cartpole").iterdir())
+    (version,) = Registry(tmp_path, "cartpole").versions()
+    assert version.source == str(folder / BEST_NAME)
+    assert version.cost.cpu_seconds is not None
+    assert version.cost.cpu_seconds.self_play > 0
+    assert "registered as v0001: python muzero.py models list cartpole" in last_lines
     assert load_checkpoint(folder).training_step > 0
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import self_play
-from data import Batch, GameHistory
+from data import Batch, GameHistory, SearchResult
+from game_table import GameTable
 from recorder import Recorder
 from replay_buffer import ReplayBuffer
-from self_play import SelfPlay
+from self_play import SelfPlay, moves_made
 from targets import compute_targets, history_rows
 from tests.toy_games import WalkConfig, fixed_source, toy_game
 
-ENDS = ("terminated", "truncated", "game_return", "game_length")
-PER_STEP = ("rewards", "policies")
+ENDS = ("terminated", "truncated", "resigned", "game_return", "game_length")
+PER_STEP = ("rewards", "policies", "surprises")
 PER_POSITION = ("root_values", "to_play", "legal_actions")
 WHOLE = 10_000
 Games = dict[int, list[GameHistory]]
@@ -34,7 +36,19 @@ def played(steps: int, **changes: Any) -> list[GameHistory]:
     """What a player of walks sends on; the moves do not depend on `segment_length`."""
     config = WalkConfig(**changes)
     player = SelfPlay("walk", config, 0, fixed_source(config), "cpu")
+    if config.resign_value > -1:
+        player.planner.plan = swinging(player.planner.plan)  # type: ignore[method-assign]
     return player.play(steps, seconds=float("inf"))[1]
+
+
+def swinging(plan: Callable[..., SearchResult]) -> Callable[..., SearchResult]:
+    """`plan` with root values between -1 and 1 that follow from a game's seed and move."""
+
+    def planned(table: GameTable, *arguments: Any) -> SearchResult:
+        values = np.cos(table.seeds + 2.4 * moves_made(table))
+        return plan(table, *arguments)._replace(root_value=values[:, None].astype(np.float32))
+
+    return planned
 
 
 def by_game(histories: list[GameHistory]) -> Games:
@@ -89,8 +103,10 @@ def check_targets(segment: GameHistory, whole: GameHistory, config: WalkConfig) 
     td_steps=st.integers(1, 6),
     num_unroll_steps=st.integers(1, 4),
     max_moves=st.integers(4, 40),
+    resign_value=st.sampled_from([-1.0, -0.96]),
 )
-def test_segments_are_the_game(**changes: int) -> None:
+def test_segments_are_the_game(**changes: Any) -> None:
+    changes |= {"policy_surprise": 0.5, "resign_check": 0.0}
     config = WalkConfig(**changes | {"segment_length": min(changes["segment_length"], changes["max_moves"])})
     wholes = by_game(played(400, **changes | {"segment_length": WHOLE}))
     parts = by_game(played(400, **changes))
@@ -104,6 +120,24 @@ def test_segments_are_the_game(**changes: int) -> None:
             check_segment(segment, whole, config)
             check_targets(segment, whole, config)
         assert first_step == whole.steps
+
+
+def test_a_resigned_game_ends_where_the_next_move_would_have_been() -> None:
+    whole = played(2000, resign_value=-0.96, resign_check=0.0, segment_length=WHOLE)
+    parts = by_game(played(2000, resign_value=-0.96, resign_check=0.0, segment_length=2))
+    resigned = [history for history in whole if history.resigned]
+    assert len(resigned) > 20
+    assert sum(parts[history.seed][-1].first_step > 0 for history in resigned) > 5
+    assert any(not history.resigned for history in whole)
+    for history in whole:
+        values = np.cos(history.seed + 2.4 * np.arange(history.steps + history.resigned))
+        hopeless = [move for move in np.flatnonzero(values < -0.96).tolist() if move > 0]
+        assert hopeless == [history.steps] * history.resigned
+        if history.resigned:
+            outcome = -1 if history.to_play[-1] == 0 else 1
+            signs = np.where(history.to_play[:-1] == 0, 1, -1)
+            assert history.game_return == pytest.approx(outcome + signs @ history.rewards)
+            assert history.root_values[-1] == -1
 
 
 def test_segments_of_a_running_game_are_sent_before_it_ends() -> None:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import planner
 import replay_buffer
-import self_play
 from config import ConfigurationError, MuZeroConfig
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
 from games import load_game
@@ -225,6 +225,42 @@ def test_importance_weights_by_hand() -> None:
     np.testing.assert_allclose(batch.weights, np.where(batch.positions == 0, 1.0, 0.5), rtol=1e-4)
 
 
+def test_surprise_multiplies_the_priorities_and_the_importance_weights_leave_it_in() -> None:
+    buffer = make_buffer(PER_alpha=0.5, PER_beta=1.0, batch_size=64, policy_surprise=0.5)
+    buffer.add([make_history([0, 0], [0, 0, 0], surprises=np.float32([0, 2]))])  # frequencies 1/2 and 3/2
+    for priorities, ratio in (([1, 1], 1.0), ([1, 16], 4.0)):
+        values = np.array(priorities, np.float32) - np.float32(PRIORITY_FLOOR)
+        buffer.update_priorities(np.array([0, 1]), values)
+        np.testing.assert_allclose(buffer.tree[np.array([0, 1])], [0.5, 1.5 * ratio], rtol=1e-5)
+        (batch,) = buffer.sample(1)
+        expected = np.where(batch.positions == 0, 1.0, 1 / ratio)
+        np.testing.assert_allclose(batch.weights, expected, rtol=1e-4)
+
+
+def test_without_per_surprise_alone_decides_how_often_a_step_is_drawn() -> None:
+    buffer = make_buffer(PER=False, policy_surprise=0.8, batch_size=1)
+    generator = np.random.default_rng(0)
+    surprises = [generator.exponential(size=n).astype(np.float32) for n in (12, 30)]
+    games = [random_history(generator, len(s), surprises=s) for s in surprises]
+    buffer.add([*games, random_history(generator, 10)])
+    shares = [0.2 + 0.8 * len(s) * s / s.sum() for s in surprises]
+    batches = buffer.sample(20_000)
+    counts = np.bincount([batch.positions[0] for batch in batches], minlength=buffer.next)
+    # Each game keeps its weight, one for each step. 99.9 % quantile, 51 degrees.
+    assert chi_square(counts, np.concatenate([*shares, np.ones(10)])) < 87
+    assert chi_square(counts, np.ones(52)) > 87
+    assert {float(batch.weights[0]) for batch in batches} == {1.0}
+    assert buffer.tree.total == pytest.approx(52)
+
+
+def test_surprise_does_nothing_unless_it_is_asked_for() -> None:
+    surprised, plain = make_buffer(), make_buffer()
+    game = random_history(np.random.default_rng(0), 9, surprises=np.arange(9, dtype=np.float32))
+    surprised.add([game])
+    plain.add([GameHistory(**(vars(game) | {"surprises": None}))])
+    assert_same(surprised.sample(1)[0], plain.sample(1)[0])
+
+
 def test_new_steps_have_the_distance_of_value_and_return_as_priority() -> None:
     buffer = make_buffer(PER_alpha=1.0)
     buffer.add([make_history([1, 2, 4], [10, 2, 0, 0])])
@@ -344,6 +380,8 @@ def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
         buffer.add([make_history([1], [0, 0], observations=np.zeros((2, 1, 1, 3), np.float32))])
     with pytest.raises(ValueError, match="rewards of the game with seed 5"):
         buffer.add([make_history([np.nan], [0, 0], seed=5)])
+    with pytest.raises(ValueError, match="surprises of the game with seed 6"):
+        buffer.add([make_history([0], [0, 0], seed=6, surprises=np.float32([np.inf]))])
     assert buffer.status().steps == 0
     with pytest.raises(ValueError, match="empty"):
         buffer.sample(1)
@@ -353,8 +391,14 @@ def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
 
 
 def test_a_snapshot_goes_on_with_identical_samples() -> None:
-    original = make_buffer(replay_buffer_size=30, max_moves=10, stacked_observations=1)
-    add_games(original, *range(1, 11))
+    changes: dict[str, Any] = {"replay_buffer_size": 30, "max_moves": 10, "stacked_observations": 1}
+    changes["policy_surprise"] = 0.5
+    original = make_buffer(**changes)
+    add_games(original, *range(1, 9))
+    for length in (9, 10):
+        generator = np.random.default_rng(length)
+        surprises = generator.exponential(size=length).astype(np.float32)
+        original.add([random_history(generator, length, seed=length - 1, surprises=surprises)])
     for _ in range(4):
         original.reanalyse_request(8)  # the cursor is now among what stays
     assert original.cursor > 45 > original.first
@@ -362,7 +406,7 @@ def test_a_snapshot_goes_on_with_identical_samples() -> None:
     state = original.state()
     facts = json.loads(json.dumps(state.facts))
     arrays = {name: array.copy() for name, array in state.arrays.items()}
-    resumed = make_buffer(99, replay_buffer_size=30, max_moves=10, stacked_observations=1)
+    resumed = make_buffer(99, **changes)
     resumed.load_state(State(arrays, facts))
     for buffer in (original, resumed):
         buffer.update_priorities(np.arange(20, 60), np.arange(40, dtype=np.float32))
@@ -473,6 +517,24 @@ def test_only_present_steps_are_rewritten_and_never_by_older_weights() -> None:
     np.testing.assert_array_equal(values[np.arange(18, 24) % buffer.capacity], new.root_values[:6])
 
 
+def test_reanalysis_fills_in_policies_but_never_what_a_resigned_game_is_worth() -> None:
+    buffer = make_buffer(batch_size=64, PER=False, discount=1.0, td_steps=9)
+    ends: dict[str, Any] = {"terminated": False, "truncated": True, "resigned": True}
+    policies = np.zeros((2, 3), np.float32)
+    players = np.array([0, 1, 0], np.int8)
+    buffer.add([make_history([0, 0], [0, 0, -1], to_play=players, policies=policies, **ends)])
+    assert not buffer.sample(1)[0].policy_mask.any()
+    request = buffer.reanalyse_request(3)
+    assert request is not None
+    fresh = np.tile(np.float32([0, 1, 0]), (3, 1))
+    buffer.reanalyse_update(ReanalyseResult(request.positions, np.full(3, 0.5, np.float32), fresh, 10**6))
+    (batch,) = buffer.sample(1)
+    np.testing.assert_array_equal(batch.target_value[batch.positions == 0, :3], np.tile([-1, 1, -1], (32, 1)))
+    np.testing.assert_array_equal(batch.policy_mask[batch.positions == 0, :3], np.tile([1, 1, 0], (32, 1)))
+    np.testing.assert_array_equal(batch.target_policy[:, 0], np.tile([0, 1, 0], (64, 1)))
+    np.testing.assert_allclose(buffer.rows.root_values[:3], [0.5, 0.5, -1])
+
+
 class SumModel:
     """A position's value is the sum of its observation; one action is much liked; no rewards."""
 
@@ -533,7 +595,7 @@ class NoWeights:
 
 
 def test_batches_show_exactly_what_self_play_saw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_play, "make_model", SumModel)
+    monkeypatch.setattr(planner, "make_model", SumModel)
     config = load_game("cartpole").config.replace(
         stacked_observations=2, segment_length=4, max_moves=25, td_steps=2, num_simulations=2
     )

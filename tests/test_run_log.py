@@ -10,8 +10,11 @@ import pytest
 
 import run_log
 from config import MuZeroConfig
-from data import Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
+from cost import Cost, CpuSeconds, NetworkEvaluations
+from data import Counters, PlayReport, RunStatus, TrainingMetrics
+from memory import Usage
 from run_log import WINDOW, RunLog
+from tests.results import evaluation_result
 
 NOTHING = np.zeros(0, np.float32)
 
@@ -42,7 +45,7 @@ def train(updates: int, training_step: int) -> TrainingMetrics:
 
 
 def status(log: RunLog) -> RunStatus:
-    return log.status(None, None, {})
+    return log.status((), None)
 
 
 def test_reports_add_up(clock: Clock) -> None:
@@ -91,9 +94,78 @@ def test_before_anything_has_happened(clock: Clock) -> None:
 
 
 def test_evaluations_and_memory_are_passed_on(clock: Clock) -> None:
-    newest = EvaluationResult(np.float32([1, 2]), np.int32([1, 2]), 3)
-    best = EvaluationResult(np.float32([5, 6]), np.int32([5, 6]), 2)
-    now = RunLog(MuZeroConfig(training_steps=77), Counters()).status(newest, best, {"driver": 5})
+    newest = evaluation_result(1, 2, version=3)
+    best = evaluation_result(5, 6, version=2)
+    log = RunLog(MuZeroConfig(training_steps=77), Counters())
+    log.measured(Usage({"driver": 5}, CpuSeconds()))
+    now = log.status((newest,), best)
     assert now.evaluation is newest
     assert (now.best_evaluation, now.memory, now.gpu_memory) == (5.5, {"driver": 5}, None)
     assert now.training_steps == 77
+
+
+def measure(log: RunLog, memory: int, cpu_seconds: float) -> None:
+    log.measured(Usage({"driver": memory - 1, "ray": 1}, CpuSeconds(driver=cpu_seconds)))
+
+
+def test_the_cost_of_a_sitting(clock: Clock) -> None:
+    config = MuZeroConfig(num_simulations=50, reanalyse_policy=True)
+    log = RunLog(config, Counters())
+    clock.now += 8
+    log.played(play(32, 2)._replace(resigned=3))
+    log.trained(train(4, 4))
+    log.reanalysed(10)
+    log.evaluated(evaluation_result(1, 2, 3, lengths=5)._replace(network_evaluations=70))
+    measure(log, 900, 1.5)
+    measure(log, 700, 2.5)
+    expected = Cost(
+        seconds=8.0,
+        cpu_seconds=CpuSeconds(driver=2.5),
+        gpu_seconds=0.0,
+        played_steps=32,
+        evaluation_steps=15,
+        network_evaluations=NetworkEvaluations(32 * 51 + 3, 10 * 51, 70),
+        updates=4,
+        peak_memory=900,
+    )
+    assert log.cost == expected
+    assert status(log).cost == expected
+
+
+def test_reanalysis_without_a_search_evaluates_each_position_once(clock: Clock) -> None:
+    log = RunLog(MuZeroConfig(num_simulations=50, reanalyse_policy=False), Counters())
+    log.reanalysed(10)
+    assert log.cost.network_evaluations == NetworkEvaluations(reanalysis=10)
+
+
+def test_the_cost_of_earlier_sittings_is_added(clock: Clock) -> None:
+    earlier = Cost(100.0, CpuSeconds(driver=30.0), 2.0, 20, 5, NetworkEvaluations(1, 2, 3), 10, 800)
+    log = RunLog(MuZeroConfig(), Counters(10, 20, 3, 4, 1000, 100.0), earlier)
+    clock.now += 5
+    log.played(play(32, 2))
+    log.trained(train(8, 18))
+    measure(log, 700, 1.5)
+    assert log.cost == Cost(
+        105.0, CpuSeconds(driver=31.5), 2.0, 52, 5, NetworkEvaluations(1 + 32 * 51, 2, 3), 18, 800
+    )
+
+
+def test_what_cannot_be_measured_is_not_known(clock: Clock) -> None:
+    log = RunLog(MuZeroConfig(), Counters())
+    assert (log.cost.cpu_seconds, log.cost.peak_memory) == (None, None)
+    assert log.cost.gpu_seconds == 0
+    later = RunLog(MuZeroConfig(), Counters(seconds=3.0), log.cost)
+    measure(later, 700, 1.5)
+    assert (later.cost.cpu_seconds, later.cost.peak_memory) == (None, None)
+
+
+def test_calls_on_a_gpu_are_timed(clock: Clock) -> None:
+    log = RunLog(MuZeroConfig(), Counters())
+    log.trained(train(8, 8))
+    log.played(play(32, 2))
+    assert log.cost.gpu_seconds == 0
+    log.trained(train(8, 16)._replace(gpu_memory=5))
+    assert log.cost.gpu_seconds == 0.1
+    log.players_on_gpu = True
+    log.played(play(32, 2))
+    assert log.cost.gpu_seconds == pytest.approx(0.6)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-import evaluator
 import self_play
-from config import MuZeroConfig
-from data import GameHistory, State, VersionedWeights
+from config import ConfigurationError, MuZeroConfig, Schedule
+from data import GameHistory, SearchResult, State, VersionedWeights
 from environment import GameError
-from evaluator import Evaluator, evaluate
+from game_table import GameTable
+from games import GameSpec
 from inference import make_model
+from mcts import RootNoise
 from observations import stack_observations
 from self_play import SelfPlay
 from tests.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
@@ -25,7 +27,6 @@ FOREVER = float("inf")
 @pytest.fixture(autouse=True)
 def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_play, "load_game", toy_game)
-    monkeypatch.setattr(evaluator, "load_game", toy_game)
 
 
 def make_player(
@@ -164,6 +165,214 @@ def test_the_temperature_follows_the_version_of_the_weights() -> None:
     assert greedy_share(late, slice(None)) == 1
 
 
+@pytest.mark.usefixtures("_all_legal")
+def test_one_temperature_for_all_moves_plays_as_the_search_itself_would() -> None:
+    for temperature in (1.0, 0.5, 0.0):
+        by_search = free_play(visit_softmax_temperature=((1.0, temperature),))
+        assert_same(by_search, free_play(move_temperature=((3, temperature), (1e9, temperature))))
+
+
+@pytest.mark.usefixtures("_all_legal")
+def test_the_move_temperature_is_that_of_each_games_own_move() -> None:
+    histories = free_play(move_temperature=((4, 0.0), (9, 1.0), (10, 0.0)))
+    assert greedy_share(histories, slice(4)) == 1
+    assert greedy_share(histories, slice(4, 9)) < 0.95
+    assert greedy_share(histories, slice(9, None)) == 1
+    late = free_play(move_temperature=((1000, 1.0),), temperature_threshold=6)
+    assert greedy_share(late, slice(6)) < 0.9
+    assert greedy_share(late, slice(6, None)) == 1
+
+
+def test_visits_are_sampled_by_each_rows_temperature() -> None:
+    visits = np.tile(np.int32([0, 1, 4, 0, 3, 0]), (9000, 1))
+    uniform = ((np.arange(9000) % 3000 + 0.5) / 3000).astype(np.float32)
+    uniform[[0, 3000, 6000]] = 0.0
+    uniform[[2999, 5999, 8999]] = np.nextafter(np.float32(1), np.float32(0))
+    blank = np.zeros((9000, 1), np.float32)
+    result = SearchResult(np.full(9000, 2, np.int32), blank, blank, visits, blank[:, 0].astype(np.int32))
+    temperatures = np.repeat([1.0, 0.5, 0.0], 3000)
+    actions = self_play.sample_visits(result, temperatures, uniform).reshape(3, 3000)
+    assert set(actions.ravel().tolist()) == {1, 2, 4}
+    counts = np.array([np.bincount(row, minlength=6) for row in actions]) / 3000
+    expected = [[0, 1 / 8, 4 / 8, 0, 3 / 8, 0], [0, 1 / 26, 16 / 26, 0, 9 / 26, 0], [0, 0, 1, 0, 0, 0]]
+    np.testing.assert_allclose(counts, expected, atol=1e-3)
+    extreme = self_play.sample_visits(result, np.full(9000, 0.01), uniform)
+    assert set(extreme[1:3000].tolist()) == {2}
+
+
+def test_gumbels_choice_has_no_temperature() -> None:
+    plain = make_player(search="gumbel").play(200, FOREVER)[1]
+    assert_same(plain, make_player(search="gumbel", move_temperature=((1, 5.0),)).play(200, FOREVER)[1])
+
+
+@pytest.mark.parametrize("schedule", [((5, 1.0), (3, 0.5)), ((5, -1.0),)])
+def test_an_impossible_move_temperature_is_refused(schedule: Schedule) -> None:
+    with pytest.raises(ConfigurationError, match=r"\Amove_temperature must be [^\n]*\Z"):
+        MuZeroConfig(move_temperature=schedule)
+
+
+# --- resignation ---
+
+
+class Doomed(Walk):
+    """Lasts 21 moves in turn; whether player 0, who makes the last, wins or loses follows from the seed."""
+
+    def step(self, action: int) -> Any:
+        self.move, self.action = self.move + 1, action
+        return self._observation(), [1.0, -1.0, 0.0][self.number % 3] * (self.move == 21), self.move == 21
+
+    def to_play(self) -> int:
+        return self.move % 2
+
+
+def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes: Any) -> SelfPlay:
+    """Plays `Doomed` by a search that values a position at `start` - 0.1 per move, to whoever is to move."""
+    config = WalkConfig(resign_value=-0.65, segment_length=10_000, discount=1.0).replace(**changes)
+    monkeypatch.setattr(self_play, "load_game", lambda name: GameSpec(name, Doomed, config))
+    player = SelfPlay("doomed", config, 0, fixed_source(config), "cpu")
+
+    def plan(table: GameTable, rows: Any, noise: RootNoise, temperature: float, fast: bool) -> SearchResult:
+        legal = table.legal[rows]
+        policy = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
+        values = start - 0.1 * self_play.moves_made(table)[:, None]
+        ones = np.ones(len(rows), np.int32)
+        return SearchResult(
+            legal.argmax(axis=1).astype(np.int32), policy, values, legal.astype(np.int32), ones
+        )
+
+    monkeypatch.setattr(player.planner, "plan", plan)
+    return player
+
+
+def test_a_player_below_the_resign_value_makes_no_move_and_has_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = doomed_player(monkeypatch, resign_check=0.0, games_per_worker=3)
+    report, histories = player.play(3 * 7 * 5, FOREVER)
+    assert (
+        report.resigned == report.games == len(histories) == 3 * 4
+    )  # a fifth one will be found when it is searched
+    assert (report.resign_checked, report.wrong_resignations) == (0, 0)
+    assert report.steps == 3 * 7 * 5
+    for history in histories:
+        assert (history.steps, history.game_length) == (7, 7)  # -0.7 falls below -0.65
+        assert (history.resigned, history.truncated, history.terminated) == (True, True, False)
+        assert history.to_play[-1] == 1
+        assert history.root_values[-1] == -1
+        assert history.game_return == 1  # player 1 gave up
+        np.testing.assert_allclose(history.root_values[:-1], -0.1 * np.arange(7), rtol=1e-6)
+        np.testing.assert_array_equal(history.rewards, np.zeros(7))
+    np.testing.assert_array_equal(report.returns, np.ones(12))
+    assert len({history.seed for history in histories}) == 12
+
+
+def test_nobody_resigns_before_the_first_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = doomed_player(monkeypatch, start=-0.9, resign_check=0.0, segment_length=1)
+    _, histories = player.play(40, FOREVER)
+    assert {history.steps for history in histories} == {1}
+
+
+def test_wrong_resignations_are_counted_in_games_that_are_played_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = doomed_player(monkeypatch, resign_check=1.0)
+    report, histories = player.play(4 * 21 * 6, FOREVER)
+    assert report.resigned == 0
+    assert report.resign_checked == report.games == len(histories) == 24
+    # Player 1 is the first who would have resigned, at move 7: not wrongly where player 0 wins in the end.
+    results = [history.seed % 3 for history in histories]
+    assert report.wrong_resignations == 24 - results.count(0)
+    assert len({results.count(result) for result in (0, 1, 2)}) == 3
+
+
+def test_a_share_of_the_games_is_played_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = doomed_player(monkeypatch, resign_check=0.25, games_per_worker=16)
+    report, _ = player.play(30_000, FOREVER)
+    played_out = report.resign_checked / (report.resign_checked + report.resigned)
+    # Of games completed, in which the short ones are not overrepresented once there are many.
+    assert played_out == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_game_for_one_has_nobody_to_resign_to() -> None:
+    with pytest.raises(ConfigurationError, match=r"\Aresign_value is for games of two players[^\n]*\Z"):
+        MuZeroConfig(resign_value=-0.9)
+
+
+# --- fast searches ---
+
+
+def test_fast_searches_teach_no_policy_and_are_as_many_as_configured() -> None:
+    config = {"full_search_probability": 0.3, "num_simulations": 9, "fast_simulations": 2}
+    player = make_player(segment_length=10_000, **config)
+    report, histories = player.play(4 * 500, FOREVER)
+    taught = np.concatenate([history.policies.sum(axis=1) for history in histories])
+    np.testing.assert_allclose(taught[taught > 0], 1, rtol=1e-5)
+    assert (taught > 0).mean() == pytest.approx(0.3, abs=0.1)
+    full = (report.simulations - report.steps * 2) / (9 - 2) / report.steps
+    assert full == pytest.approx((taught > 0).mean(), abs=0.03)
+    for history in histories:
+        assert history.root_values[:-1].all()
+        legal = np.unpackbits(history.legal_actions, axis=1, count=3)
+        assert legal[np.arange(history.steps), history.actions].all()
+
+
+@pytest.mark.parametrize("search", ["puct", "gumbel"])
+@pytest.mark.usefixtures("_all_legal")
+def test_fast_searches_have_no_noise_at_the_root(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config: dict[str, Any] = {"search": search, "num_simulations": 9, "fast_simulations": 8}
+    config |= {"root_exploration_fraction": 1.0, "visit_softmax_temperature": ((1.0, 0.0),)}
+    player = make_player(full_search_probability=0.5, **config)
+    noise = RootNoise.draw(np.random.default_rng(0), player.table.legal, player.config)
+    player._load_newer_weights()
+    plan, table, rows = player.planner.plan, player.table, player.rows
+    still = RootNoise.none(len(rows), 3)._replace(tie_seeds=noise.tie_seeds)
+    fast, quiet = plan(table, rows, noise, 0.0, True), make_player(**config | {"num_simulations": 8})
+    quiet._load_newer_weights()
+    expected = quiet.planner.plan(table, rows, still)
+    np.testing.assert_array_equal(fast.visit_counts, expected.visit_counts)
+    np.testing.assert_array_equal(fast.root_value, expected.root_value)
+    noisy = quiet.planner.plan(table, rows, noise)
+    assert (noisy.visit_counts != fast.visit_counts).any()
+
+
+def test_a_fast_search_that_is_not_faster_is_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"\Afast_simulations must be below num_simulations=8 [^\n]*\Z"
+    ):
+        MuZeroConfig(num_simulations=8, full_search_probability=0.5)
+
+
+# --- surprise ---
+
+
+def test_surprise_is_the_divergence_of_the_search_policy_from_the_networks() -> None:
+    config = {"policy_surprise": 0.5, "num_simulations": 12, "segment_length": 10_000}
+    player = make_player(full_search_probability=0.5, **config)
+    _, histories = player.play(400, FOREVER)
+    model = make_model(player.config, 1, 1)
+    model.load(random_weights(player.config))
+    checked = 0
+    for history in histories:
+        assert history.surprises is not None
+        assert len(history.surprises) == history.steps
+        legal = np.unpackbits(history.legal_actions, axis=1, count=3).astype(bool)
+        for t, policy in enumerate(history.policies):
+            if not policy.any():
+                assert history.surprises[t] == 0
+                continue
+            stack = np.float32(history.observations[t][None])
+            logits = model.root(stack, np.zeros(1, np.int32)).policy_logits[0].astype(np.float64)
+            weights = np.where(legal[t], np.exp(logits), 0)
+            prior = weights / weights.sum()
+            surprise = sum(p * np.log(p / q) for p, q in zip(policy, prior, strict=True) if p > 0)
+            assert history.surprises[t] == pytest.approx(surprise, abs=1e-5)
+            checked += surprise > 1e-4
+    assert checked > 50
+
+
+def test_surprise_is_not_measured_unless_it_is_asked_for() -> None:
+    plain = make_player().play(200, FOREVER)[1]
+    assert {history.surprises for history in plain} == {None}
+    asked = make_player(policy_surprise=0.5).play(200, FOREVER)[1]
+    assert_same(plain, [replace(history, surprises=None) for history in asked])
+
+
 # --- weights ---
 
 
@@ -206,6 +415,25 @@ def through_json(state: State) -> State:
     return State(state.arrays, json.loads(json.dumps(state.facts)))
 
 
+def test_all_options_of_self_play_go_on_bit_for_bit_from_a_state() -> None:
+    changes: dict[str, Any] = {"full_search_probability": 0.5, "fast_simulations": 2, "policy_surprise": 0.5}
+    changes |= {"resign_value": -0.02, "resign_check": 0.5, "move_temperature": ((5, 1.0), (9, 0.5))}
+    changes |= {"stacked_observations": 1, "segment_length": 4}
+    one, other = make_player(**changes), make_player(**changes)
+    one.play(130, FOREVER)
+    state = through_json(one.state())
+    assert (state.arrays["resignation.hopeless"] >= 0).any()
+    state = State({name: array.copy() for name, array in state.arrays.items()}, state.facts)
+    expected = one.play(400, FOREVER)
+    other.load_state(state)
+    report, histories = other.play(400, FOREVER)
+    assert_same(histories, expected[1])
+    assert {history.resigned for history in histories} == {True, False}
+    counts = [(r.resigned, r.resign_checked, r.wrong_resignations) for r in (report, expected[0])]
+    assert counts[0] == counts[1]
+    assert min(counts[0]) > 0
+
+
 @pytest.mark.parametrize("game", ["walk", "old_walk", "cartpole"])
 @pytest.mark.parametrize("search", ["puct", "gumbel"])
 def test_play_goes_on_bit_for_bit_from_a_state(game: str, search: str) -> None:
@@ -230,67 +458,6 @@ def test_play_goes_on_bit_for_bit_from_a_state(game: str, search: str) -> None:
 
 def test_the_same_seed_plays_the_same_games() -> None:
     assert_same(make_player().play(200, FOREVER)[1], make_player().play(200, FOREVER)[1])
-
-
-# --- evaluation ---
-
-
-def evaluation(seed: int = 5, games: int = 6, **changes: Any) -> Any:
-    config = WalkConfig(**changes)
-    return evaluate("walk", config, random_weights(config), games, seed, version=7)
-
-
-def test_evaluation_plays_each_game_to_its_end() -> None:
-    config = WalkConfig()
-    evaluator = Evaluator("walk", config, "cpu")
-    evaluator.start(6, 5, 7, random_weights(config))
-    assert evaluator.play(seconds=-1.0) is None
-    result = evaluator.play(seconds=FOREVER)
-    assert result is not None
-    assert result.version == 7
-    assert len(set(result.lengths.tolist())) > 1
-    table = evaluator._match.table  # type: ignore[union-attr]
-    for row, actions in enumerate(table.played):
-        game, total, over = Walk(), 0.0, False
-        game.reset(seed=int(table.seeds[row]))
-        for action in actions:
-            assert not over
-            player = game.to_play()
-            _, reward, *ends, _ = game.step(action)
-            total += reward if player == 0 else -reward
-            over = any(ends)
-        assert over or len(actions) == config.max_moves
-        assert result.lengths[row] == len(actions)
-        assert result.returns[row] == pytest.approx(total)
-
-
-def test_evaluation_depends_on_seed_and_weights_only() -> None:
-    one = evaluation()
-    np.testing.assert_array_equal(one.returns, evaluation().returns)
-    np.testing.assert_array_equal(one.returns, evaluation(root_exploration_fraction=1.0, seed=5).returns)
-    assert not np.array_equal(one.returns, evaluation(seed=6).returns)
-
-
-def test_evaluation_in_many_calls_is_the_same() -> None:
-    config = WalkConfig()
-    evaluator = Evaluator("walk", config, "cpu")
-    for _ in range(2):  # the second match is played at the tables of the first
-        evaluator.start(6, 5, 7, random_weights(config))
-        result = None
-        while result is None:
-            result = evaluator.play(seconds=1e-3)
-        np.testing.assert_array_equal(result.returns, evaluation().returns)
-
-
-def test_evaluation_uses_its_own_number_of_simulations() -> None:
-    config = WalkConfig(evaluation_simulations=9, num_simulations=2)
-    weights = random_weights(config)
-    evaluator = Evaluator("walk", config, "cpu")
-    evaluator.start(2, 0, 0, weights)
-    assert evaluator.simulations == 9
-    np.testing.assert_array_equal(
-        evaluate("walk", config, weights, 9, 0).returns, evaluate("walk", config, weights, 9, 0, 9).returns
-    )
 
 
 def test_a_players_process_does_not_load_torch() -> None:

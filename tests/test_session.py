@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import checkpoint
 import session
-from checkpoint import BEST_NAME, load_checkpoint
+from checkpoint import BEST_NAME, Checkpoint, load_checkpoint
 from config import MuZeroConfig
-from data import Counters, EvaluationResult, State, Weights
+from cost import Cost, NetworkEvaluations
+from data import Counters, State, Weights
+from registry import Registry
 from session import Session
+from tests.results import evaluation_result
 from tests.toy_games import Watcher
 
 TRAINER = State({"a": np.arange(3)}, {"training_step": 4})
@@ -30,7 +35,7 @@ def weights(number: float) -> Weights:
 
 def evaluate(one: Session, mean: float, number: float) -> bool:
     """Has `weights(number)` evaluate to `mean`; whether the target is reached for good."""
-    result = EvaluationResult(np.float32([mean]), np.int32([3]), int(number))
+    result = evaluation_result(mean, version=int(number))
     verdict = one.evaluated(one.judge.job(), result, weights(number))
     return verdict.again is not None and one.evaluated(verdict.again, result, weights(number)).solved
 
@@ -127,3 +132,116 @@ def test_checkpoints_are_due_an_interval_after_the_one_before(
     assert not one.checkpoint_due
     clock.now = 25.0
     assert one.checkpoint_due
+
+
+def busy(seconds: float) -> None:
+    """Takes processor time."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_costs_are_kept_with_checkpoints_and_go_on(tmp_path: Path) -> None:
+    one = make_session(tmp_path)
+    busy(0.2)
+    job = one.judge.job()
+    result = evaluation_result(10, 20, lengths=7)._replace(network_evaluations=99)
+    one.evaluated(job, result, weights(1))
+    kept = load_checkpoint(tmp_path / BEST_NAME).measured_cost
+    assert kept is not None
+    assert (kept.evaluation_steps, kept.network_evaluations) == (14, NetworkEvaluations(evaluation=99))
+    assert kept.cpu_seconds is not None
+    assert 0.15 < kept.cpu_seconds.driver < 5
+    assert kept.peak_memory is not None
+    assert kept.peak_memory > 2**20
+
+    busy(0.2)
+    one.save(weights(2), {})
+    saved = load_checkpoint(tmp_path).cost
+    assert saved.cpu_seconds is not None
+    assert saved.cpu_seconds.driver > kept.cpu_seconds.driver + 0.15, "measured afresh for the checkpoint"
+
+    other = make_session(tmp_path, load_checkpoint(tmp_path))
+    busy(0.2)
+    other.report()
+    cost = other.observer.statuses[-1].cost  # type: ignore[attr-defined]
+    assert cost.cpu_seconds.driver > saved.cpu_seconds.driver + 0.15
+    assert cost.seconds >= saved.seconds
+    assert (cost.evaluation_steps, cost.network_evaluations.evaluation) == (14, 99)
+
+
+def test_a_run_from_before_costs_were_kept_goes_on(tmp_path: Path) -> None:
+    counters = Counters(training_step=4, played_steps=77, seconds=100.0)
+    old = Checkpoint("cartpole", MuZeroConfig().to_json(), weights(1), counters)
+    cost = make_session(tmp_path, old).log.cost
+    assert cost == Cost(cost.seconds, played_steps=77, updates=4)
+    assert cost.seconds >= 100
+
+
+def test_processes_elsewhere_are_not_measured(tmp_path: Path) -> None:
+    one = Session("cartpole", MuZeroConfig(), tmp_path, Watcher(), None, this_machine=False)
+    one.report()
+    status = one.observer.statuses[-1]  # type: ignore[attr-defined]
+    assert status.memory == {}
+    assert (status.cost.cpu_seconds, status.cost.peak_memory) == (None, None)
+
+
+def test_the_best_checkpoint_is_registered(tmp_path: Path) -> None:
+    folder = tmp_path / "cartpole" / "run"
+    one = make_session(folder, results_path="elsewhere")
+    one.register()
+    assert one.observer.events == []  # type: ignore[attr-defined]
+    evaluate(one, 10, 1)
+    one.register()
+    one.register()
+    line = f"registered as v0001: python muzero.py models list cartpole --results-path {tmp_path}"
+    assert one.observer.events == [line, line]  # type: ignore[attr-defined]
+    (version,) = Registry(tmp_path, "cartpole").versions()
+    assert version.source == str(folder / BEST_NAME)
+    assert version.cost == load_checkpoint(folder / BEST_NAME).cost
+    assert version.cost.cpu_seconds is not None
+
+
+def test_another_run_with_the_same_weights_is_registered(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        one = make_session(tmp_path / "cartpole" / name)
+        evaluate(one, 10, 1)
+        one.register()
+        (event,) = one.observer.events  # type: ignore[attr-defined]
+        assert event.startswith("registered as v000")
+
+
+def test_a_run_in_a_folder_of_its_own_is_registered_where_results_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = make_session(tmp_path / "copied")
+    evaluate(one, 10, 1)
+    one.register()
+    assert one.observer.events == ["registered as v0001: python muzero.py models list cartpole"]  # type: ignore[attr-defined]
+    assert Registry(tmp_path / "results", "cartpole").versions()
+
+
+def test_a_failure_to_register_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = make_session(tmp_path / "cartpole" / "run")
+    evaluate(one, 10, 1)
+    models = tmp_path / "models" / "cartpole"
+    models.mkdir(parents=True)
+    (models / "registry.json").write_text("{")
+    one.register()
+    (models / "registry.json").unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.os, "fsync", full)
+        one.register()
+    (tmp_path / "cartpole" / "run" / BEST_NAME).write_bytes(b"PK")
+    one.register()
+    events = one.observer.events  # type: ignore[attr-defined]
+    assert len(events) == 3
+    for event, reason in zip(events, ("corrupt", "No space left", "cut short"), strict=True):
+        assert event.startswith("warning: the best checkpoint was not registered: ")
+        assert reason in event
+        assert "\n" not in event

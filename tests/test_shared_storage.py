@@ -27,14 +27,11 @@ def test_older_weights_do_not_replace_newer_ones() -> None:
     assert storage.latest(-1) == (5, "fifth")
 
 
-def test_counters_and_termination_are_noted() -> None:
+def test_counters_are_noted() -> None:
     storage: SharedStorage[str] = SharedStorage()
     assert storage.counters() == Counters()
     storage.record(Counters(training_step=3, played_steps=9))
     assert storage.counters() == Counters(training_step=3, played_steps=9)
-    assert not storage.terminated()
-    storage.terminate()
-    assert storage.terminated()
 
 
 def test_a_local_source_gives_the_weights_themselves() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from histories import cut, make_history
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import GameHistory
-from targets import StepRows, Targets, compute_targets, history_rows
+from targets import FINAL, StepRows, Targets, compute_targets, history_rows, sampling_frequency
 
 RANDOM_ACTION = 7  # not an action: shows where the random ones went
 
@@ -67,6 +69,50 @@ def test_a_player_who_moves_twice_keeps_the_sign() -> None:
     # z0 = 1 + 2/2 - 4/4 - 64/8; z1 = 2 - 4/2 - 8/4 + 128/8; z2 = 4 + 8/2 - 128/4; z3 = 8 - 128/2; z4 = 128.
     np.testing.assert_array_equal(targets.value, [[-7, 14, -24, -56, 128]])
     np.testing.assert_array_equal(targets.reward, [[1, 2, 4, 8]])
+
+
+def test_a_step_without_a_policy_teaches_value_and_reward() -> None:
+    history = make_history([1, 2, 4], [10, 20, 30, 0])
+    whole = targets_of(history, [0, 1], unroll=3, td_steps=2, discount=0.5)
+    history.policies[1] = 0
+    targets = targets_of(history, [0, 1], unroll=3, td_steps=2, discount=0.5)
+    np.testing.assert_array_equal(targets.policy_mask, [[1, 0, 1, 0], [0, 1, 0, 0]])
+    np.testing.assert_array_equal(targets.policy[0, 1], np.full(3, np.float32(1 / 3)))
+    np.testing.assert_array_equal(targets.policy[0, 2], history.policies[2])
+    for name in ("actions", "value", "reward", "value_mask", "reward_mask"):
+        np.testing.assert_array_equal(getattr(targets, name), getattr(whole, name))
+
+
+def test_a_resigned_game_is_lost_at_its_last_position_and_its_moves_behind_are_unknown() -> None:
+    to_play = np.array([0, 1, 0, 1], np.int8)
+    ends: dict[str, Any] = {"terminated": False, "truncated": True, "resigned": True}
+    history = make_history([0, 0, 0], [0.5, 0.25, 0.75, -1], to_play=to_play, **ends)
+    targets = targets_of(history, [0, 1, 2], unroll=2, td_steps=9, discount=1.0)
+    # Player 1 resigned: a win for player 0, who is to move at 0 and 2.
+    np.testing.assert_array_equal(targets.value, [[1, -1, 1], [-1, 1, -1], [1, -1, 0]])
+    np.testing.assert_array_equal(targets.value_mask, [[1, 1, 1], [1, 1, 1], [1, 1, 0]])
+    np.testing.assert_array_equal(targets.reward_mask, [[1, 1], [1, 1], [1, 0]])
+    assert history_rows(history, 0).versions.tolist() == [0, 0, 0, FINAL]
+
+
+def test_sampling_frequency_by_hand() -> None:
+    surprises = np.float32([0, 3, 1, 100])  # the last one is look-ahead
+    history = make_history([0] * 4, [0] * 5, steps=3, surprises=surprises)
+    np.testing.assert_allclose(sampling_frequency(history, 0.5), [0.5, 0.5 + 9 / 8, 0.5 + 3 / 8])
+    np.testing.assert_allclose(sampling_frequency(history, 1.0), [0, 9 / 4, 3 / 4])
+    np.testing.assert_array_equal(sampling_frequency(history, 0.0), np.ones(3))
+    unknown, none = (make_history([0] * 2, [0] * 3, surprises=s) for s in (None, np.zeros(2, np.float32)))
+    for calm in (unknown, none):
+        np.testing.assert_array_equal(sampling_frequency(calm, 0.5), np.ones(2))
+    behind_another = make_history(
+        [0] * 2,
+        [0] * 3,
+        past=1,
+        actions=np.zeros(3, np.int32),
+        observations=np.zeros((4, 1, 1, 2), np.float32),
+        surprises=np.float32([3, 1]),
+    )
+    np.testing.assert_allclose(history_rows(behind_another, 1, 0.5).frequency, [1, 1.25, 0.75])
 
 
 Position = dict[str, float]

@@ -8,17 +8,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from config import MuZeroConfig, field_docs
-from data import EvaluationResult, RunStatus
-from tensorboard_log import TensorBoardLog, hyperparameter_table, status_scalars
+from cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
+from data import RunStatus
+from tensorboard_log import TensorBoardLog, cost_scalars, hyperparameter_table, status_scalars
+from tests.results import evaluation_result
 from tests.test_progress import EARLY, make_status
 
 NO_LIMIT = {"scalars": 0, "tensors": 0}
+COST = Cost(
+    seconds=10.0,
+    cpu_seconds=CpuSeconds(driver=2.0, self_play=8.0),
+    gpu_seconds=0.0,
+    played_steps=200,
+    evaluation_steps=50,
+    network_evaluations=NetworkEvaluations(10_000, 0, 2000),
+    updates=40,
+    peak_memory=3 << 20,
+)
 
 
 def write(folder: Path, statuses: list[RunStatus], seconds: float = 1.0) -> EventAccumulator:
@@ -50,7 +61,7 @@ def test_scalars_are_read_back(tmp_path: Path) -> None:
 
 
 def test_every_chart_has_its_scalars(tmp_path: Path) -> None:
-    read = write(tmp_path, [make_status(100)])
+    read = write(tmp_path, [make_status(100, cost=COST)])
     tags = read.Tags()["scalars"]
     layout = layout_pb2.Layout.FromString(
         read.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
@@ -83,9 +94,11 @@ def test_written_at_most_once_per_interval_and_at_the_end(tmp_path: Path) -> Non
 
 
 def test_one_evaluation_is_written_once(tmp_path: Path) -> None:
-    old = EvaluationResult(np.float32([1, 3]), np.int32([5, 5]), 10)
-    new = EvaluationResult(np.float32([5]), np.int32([5]), 20)
-    read = write(tmp_path, [make_status(s, evaluation=e) for s, e in ((11, old), (15, old), (21, new))], 0.1)
+    old = evaluation_result(1, 3, version=10, lengths=5)
+    new = evaluation_result(5, version=20, lengths=5)
+    read = write(
+        tmp_path, [make_status(s, evaluations=(e,)) for s, e in ((11, old), (15, old), (21, new))], 0.1
+    )
     assert points(read, "reward/evaluation_mean") == [(10, 2.0), (20, 5.0)]
 
 
@@ -113,3 +126,28 @@ def test_heavy_modules_are_not_imported(tmp_path: Path, module: str) -> None:
         f"assert {module!r} not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+def test_the_cost_by_kind_and_per_step() -> None:
+    assert cost_scalars(COST) == {
+        "cost/cpu_seconds/driver": 2.0,
+        "cost/cpu_seconds/self_play": 8.0,
+        "cost/cpu_seconds_per_played_step": 0.05,
+        "cost/cpu_seconds_per_update": 0.25,
+        "cost/gpu_seconds": 0.0,
+        "cost/environment_steps": 250,
+        "cost/environment_steps/self_play": 200,
+        "cost/environment_steps/evaluation": 50,
+        "cost/network_evaluations": 12_000,
+        "cost/network_evaluations/self_play": 10_000,
+        "cost/network_evaluations/evaluation": 2000,
+        "cost/network_evaluations_per_played_step": 60.0,
+        "cost/network_evaluations_per_update": 300.0,
+        "cost/peak_memory_mib": 3.0,
+    }
+    assert status_scalars(make_status(100, cost=COST)).items() >= cost_scalars(COST).items()
+
+
+def test_a_cost_that_is_not_known_or_of_no_step_leaves_no_point() -> None:
+    assert cost_scalars(Cost(5.0, played_steps=10)) == {"cost/environment_steps/self_play": 10}
+    assert not any("_per_" in tag for tag in cost_scalars(NOTHING))

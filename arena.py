@@ -1,0 +1,105 @@
+"""Matches of any length between two players, and how they went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from config import ConfigurationError, MuZeroConfig
+from data import EvaluationResult
+from evaluator import Match, widest
+from games import GameSpec
+from players import NetworkPlayer, Player, PlayerSpec, make_player
+from ratings import Sprt, Tally
+
+Stronger = Literal["first", "second", "neither", "undecided"]
+
+SIDE_BY_SIDE = 256
+"""Games that are played at the same time."""
+OPENINGS = 2
+"""Random moves at the start of a game between two players of whom neither plays at random."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Games of one player, in a game for two against an opponent; all that determines them."""
+
+    game: GameSpec
+    player: PlayerSpec
+    opponent: PlayerSpec | None
+    seed: int = 0
+    openings: int | None = None  # random first moves of each game; None: as many as needed
+
+    def __post_init__(self) -> None:
+        one = self.game.config.players == 1
+        if one and self.opponent is not None:
+            raise ConfigurationError(f"{self.game.name} is a game for one: leave out the opponent")
+        if not one and self.opponent is None:
+            raise ConfigurationError(f"{self.game.name} is a game for two: name an opponent")
+
+
+def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[EvaluationResult]:
+    """Plays `games` games of `duel`, about `batch` at a time; yields the result of each batch.
+
+    A batch is determined by the duel and its number, `first` being that of the first one to play: an
+    interrupted match goes on where it was. Raises `ConfigurationError` where a player cannot play.
+    """
+    batch = min(batch + batch % 2, games)
+    player = make_player(duel.player, duel.game, batch, duel.seed)
+    opponent = None
+    if duel.opponent is not None:
+        opponent = make_player(duel.opponent, duel.game, batch, duel.seed + 1)
+    openings = openings_needed(player, opponent) if duel.openings is None else duel.openings
+    config = widest(base_config(duel.game, player, opponent), player, opponent)
+    version = player.planner.version if isinstance(player, NetworkPlayer) else 0
+    named = str(duel.opponent) if duel.opponent is not None else None
+    match: Match | None = None
+    for number, start in enumerate(range(0, games, batch), first):
+        size = min(batch, games - start)
+        if match is None or len(match.seats) != size:
+            match = Match(duel.game, config, size, player, opponent)
+        match.start(batch_seed(duel.seed, number), openings)
+        match.play()
+        yield match.result(version, named)
+
+
+def batch_seed(seed: int, number: int) -> int:
+    """The seed of a match's batch `number`: that of the match itself for the first one."""
+    return seed + number * SEEDS_APART
+
+
+SEEDS_APART = 1 << 32
+
+
+def base_config(game: GameSpec, *players: Player | None) -> MuZeroConfig:
+    """The configuration by which the games are played: that of the first network, or the game's own."""
+    networks = (player.config for player in players if isinstance(player, NetworkPlayer))
+    return next(networks, game.config)
+
+
+def openings_needed(player: Player, opponent: Player | None) -> int:
+    """Random first moves by which games between players who do not vary their own come to differ."""
+    both = isinstance(player, NetworkPlayer) and isinstance(opponent, NetworkPlayer)
+    return OPENINGS if both else 0
+
+
+def total(results: list[EvaluationResult]) -> EvaluationResult:
+    """Several batches as one result."""
+    first = results[0]
+    return first._replace(
+        returns=np.concatenate([result.returns for result in results]),
+        lengths=np.concatenate([result.lengths for result in results]),
+        seats=np.concatenate([result.seats for result in results]),
+        network_evaluations=sum(result.network_evaluations for result in results),
+    )
+
+
+def stronger_side(sprt: Sprt, tally: Tally) -> Stronger:
+    """Who is stronger, by the same sequential test asked for either side; `tally` is the first one's."""
+    own, other = sprt.decide(tally), sprt.decide(tally.reversed)
+    if "h1" in (own, other):
+        return "first" if own == "h1" else "second"
+    return "neither" if own == other == "h0" else "undecided"

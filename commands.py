@@ -1,0 +1,59 @@
+"""What the commands of the command line have in common: finding games, runs and checkpoints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from config import ConfigurationError, nearest
+from options import Parser
+
+NAMES = ("train", "resume", "evaluate", "models")
+"""Of the commands."""
+
+
+def command_parser(usage: str, description: str) -> Parser:
+    """A parser for `python muzero.py <usage>`."""
+    return Parser(usage=f"python muzero.py {usage} [options]", description=description)
+
+
+def known_game(name: str) -> str:
+    """`name`, or the game that it misspells, if the person at the terminal says so.
+
+    Raises `ConfigurationError` on any other unknown name.
+    """
+    from games import game_names
+
+    names = game_names()
+    near = nearest(name, [*names, *NAMES])
+    if name in names:
+        return name
+    if near in names and sys.stdin.isatty():
+        answer = input(f"unknown game {name!r}: did you mean {near!r}? [Y/n] ").strip().lower()
+        if answer in ("", "y", "yes"):
+            return near
+    suggestion = f", did you mean {near!r}?" if near else ""
+    raise ConfigurationError(f"unknown game {name!r}{suggestion} (games: {', '.join(names)})")
+
+
+def find_run(run: str | None, results_path: Path) -> Path:
+    """The run that was asked for: a path, a path under the results, a game's newest, or the newest.
+
+    Raises `ConfigurationError` when there is none.
+    """
+    from checkpoint import newest_run
+    from games import game_names
+
+    if run is None or run in game_names():
+        return newest_run(results_path, run)
+    for path in (Path(run), results_path / run):
+        if path.exists():
+            return path
+    raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
+
+
+def best_of(run: Path) -> Path:
+    """The best checkpoint of a run folder; a run without one itself, whose newest generation is meant."""
+    from checkpoint import BEST_NAME
+
+    return run / BEST_NAME if (run / BEST_NAME).exists() else run

@@ -1,0 +1,175 @@
+"""`python muzero.py evaluate GAME`: greedy games with a checkpoint, alone or against an opponent."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from commands import best_of, command_parser, find_run, known_game
+from config import ConfigurationError, MuZeroConfig
+from data import EvaluationResult
+from games import GameSpec, load_game
+from options import Parser, whole_number
+from players import PlayerSpec, parse_player
+from ratings import wilson_interval
+
+GAMES = 100
+
+
+class ReturnSummary(NamedTuple):
+    """Returns of a game for one."""
+
+    games: int
+    mean: float
+    standard_error: float | None  # of the mean; None for one game
+    min: float
+    max: float
+
+    def __str__(self) -> str:
+        error = "-" if self.standard_error is None else f"{self.standard_error:.2f}"
+        return (
+            f"{self.games} games, mean {self.mean:.2f}, standard error {error}, "
+            f"min {self.min:g}, max {self.max:g}"
+        )
+
+
+class SeatSummary(NamedTuple):
+    """Games in one seat."""
+
+    games: int
+    wins: int
+    draws: int
+    losses: int
+
+    def __str__(self) -> str:
+        return f"{self.games} games: {self.wins} wins, {self.draws} draws, {self.losses} losses"
+
+
+class MatchSummary(NamedTuple):
+    """Games for two, seen by the player that is judged."""
+
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    score: float  # wins and half the draws, as a share
+    score_low: float  # 95 % Wilson interval
+    score_high: float
+    mean_length: float  # moves
+    by_seat: tuple[SeatSummary, ...]
+
+    def __str__(self) -> str:
+        seats = "\n".join(f"  as player {seat + 1}: {summary}" for seat, summary in enumerate(self.by_seat))
+        return (
+            f"score {self.score:.1%} (95 % interval {self.score_low:.1%} to {self.score_high:.1%}) in "
+            f"{self.games} games: {self.wins} wins, {self.draws} draws, {self.losses} losses, "
+            f"{self.mean_length:.1f} moves on average\n{seats}"
+        )
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(self._asdict() | {"by_seat": [seat._asdict() for seat in self.by_seat]})
+
+
+def evaluate_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    from arena import Duel, play, total
+
+    parsed = _parser().parse(arguments)
+    game = load_game(known_game(parsed.game))
+    player = _player(game, parsed.player, parsed.checkpoint, parsed.simulations, parsed.results_path)
+    opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
+    duel = Duel(game, player, opponent, parsed.seed, parsed.openings)
+    result = total(list(play(duel, parsed.games)))
+    if opponent is None:
+        returns = return_summary(result)
+        print(json.dumps(returns._asdict()) if parsed.json else f"{game.name}, {player}: {returns}")
+    else:
+        match = match_summary(result)
+        print(match.to_json() if parsed.json else f"{game.name}, {player} against {opponent}: {match}")
+    return 0
+
+
+def _player(
+    game: GameSpec, name: str | None, checkpoint: Path | None, simulations: int | None, results_path: Path
+) -> PlayerSpec:
+    if name is not None:
+        return parse_player(name, simulations)
+    path = checkpoint or best_of(find_run(game.name, results_path))
+    return PlayerSpec("checkpoint", simulations, path)
+
+
+def _opponent(game: GameSpec, name: str | None, simulations: int | None) -> PlayerSpec | None:
+    if name is None and game.config.players == 2:
+        name = game.config.opponents[0]
+    if name is None and simulations is not None:
+        raise ConfigurationError("--opponent-simulations needs an --opponent")
+    return parse_player(name, simulations) if name is not None else None
+
+
+def return_summary(result: EvaluationResult) -> ReturnSummary:
+    """Mean, standard error of the mean, min and max of the returns."""
+    returns = result.returns.astype(float)
+    games = len(returns)
+    error = float(returns.std(ddof=1)) / math.sqrt(games) if games > 1 else None
+    return ReturnSummary(games, float(returns.mean()), error, float(returns.min()), float(returns.max()))
+
+
+def match_summary(result: EvaluationResult) -> MatchSummary:
+    """Wins, draws and losses, in all and by seat, and the score with its interval."""
+    games = len(result.returns)
+    interval = wilson_interval(result.score, games)
+    return MatchSummary(
+        *_counts(result),
+        result.score,
+        interval.low,
+        interval.high,
+        float(result.lengths.mean()),
+        tuple(_counts(result.in_seat(player)) for player in range(2)),
+    )
+
+
+def _counts(result: EvaluationResult) -> SeatSummary:
+    return SeatSummary(len(result.returns), result.wins, result.draws, result.losses)
+
+
+def _parser() -> Parser:
+    parser = command_parser(
+        "evaluate GAME",
+        "Play greedy games with a checkpoint; print their returns or, in a game for two, wins and losses.",
+    )
+    players = "random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint"
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the best of the game's newest run",
+    )
+    parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
+    parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
+    parser.add_argument(
+        "--simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move; 0: the network's policy alone; default: the checkpoint's own",
+    )
+    parser.add_argument(
+        "--opponent-simulations", metavar="INT", type=whole_number(0), help="the same for the opponent"
+    )
+    parser.add_argument(
+        "--openings",
+        metavar="INT",
+        type=whole_number(0),
+        help="random first moves, the same for both seats; default: 2 between checkpoints, else 0",
+    )
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser

@@ -1,0 +1,182 @@
+"""Gridworld: find the shortest way from a random start to a random goal between the walls of a 6x6 maze.
+
+The walls stand in the same places in every game; start and goal are two different free cells that the seed
+determines. A move into a wall or off the grid is allowed and wasted. The move that reaches the goal earns 1
+and ends the game, every other costs 0.05, so the shortest way is the best one, with any discount:
+`optimal_return` is what it earns.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import config
+
+LAYOUT = (
+    "..#...",
+    "..#.#.",
+    "....#.",
+    ".#....",
+    ".#.#..",
+    "...#..",
+)
+
+UP, DOWN, LEFT, RIGHT = range(4)
+DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))  # rows and columns, by action
+WORDS = ("up", "down", "left", "right")
+
+GOAL_REWARD = 1.0
+MOVE_REWARD = -0.05
+
+Observation = NDArray[np.int8]
+"""[3, H, W]: planes of the agent, the goal and the walls."""
+
+
+class MuZeroConfig(config.MuZeroConfig):
+    """For two cores."""
+
+    observation_shape = (3, len(LAYOUT), len(LAYOUT[0]))
+    action_space = (UP, DOWN, LEFT, RIGHT)
+    max_moves = 40
+
+    discount = 0.97
+    td_steps = 10
+    num_simulations = 24
+    evaluation_simulations = 24
+
+    encoding_size = 32
+    fc_representation_layers = (128,)
+    fc_dynamics_layers = (64,)
+    fc_reward_layers = (64,)
+    fc_value_layers = (64,)
+    fc_policy_layers = (64,)
+    support_size = 2  # holds values from -1.7 (never arriving) to 1, which are -0.6 to 0.4 transformed
+
+    games_per_worker = 32
+    replay_buffer_size = 30_000
+    value_loss_weight = 1.0
+    num_reanalyse_workers = 1
+    visit_softmax_temperature = ((1.0, 1.0),)
+    training_steps = 100_000
+    evaluation_interval = 2.0
+    evaluation_games = 32
+    target_reward = 0.79  # the best mean is 0.814, with a standard error of 0.012 over 100 games
+
+
+class Maze(NamedTuple):
+    """A grid with walls; cells are numbered row by row from 0."""
+
+    height: int
+    width: int
+    walls: frozenset[int]
+    free: tuple[int, ...]  # cells that are no walls, ascending
+    neighbours: tuple[tuple[int, ...], ...]  # by cell and action: where a move leads
+
+
+def make_maze(layout: tuple[str, ...]) -> Maze:
+    """The maze drawn as equally long rows of `.` (free) and `#` (wall)."""
+    height, width = len(layout), len(layout[0])
+    walls = frozenset(i for i, letter in enumerate("".join(layout)) if letter == "#")
+
+    def destination(cell: int, direction: tuple[int, int]) -> int:
+        row, column = cell // width + direction[0], cell % width + direction[1]
+        inside = 0 <= row < height and 0 <= column < width
+        return row * width + column if inside and row * width + column not in walls else cell
+
+    cells = range(height * width)
+    neighbours = tuple(tuple(destination(cell, way) for way in DIRECTIONS) for cell in cells)
+    return Maze(height, width, walls, tuple(cell for cell in cells if cell not in walls), neighbours)
+
+
+@cache
+def distances(maze: Maze, goal: int) -> tuple[int, ...]:
+    """Moves of a shortest way from each cell to `goal`, by breadth-first search; -1 where there is none."""
+    found = [-1] * (maze.height * maze.width)
+    found[goal] = 0
+    queue = deque([goal])
+    while queue:
+        cell = queue.popleft()
+        for neighbour in maze.neighbours[cell]:  # a move can be undone, so the ways back are the ways there
+            if found[neighbour] < 0:
+                found[neighbour] = found[cell] + 1
+                queue.append(neighbour)
+    return tuple(found)
+
+
+def optimal_return(maze: Maze, start: int, goal: int, discount: float = 1.0) -> float:
+    """The return of a shortest way from `start` to another cell `goal`, which must be reachable."""
+    moves = distances(maze, goal)[start]
+    costs = sum(discount**move for move in range(moves - 1))
+    return MOVE_REWARD * costs + GOAL_REWARD * discount ** (moves - 1)
+
+
+def mean_optimal_return(maze: Maze) -> float:
+    """The expected undiscounted return of optimal play over all starts and goals."""
+    pairs = [(start, goal) for start in maze.free for goal in maze.free if start != goal]
+    return sum(optimal_return(maze, start, goal) for start, goal in pairs) / len(pairs)
+
+
+class Game:
+    """A walk through the maze in this project's game API."""
+
+    maze = make_maze(LAYOUT)
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.generator = np.random.default_rng(seed)
+        self._empty = np.zeros((3, self.maze.height * self.maze.width), np.int8)
+        self._empty[2, list(self.maze.walls)] = 1
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> Observation:
+        """Starts a game; returns the observation [3, H, W] int8."""
+        if seed is not None:
+            self.generator = np.random.default_rng(seed)
+        free = self.maze.free
+        start = int(self.generator.integers(len(free)))
+        goal = int(self.generator.integers(len(free) - 1))
+        self.cell, self.goal = free[start], free[goal + (goal >= start)]
+        return self.observation()
+
+    def step(self, action: int) -> tuple[Observation, float, bool]:
+        """Moves; returns observation, reward and whether the goal is reached."""
+        self.cell = self.maze.neighbours[self.cell][action]
+        arrived = self.cell == self.goal
+        return self.observation(), GOAL_REWARD if arrived else MOVE_REWARD, arrived
+
+    def observation(self) -> Observation:
+        """Agent, goal and walls: [3, H, W] int8."""
+        planes = self._empty.copy()
+        planes[0, self.cell] = planes[1, self.goal] = 1
+        return planes.reshape(3, self.maze.height, self.maze.width)
+
+    def expert_agent(self) -> int:
+        """The first move, in the order of the actions, of a shortest way."""
+        remaining = distances(self.maze, self.goal)
+        return min(range(4), key=lambda action: remaining[self.maze.neighbours[self.cell][action]])
+
+    def action_to_string(self, action: int) -> str:
+        """The action in words."""
+        return WORDS[action]
+
+    def human_to_action(self) -> int:
+        """Asks at the terminal for a move, until there is one."""
+        while (answer := input(f"Move ({', '.join(WORDS)}): ").strip().lower()) not in WORDS:
+            print(f"{answer!r} is not a move; type one of {', '.join(WORDS)}")
+        return WORDS.index(answer)
+
+    def render(self) -> None:
+        """Prints the maze."""
+        print(self.text())
+
+    def text(self) -> str:
+        """The maze as text: A the agent, G the goal, # walls."""
+        letters = ["#" if cell in self.maze.walls else "." for cell in range(self._empty.shape[1])]
+        letters[self.goal] = "G"
+        letters[self.cell] = "A"
+        width = self.maze.width
+        return "\n".join(" ".join(letters[i : i + width]) for i in range(0, len(letters), width))

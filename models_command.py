@@ -1,0 +1,341 @@
+"""`python muzero.py models ...`: versions of a game's agents, matches between them, and ratings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from arena import Duel, Stronger, play, stronger_side
+from commands import command_parser, known_game
+from config import ConfigurationError, MuZeroConfig, did_you_mean
+from data import EvaluationResult
+from games import load_game
+from options import Parser, whole_number
+from players import BUILT_IN, PlayerSpec, parse_player
+from ratings import Rating, Result, Sprt, Tally, bradley_terry, elo_difference, json_number, wilson_interval
+from registry import MatchRecord, Registry, Version
+
+Progress = Callable[[MatchRecord], None]
+
+GAMES = 2000
+BATCH = 100
+"""Games after which a match is recorded and the sequential test is asked."""
+
+
+def models_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    action = ACTIONS.get(arguments[0])
+    if action is None:
+        suggestion = did_you_mean(arguments[0], list(ACTIONS))
+        raise ConfigurationError(
+            f"unknown command 'models {arguments[0]}'{suggestion} (one of {', '.join(ACTIONS)})"
+        )
+    return action(arguments[1:])
+
+
+USAGE = """usage: python muzero.py models COMMAND GAME [options]
+
+  list GAME                    all versions, with ratings
+  show GAME VERSION            one version: origin, cost, configuration, matches
+  add GAME CHECKPOINT          register a best.checkpoint file or a run's folder
+  compare GAME FIRST SECOND    a match between two versions, or with random, expert, minimax, mcts:N
+  promote GAME VERSION         make a version the one in use, once it has beaten the one that is
+
+Each takes --help."""
+
+
+# --- list and show ---
+
+
+class Row(NamedTuple):
+    """A line of `models list`."""
+
+    name: str
+    promoted: bool
+    elo: float | None  # None without matches
+    error: float | None
+    games: int
+    training_steps: int | None  # None for a built-in player
+    evaluation: float | None
+    date: str
+    note: str
+
+
+def list_command(arguments: Sequence[str]) -> int:
+    """`models list GAME`."""
+    parsed = _parser(
+        "list GAME", "All versions of a game's agents, with ratings from the recorded matches."
+    ).parse(arguments)
+    registry = _registry(parsed)
+    rows = listing(registry)
+    if parsed.json:
+        print(json.dumps([row._asdict() for row in rows]))
+        return 0
+    if not rows:
+        print(f"no versions of {registry.game} yet: train, or add a checkpoint")
+    for row in rows:
+        print(_row_text(row))
+    return 0
+
+
+def listing(registry: Registry) -> list[Row]:
+    """Versions and built-in players by rating, those without matches last."""
+    ratings = {rating.name: rating for rating in rate(registry.matches())}
+    promoted = registry.promoted
+    versions = {version.name: version for version in registry.versions()}
+    names = list(versions) + [name for name in ratings if name not in versions]
+    rows = [_row(name, versions.get(name), ratings.get(name), promoted) for name in names]
+    return sorted(rows, key=lambda row: -row.elo if row.elo is not None else float("inf"))
+
+
+def rate(matches: Sequence[MatchRecord]) -> list[Rating]:
+    """Bradley-Terry ratings from all recorded matches, unfinished ones included."""
+    results = [Result(match.first, match.second, match.tally) for match in matches if match.tally.games]
+    names = sorted({name for result in results for name in (result.first, result.second)})
+    return bradley_terry(names, results)
+
+
+def _row(name: str, version: Version | None, rating: Rating | None, promoted: Version | None) -> Row:
+    return Row(
+        name=name,
+        promoted=promoted is not None and promoted.name == name,
+        elo=json_number(rating.elo) if rating else None,
+        error=json_number(rating.error) if rating else None,
+        games=rating.games if rating else 0,
+        training_steps=version.training_steps if version else None,
+        evaluation=version.evaluation if version else None,
+        date=version.date if version else "",
+        note=version.note if version else "",
+    )
+
+
+def _row_text(row: Row) -> str:
+    rating = "      -       " if row.elo is None else f"{row.elo:+7.0f} ± {row.error or 0:<4.0f}"
+    steps = "built in" if row.training_steps is None else f"{row.training_steps:,} updates"
+    evaluation = "" if row.evaluation is None else f"evaluation {row.evaluation:.2f}"
+    mark = "*" if row.promoted else " "
+    start = f"{mark} {row.name:12} {rating} {row.games:6} games  {steps:>18}"
+    return f"{start}  {evaluation:17} {row.date} {row.note}".rstrip()
+
+
+def show_command(arguments: Sequence[str]) -> int:
+    """`models show GAME VERSION`."""
+    parser = _parser("show GAME VERSION", "What is known of one version.")
+    parser.add_argument("version", metavar="VERSION", nargs="?", help="default: the promoted one")
+    parsed = parser.parse(arguments)
+    registry = _registry(parsed)
+    version = registry.version(parsed.version) if parsed.version else registry.promoted
+    if version is None:
+        raise ConfigurationError(f"no version of {registry.game} is promoted: name one")
+    matches = [match for match in registry.matches() if version.name in (match.first, match.second)]
+    if parsed.json:
+        print(
+            json.dumps(dataclasses.asdict(version) | {"matches": [_match_json(match) for match in matches]})
+        )
+        return 0
+    for name, value in dataclasses.asdict(version).items():
+        print(f"{name:15} {value}")
+    print(f"{'file':15} {registry.path(version)}")
+    for name, value in changed_options(registry, version).items():
+        print(f"{name:15} {value}")
+    for match in matches:
+        print(match_text(match))
+    return 0
+
+
+def changed_options(registry: Registry, version: Version) -> dict[str, Any]:
+    """The options of a version that are not the game's own, by name."""
+    from checkpoint import load_checkpoint
+
+    found = load_checkpoint(registry.path(version), expect_game=registry.game)
+    defaults = json.loads(load_game(registry.game).config.to_json())
+    own = json.loads(found.config_json)
+    return {name: value for name, value in own.items() if value != defaults.get(name)}
+
+
+# --- add and promote ---
+
+
+def add_command(arguments: Sequence[str]) -> int:
+    """`models add GAME CHECKPOINT`."""
+    parser = _parser("add GAME CHECKPOINT", "Register a checkpoint as the next version.")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", type=Path, help="best.checkpoint file or run folder"
+    )
+    parser.add_argument("--note", metavar="TEXT", default="", help="what to remember of it")
+    parsed = parser.parse(arguments)
+    version = _registry(parsed).add(parsed.checkpoint, note=parsed.note)
+    print(
+        json.dumps(dataclasses.asdict(version)) if parsed.json else f"{parsed.checkpoint} is {version.name}"
+    )
+    return 0
+
+
+def promote_command(arguments: Sequence[str]) -> int:
+    """`models promote GAME VERSION`."""
+    parser = _parser("promote GAME VERSION", "Make a version the one in use.")
+    parser.add_argument("version", metavar="VERSION")
+    parser.add_argument("--force", action="store_true", help="even if it has not beaten the promoted one")
+    parsed = parser.parse(arguments)
+    version = _registry(parsed).promote(parsed.version, parsed.force)
+    print(json.dumps({"promoted": version.name}) if parsed.json else f"{version.name} is promoted")
+    return 0
+
+
+# --- compare ---
+
+
+def compare_command(arguments: Sequence[str]) -> int:
+    """`models compare GAME FIRST SECOND`."""
+    parsed = _compare_parser().parse(arguments)
+    registry = _registry(parsed)
+    sprt = None if parsed.all_games else Sprt()
+    wanted = MatchRecord(
+        _player_name(registry, parsed.first),
+        _player_name(registry, parsed.second),
+        (Tally(0, 0, 0), Tally(0, 0, 0)),
+        parsed.games,
+        parsed.seed,
+        parsed.simulations,
+        False,
+        sprt,
+    )
+    match = compare(registry, wanted, None if parsed.json else lambda so_far: print(match_text(so_far)))
+    print(json.dumps(_match_json(match)) if parsed.json else _verdict(match))
+    return 0
+
+
+def compare(registry: Registry, wanted: MatchRecord, progress: Progress | None = None) -> MatchRecord:
+    """Plays a match, or goes on with it, and records it batch by batch; returns it as it ended.
+
+    It ends when all games are played or, with a sequential test, when that has decided.
+    """
+    match = next((m for m in registry.matches() if m.key == wanted.key), wanted)
+    left = match.games - match.tally.games
+    if match.finished or not left:
+        return match
+    first, second = (_spec(registry, name, match.simulations) for name in (match.first, match.second))
+    duel = Duel(load_game(registry.game), first, second, match.seed)
+    for result in play(duel, left, BATCH, first=match.tally.games // BATCH):
+        match = _continued(match, result)
+        registry.record(match)
+        if progress is not None:
+            progress(match)
+        if match.finished:
+            break
+    return match
+
+
+def _continued(match: MatchRecord, result: EvaluationResult) -> MatchRecord:
+    """`match` after the further games of `result`."""
+    first, second = result.in_seat(0), result.in_seat(1)
+    seats = (
+        match.seats[0] + Tally(first.wins, first.draws, first.losses),
+        match.seats[1] + Tally(second.wins, second.draws, second.losses),
+    )
+    tally = seats[0] + seats[1]
+    decided = match.sprt is not None and stronger_side(match.sprt, tally) != "undecided"
+    return dataclasses.replace(match, seats=seats, finished=decided or tally.games >= match.games)
+
+
+def _player_name(registry: Registry, name: str) -> str:
+    """The name under which a player is recorded: that of a version, or of a built-in player."""
+    if name.partition(":")[0] in BUILT_IN:
+        return str(parse_player(name))
+    return registry.version(name).name
+
+
+def _spec(registry: Registry, name: str, simulations: int) -> PlayerSpec:
+    if name.partition(":")[0] in BUILT_IN:
+        return parse_player(name)
+    return PlayerSpec("checkpoint", simulations, registry.path(registry.version(name)))
+
+
+def match_text(match: MatchRecord) -> str:
+    """A match in one line."""
+    tally = match.tally
+    elo, interval = elo_difference(tally), wilson_interval(tally.score, tally.games)
+    return (
+        f"{match.first} against {match.second}: {tally.games} of {match.games} games, "
+        f"{tally.wins} wins, {tally.draws} draws, {tally.losses} losses, "
+        f"score {tally.score:.1%} ({interval.low:.1%} to {interval.high:.1%}), "
+        f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f})"
+    )
+
+
+def _verdict(match: MatchRecord) -> str:
+    words: dict[Stronger, str] = {
+        "first": f"{match.first} is stronger",
+        "second": f"{match.second} is stronger",
+        "neither": "neither is much stronger",
+        "undecided": "the sequential test has not decided",
+    }
+    verdict = "" if match.sprt is None else f"\n{words[stronger_side(match.sprt, match.tally)]}"
+    return match_text(match) + verdict
+
+
+def _match_json(match: MatchRecord) -> dict[str, Any]:
+    tally = match.tally
+    interval, elo = wilson_interval(tally.score, tally.games), elo_difference(tally)
+    return {
+        "first": match.first,
+        "second": match.second,
+        "games": tally.games,
+        "wins": tally.wins,
+        "draws": tally.draws,
+        "losses": tally.losses,
+        "score": tally.score,
+        "score_low": interval.low,
+        "score_high": interval.high,
+        **{name: json_number(value) for name, value in zip(("elo", "elo_low", "elo_high"), elo, strict=True)},
+        "by_seat": [seat._asdict() for seat in match.seats],
+        "finished": match.finished,
+        "stronger": stronger_side(match.sprt, tally) if match.sprt is not None else None,
+    }
+
+
+def _compare_parser() -> Parser:
+    parser = _parser(
+        "compare GAME FIRST SECOND",
+        "Play a match; interrupted, the same command goes on with it. Games come in pairs: the same opening, "
+        "once in each seat.",
+    )
+    players = "a version, or random, expert, minimax[:DEPTH], mcts[:SIMULATIONS]"
+    parser.add_argument("first", metavar="FIRST", help=players)
+    parser.add_argument("second", metavar="SECOND", help=players)
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
+    parser.add_argument("--simulations", metavar="INT", type=whole_number(0), default=50, help="per move")
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--all-games", action="store_true", help="do not stop when a sequential test (SPRT) has decided"
+    )
+    return parser
+
+
+def _parser(usage: str, description: str) -> Parser:
+    parser = command_parser(f"models {usage}", description)
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _registry(parsed: Any) -> Registry:
+    return Registry(parsed.results_path, known_game(parsed.game))
+
+
+ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": list_command,
+    "show": show_command,
+    "add": add_command,
+    "compare": compare_command,
+    "promote": promote_command,
+}

@@ -1,0 +1,173 @@
+"""Who can play a game: a trained agent, and the opponents that it is measured against.
+
+A player is data first: `PlayerSpec`, written `random`, `expert`, `minimax`, `minimax:6`, `mcts:1000`, or a
+checkpoint's path. `make_player` turns it into something that chooses moves in many games at once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigurationError, MuZeroConfig, did_you_mean
+from data import IntArray, Weights
+from game_table import GameTable
+from games import GameSpec
+from mcts import RootNoise
+from planner import Planner
+from randomness import Stream, make_generator
+
+Kind = Literal["random", "expert", "minimax", "mcts", "checkpoint"]
+BUILT_IN: tuple[Kind, ...] = ("random", "expert", "minimax", "mcts")
+MCTS_SIMULATIONS = 1000
+MINIMAX_DEPTH = 4
+
+
+@dataclass(frozen=True)
+class PlayerSpec:
+    """A player by name."""
+
+    kind: Kind
+    amount: int | None = None  # minimax: depth; mcts and checkpoint: simulations; None: the default
+    path: Path | None = None  # of a checkpoint
+
+    def __str__(self) -> str:
+        """As it is written on the command line, and as curves are named."""
+        name = self.path.as_posix() if self.path is not None else self.kind
+        return name if self.amount is None or self.path is not None else f"{name}:{self.amount}"
+
+
+def parse_player(text: str, simulations: int | None = None) -> PlayerSpec:
+    """The player that `text` names; `simulations` is the amount where the text gives none.
+
+    Raises `ConfigurationError` when it is neither a built-in player nor an existing path.
+    """
+    name, _, amount = text.partition(":")
+    if name in BUILT_IN:
+        if amount and (name not in ("minimax", "mcts") or not re.fullmatch(r"[1-9]\d*", amount)):
+            raise ConfigurationError(f"player {text!r}: write minimax:DEPTH or mcts:SIMULATIONS")
+        default = simulations if name == "mcts" else None
+        return PlayerSpec(name, int(amount) if amount else default)
+    if Path(text).exists():
+        return PlayerSpec("checkpoint", simulations, Path(text))
+    suggestion = did_you_mean(name, list(BUILT_IN))
+    raise ConfigurationError(
+        f"unknown player {text!r}{suggestion} (one of {', '.join(BUILT_IN)}, or a checkpoint's path)"
+    )
+
+
+class Player(Protocol):
+    """Chooses moves in some of the games of a table."""
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """Actions [n] int32 for the games `rows` [n], in each of which it is this player's turn."""
+        ...
+
+
+class NetworkPlayer:
+    """A network with a search (most visited actions, no noise); with 0 simulations its policy alone."""
+
+    def __init__(
+        self, config: MuZeroConfig, batch: int, simulations: int | None = None, device: str = "cpu"
+    ) -> None:
+        self.config = config
+        self.simulations = config.evaluation_simulations if simulations is None else simulations
+        self.planner = Planner(config, batch, max(self.simulations, 1), device)
+
+    def load(self, weights: Weights, version: int) -> None:
+        """Plays with `weights` from now on."""
+        self.planner.load(weights, version)
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """See `Player`. The table may stack more observations than this network reads."""
+        if not self.simulations:
+            return self._by_policy(table, rows)
+        noise = RootNoise.none(len(rows), self.config.num_actions)
+        return self.planner.plan(table, rows, noise).action
+
+    def _by_policy(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        stacks = self.planner.seen(table, rows)
+        logits = self.planner.model.root(stacks, table.to_play[rows]).policy_logits
+        return np.asarray(np.where(table.legal[rows], logits, -np.inf).argmax(axis=1), np.int32)
+
+
+class RandomPlayer:
+    """Plays any legal action."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """See `Player`."""
+        keys = np.where(table.legal[rows], self.generator.random(table.legal[rows].shape), -1.0)
+        return np.asarray(keys.argmax(axis=1), np.int32)
+
+
+class ExpertPlayer:
+    """Plays what the game's own `expert_agent` says."""
+
+    def __init__(self, spec: GameSpec) -> None:
+        if not hasattr(spec.game_class, "expert_agent"):
+            raise ConfigurationError(f"game {spec.name!r} has no expert_agent: choose another opponent")
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """See `Player`."""
+        return np.array([table.environments[row].game.expert_agent() for row in rows], np.int32)
+
+
+class MinimaxPlayer:
+    """Alpha-beta on the real rules; a random one of the best actions.
+
+    Exact in games so short that they can be solved, else of limited depth.
+    """
+
+    def __init__(self, spec: GameSpec, depth: int | None, generator: np.random.Generator) -> None:
+        from alpha_beta import Solver
+
+        if not hasattr(spec.game_class, "rules"):
+            raise ConfigurationError(f"game {spec.name!r} has no compiled rules: minimax cannot play it")
+        exact = depth is None and spec.config.max_moves <= LARGEST_SOLVED
+        depth = spec.config.max_moves if exact else depth or MINIMAX_DEPTH
+        self.solver = Solver(spec.game_class.rules, spec.config.num_actions, depth)
+        self.generator = generator
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """See `Player`."""
+        best = (self.solver.best_actions(table.environments[row].game.state) for row in rows)
+        return np.array([self.generator.choice(actions) for actions in best], np.int32)
+
+
+LARGEST_SOLVED = 9
+"""Moves of the longest games that `minimax` solves outright."""
+
+
+def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device: str = "cpu") -> Player:
+    """The player `spec`, for up to `batch` games at a time. Raises `ConfigurationError` if it cannot play."""
+    generator = make_generator(seed, Stream.OPPONENT)
+    if spec.kind == "random":
+        return RandomPlayer(generator)
+    if spec.kind == "expert":
+        return ExpertPlayer(game)
+    if spec.kind == "minimax":
+        return MinimaxPlayer(game, spec.amount, generator)
+    if spec.kind == "mcts":
+        from real_model import MctsPlayer
+
+        return MctsPlayer(game, spec.amount or MCTS_SIMULATIONS, batch, generator)
+    return load_player(spec, game, batch, device)
+
+
+def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> NetworkPlayer:
+    """The player of a checkpoint. Raises `CheckpointError` if it cannot be read or is of another game."""
+    from checkpoint import load_checkpoint
+
+    assert spec.path is not None, "only checkpoints are loaded"
+    found = load_checkpoint(spec.path, expect_game=game.name)
+    player = NetworkPlayer(MuZeroConfig.from_json(found.config_json), batch, spec.amount, device)
+    player.load(found.weights, found.training_step)
+    return player

@@ -1,0 +1,435 @@
+"""The real game as the search's model: perfect predictions, and values 0 or those of random rollouts.
+
+`RulesModel` plays `board.Rules` in one kernel per simulation, `GameModel` any other game in Python, by copies
+of it. Both are `data.Model`s whose "observations" are the real positions. Below the end of a game nothing
+happens: rewards, discounts and values are 0, and the game is not touched. `RealGameSearch` is plain UCT
+on top of them, and `MctsPlayer` the opponent that plays by it.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from board import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules
+from config import MuZeroConfig
+from data import BoolArray, Evaluation, IntArray, Model
+from environment import Environment
+from game_table import GameTable
+from games import GameSpec
+from mcts import RootNoise, Search, record_types
+
+TREE_BYTES = 300 << 20
+"""Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
+
+_inner = njit(error_model="numpy")
+
+
+def address_of(rule: Any, signature: Any) -> int:
+    """Where a compiled rule lies in memory, for `function_at`."""
+    return int(types.CompileResultWAP(rule.get_compile_result(signature)).address)
+
+
+def function_at(signature: Any) -> Any:
+    """Makes, inside kernels, a callable function of an `address_of` it.
+
+    A kernel takes such a number in no time; finding out the address of a function takes numba 30 us per call.
+    """
+    kind = types.FunctionType(signature)
+
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        pointer = context.get_value_type(types.voidptr)
+        function = cgutils.create_struct_proxy(kind)(context, builder)
+        function.c_addr = builder.inttoptr(arguments[0], pointer)
+        function.py_addr = function.jit_addr = cgutils.get_null_value(pointer)
+        return function._getvalue()
+
+    @intrinsic
+    def cast(typing_context: Any, address: Any) -> Any:
+        return kind(types.int64), generate
+
+    return cast
+
+
+_legal_at, _play_at = function_at(LEGAL), function_at(PLAY)
+
+
+@_inner
+def _won(state: NDArray[np.int64], player: int) -> float:
+    """What the position means to `player`: 1, -1, or 0 while nobody has won."""
+    if state[OUTCOME] == WON_BY_0:
+        return 1.0 if player == 0 else -1.0
+    if state[OUTCOME] == WON_BY_1:
+        return 1.0 if player == 1 else -1.0
+    return 0.0
+
+
+@_inner
+def _rollout(legal: Any, play: Any, state: Any, mask: Any, seeds: Any, b: int, discount: float) -> float:
+    """Plays `state` on to its end by random legal moves; the discounted outcome to the player to move."""
+    player, weight = state[TO_PLAY], 1.0
+    random = seeds[b]
+    choices = legal(state, mask)
+    while choices > 0:
+        random ^= random << np.uint64(13)  # xorshift64
+        random ^= random >> np.uint64(7)
+        random ^= random << np.uint64(17)
+        # the upper 32 bits times n, shifted back, are a number below n
+        skip = np.int64(((random >> np.uint64(32)) * np.uint64(choices)) >> np.uint64(32))
+        action = 0
+        while not mask[action] or skip > 0:
+            skip -= mask[action]
+            action += 1
+        play(state, action)
+        if state[OUTCOME] != RUNNING:
+            break
+        choices = legal(state, mask)
+        weight *= discount
+    seeds[b] = random
+    won: float = _won(state, player)
+    return weight * won
+
+
+_arguments = [
+    *(types.int64, types.int64),  # addresses of the rules `legal` and `play`
+    types.Array(types.int64, 3, "C"),  # states [N, B, S], room for more rows than are in use
+    *(types.Array(types.int32, 1, "C"), types.Array(types.int32, 1, "C")),  # parents and actions [B]
+    types.int64,  # node
+    types.boolean,  # rollouts
+    types.float64,  # discount per move
+    types.Array(types.uint64, 1, "C"),  # random states
+    *(types.Array(types.int64, 1, "C"), types.Array(types.boolean, 1, "C")),  # scratch [S] and mask [A]
+    *(types.Array(types.float32, 2, "C"), types.Array(types.float32, 2, "C")),  # value and reward [B, 1]
+    *(types.Array(types.float32, 1, "C"), types.Array(types.int32, 1, "C")),  # discounts, to_play [B]
+    types.Array(types.float32, 2, "C"),  # logits [B, A]
+]
+
+
+@njit(types.void(*_arguments), cache=True, error_model="numpy")
+def expand_rows(
+    legal_address: int, play_address: int, states: Any, parents: Any, actions: Any, node: int,
+    rollouts: bool, discount: float, seeds: Any, scratch: Any, mask: Any,
+    value: Any, reward: Any, discounts: Any, to_play: Any, logits: Any,
+) -> None:  # fmt: skip
+    """Makes node `node` of every row: its state, and the evaluation of it. At node 0 the states are given."""
+    legal, play = _legal_at(legal_address), _play_at(play_address)
+    for b in range(len(parents)):
+        state = states[node, b]
+        reward[b, 0], discounts[b], value[b, 0] = 0.0, 1.0, 0.0
+        if node > 0:
+            state[:] = states[parents[b], b]
+            running = state[OUTCOME] == RUNNING
+            if running:
+                player = state[TO_PLAY]
+                play(state, actions[b])
+                reward[b, 0] = _won(state, player)
+            discounts[b] = discount if state[OUTCOME] == RUNNING else 0.0
+        to_play[b] = state[TO_PLAY]
+        if state[OUTCOME] != RUNNING:
+            logits[b] = 0.0
+            continue
+        legal(state, mask)
+        for a in range(len(mask)):
+            logits[b, a] = 0.0 if mask[a] else -np.inf
+        if rollouts:
+            scratch[:] = state
+            value[b, 0] = _rollout(legal, play, scratch, mask, seeds, b, discount)
+
+
+class RealModel(Model, Protocol):
+    """A model that knows the real positions it is asked about."""
+
+    def to_play(self, positions: NDArray[Any]) -> IntArray:
+        """The players to move [B] int32."""
+        ...
+
+    def legal(self, positions: NDArray[Any]) -> BoolArray:
+        """The legal actions [B, A] bool."""
+        ...
+
+
+class RulesModel:
+    """A board game as a model: its positions are `board.State`s, stacked to [B, S] int64.
+
+    Policies are uniform over the legal actions, in the whole tree. Values are 0, or with `rollouts` the
+    outcome of a uniformly random game from there, to the player to move; `generator` seeds those games.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        num_actions: int,
+        batch: int,
+        simulations: int,
+        rollouts: bool,
+        generator: np.random.Generator,
+        discount: float = 1.0,
+    ) -> None:
+        self.rules, self.num_actions = rules, num_actions
+        self.rollouts, self.discount = rollouts, discount
+        self._legal, self._play = address_of(rules.legal, LEGAL), address_of(rules.play, PLAY)
+        size = len(rules.start())
+        self._states = np.zeros((simulations + 1, batch, size), np.int64)
+        self._seeds = generator.integers(1, 2**64, batch, np.uint64, endpoint=False)
+        self._scratch = np.zeros(size, np.int64)
+        self._mask = np.zeros(num_actions, np.bool_)
+        self._evaluation = blank_evaluation(batch, num_actions)
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """Evaluates the states [B, S]; the player to move is the state's own."""
+        rows = len(observations)
+        self._states[0, :rows] = observations
+        nowhere = np.zeros(rows, np.int32)
+        return self.recurrent(nowhere, nowhere, 0)
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """See `data.Model`."""
+        arrays: Any = (array[: len(parents)] for array in self._evaluation)
+        evaluation = Evaluation(*arrays)
+        expand_rows(
+            *(self._legal, self._play, self._states, parents, actions, node),
+            *(self.rollouts, self.discount, self._seeds, self._scratch, self._mask, *evaluation),
+        )
+        return evaluation
+
+    def to_play(self, positions: NDArray[Any]) -> IntArray:
+        """The players to move [B] int32."""
+        return np.asarray(positions[:, TO_PLAY], np.int32)
+
+    def legal(self, positions: NDArray[Any]) -> BoolArray:
+        """The legal actions [B, A] bool; none where the game is over."""
+        mask = np.zeros((len(positions), self.num_actions), np.bool_)
+        for state, row in zip(positions, mask, strict=True):
+            self.rules.legal(state, row)
+        return mask
+
+
+def blank_evaluation(batch: int, num_actions: int) -> Evaluation:
+    """Zeros in the shapes of an evaluation of `batch` rows."""
+    return Evaluation(
+        value=np.zeros((batch, 1), np.float32),
+        reward=np.zeros((batch, 1), np.float32),
+        discount=np.zeros(batch, np.float32),
+        to_play=np.zeros(batch, np.int32),
+        policy_logits=np.zeros((batch, num_actions), np.float32),
+    )
+
+
+class Position(NamedTuple):
+    """A running game, and how it came about."""
+
+    environment: Environment
+    seed: int
+    actions: tuple[int, ...]
+
+
+def positions_of(table: GameTable, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+    """The games `rows` [B] of a table as the `Position`s [B] that `GameModel` searches from."""
+    positions = np.empty(len(rows), object)
+    for i, row in enumerate(rows.tolist()):
+        played = tuple(table.played[row])
+        positions[i] = Position(table.environments[row], int(table.seeds[row]), played)
+    return positions
+
+
+class GameModel:
+    """Any game as a model: its positions are `Position`s [B], which are copied, never played on.
+
+    A game is copied with its random state, so that the search foresees chance. One that cannot be copied, or
+    whose copies play otherwise, is played again from its seed, which takes longer. Policies and values are as
+    in `RulesModel`; a rollout ends with the game, or after `horizon` moves, and returns the discounted sum of
+    its rewards.
+    """
+
+    def __init__(
+        self,
+        spec: GameSpec,
+        config: MuZeroConfig,
+        rollouts: bool,
+        generator: np.random.Generator,
+        horizon: int | None = None,
+    ) -> None:
+        self.spec, self.config = spec, config
+        self.rollouts, self.generator = rollouts, generator
+        self.horizon = config.max_moves if horizon is None else horizon
+        self._copies = True  # until a game turns out not to be copied truly
+        self._nodes: list[list[Position | None]] = []  # by node and row; None where the game is over
+        self._players: list[IntArray] = []  # by node, of rows
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """Evaluates `Position`s [B]; the players to move are the games' own."""
+        self._copies = self._copies and all(self._copies_truly(position) for position in observations)
+        self._nodes, self._players = [list(observations)], [self.to_play(observations)]
+        evaluation = blank_evaluation(len(observations), self.config.num_actions)
+        evaluation.discount[:] = 1.0
+        return self._evaluated(evaluation)
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """See `data.Model`."""
+        assert node == len(self._nodes), "nodes are made one after another"
+        evaluation = blank_evaluation(len(parents), self.config.num_actions)
+        children: list[Position | None] = []
+        players = np.zeros(len(parents), np.int32)
+        for b, (parent, action) in enumerate(zip(parents.tolist(), actions.tolist(), strict=True)):
+            position, player = self._nodes[parent][b], self._players[parent][b]
+            child = None
+            if position is not None:
+                child = self.copied(position)
+                step = child.environment.step(action)
+                evaluation.reward[b] = step.reward
+                over = step.terminated or step.truncated
+                child = None if over else child._replace(actions=(*child.actions, action))
+            players[b] = player if child is None else child.environment.to_play()
+            evaluation.discount[b] = 0.0 if child is None else self.config.discount
+            children.append(child)
+        self._nodes.append(children)
+        self._players.append(players)
+        return self._evaluated(evaluation)
+
+    def _evaluated(self, evaluation: Evaluation) -> Evaluation:
+        """Fills in players, policies and values of the newest node."""
+        evaluation.to_play[:] = self._players[-1]
+        for b, position in enumerate(self._nodes[-1]):
+            if position is not None:
+                legal = position.environment.legal_mask()
+                evaluation.policy_logits[b] = np.where(legal, 0.0, -np.inf)
+                if self.rollouts:
+                    evaluation.value[b] = self.rollout(position)
+        return evaluation
+
+    def rollout(self, position: Position) -> float:
+        """What random play from a position is worth to the player to move."""
+        environment = self.copied(position).environment
+        player, total, weight = environment.to_play(), 0.0, 1.0
+        for _ in range(self.horizon):
+            mover = environment.to_play()
+            legal = np.flatnonzero(environment.legal_mask())
+            step = environment.step(int(legal[self.generator.integers(legal.size)]))
+            total += weight * (step.reward if mover == player else -step.reward)
+            weight *= self.config.discount
+            if step.terminated or step.truncated:
+                break
+        return total
+
+    def copied(self, position: Position) -> Position:
+        """The same position in a game of its own."""
+        if not self._copies:
+            return self._replayed(position)
+        shared = {id(position.environment.config): position.environment.config}
+        return position._replace(environment=copy.deepcopy(position.environment, shared))
+
+    def _replayed(self, position: Position) -> Position:
+        """The same position in a game that has been played there from its start."""
+        environment = Environment(self.spec, self.config)
+        environment.reset(position.seed)
+        for action in position.actions:
+            environment.step(action)
+        return position._replace(environment=environment)
+
+    def _copies_truly(self, position: Position) -> bool:
+        """Whether a copy of the game goes on like the game played again; some make a new game of a copy."""
+        action = int(position.environment.legal_mask().argmax())
+        try:
+            step = self.copied(position).environment.step(action)
+        except Exception:  # a game may hold anything, and fail to be copied in any way
+            return False
+        expected = self._replayed(position).environment.step(action)
+        return step[1:] == expected[1:] and np.array_equal(step.observation, expected.observation, True)
+
+    def to_play(self, positions: NDArray[Any]) -> IntArray:
+        """The players to move [B] int32."""
+        return np.array([position.environment.to_play() for position in positions], np.int32)
+
+    def legal(self, positions: NDArray[Any]) -> BoolArray:
+        """The legal actions [B, A] bool."""
+        return np.stack([position.environment.legal_mask() for position in positions])
+
+
+class RealGameSearch:
+    """Chooses actions by UCT on a model of the real game: the most visited ones, a random one among equals.
+
+    Searches so many positions at a time that its trees stay within `TREE_BYTES`.
+    """
+
+    def __init__(
+        self,
+        make_model: Callable[[int], RealModel],
+        config: MuZeroConfig,
+        batch: int,
+        simulations: int,
+        generator: np.random.Generator,
+        exploration: float = math.sqrt(2.0),
+    ) -> None:
+        """`make_model` is given how many rows are searched at a time; `exploration` is UCB1's constant."""
+        rows = max(1, min(batch, TREE_BYTES // tree_bytes(simulations, config.num_actions)))
+        self.model = make_model(rows)
+        self.search = Search(config, rows, simulations, uct=exploration)
+        self.generator = generator
+
+    def actions(self, positions: NDArray[Any]) -> IntArray:
+        """Actions [B] int32 for B positions of the model's kind, none of which is over."""
+        rows = self.search.batch
+        parts = [self._searched(positions[i : i + rows]) for i in range(0, len(positions), rows)]
+        return np.concatenate(parts)
+
+    def _searched(self, positions: NDArray[Any]) -> IntArray:
+        legal, to_play = self.model.legal(positions), self.model.to_play(positions)
+        seeds = self.generator.integers(1, 2**64, len(legal), np.uint64, endpoint=False)
+        noise = RootNoise.none(*legal.shape)._replace(tie_seeds=seeds)
+        return self.search.run(self.model, positions, to_play, legal, noise).action
+
+
+def tree_bytes(simulations: int, num_actions: int) -> int:
+    """Memory of one row's tree."""
+    records = record_types(np.dtype(np.float32))
+    node = records.node.itemsize + 2 * np.dtype(np.float32).itemsize
+    return (simulations + 1) * (node + num_actions * records.edge.itemsize)
+
+
+class MctsPlayer:
+    """The opponent `mcts`: UCT with random rollouts on the real game, of up to `batch` games at once."""
+
+    def __init__(self, spec: GameSpec, simulations: int, batch: int, generator: np.random.Generator) -> None:
+        self.spec, self.simulations = spec, simulations
+        self.batch, self.generator = batch, generator
+        self._search: RealGameSearch | None = None
+        self._by_rules = False
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """Actions [n] int32 for the games `rows` [n] of a table, none of which is over."""
+        if self._search is None:
+            self._search = self._made_for(table)
+        if self._by_rules:
+            states = np.stack([table.environments[row].game.state for row in rows])
+            return self._search.actions(states)
+        return self._search.actions(positions_of(table, rows))
+
+    def _made_for(self, table: GameTable) -> RealGameSearch:
+        """The search for the games of `table`, which may be set up otherwise than `spec` says."""
+        rules = getattr(table.environments[0].game, "rules", None)
+        self._by_rules = isinstance(rules, Rules)
+        config = dataclasses.replace(
+            table.config,
+            q_transform="bounds" if self._by_rules else "min_max",
+            value_bounds=(-1.0, 1.0),
+            max_depth=0,
+        )
+
+        def make_model(rows: int) -> RealModel:
+            if isinstance(rules, Rules):
+                common = config.num_actions, rows, self.simulations
+                return RulesModel(rules, *common, True, self.generator, config.discount)
+            return GameModel(self.spec, config, True, self.generator)
+
+        # copies of games in Python take memory, and one at a time are no slower
+        batch = self.batch if self._by_rules else 1
+        return RealGameSearch(make_model, config, batch, self.simulations, self.generator)

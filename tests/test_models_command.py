@@ -1,0 +1,147 @@
+"""`python muzero.py models` and `evaluate`, on real files and real games."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import models_command
+import muzero
+from registry import Registry
+from tests.test_players import saved
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models_command, "BATCH", 10)
+
+
+def line(*arguments: str) -> int:
+    return muzero._reported(lambda: muzero.run(arguments))
+
+
+def output(capsys: pytest.CaptureFixture, *arguments: str) -> Any:
+    """What a command prints with --json."""
+    assert line(*arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def add_two() -> None:
+    for number in (1, 2):
+        saved(Path(f"{number}.checkpoint"), seed=number)
+        assert line("models", "add", "tictactoe", f"{number}.checkpoint", "--note", f"number {number}") == 0
+
+
+def test_versions_are_added_listed_and_shown(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    capsys.readouterr()
+    rows = output(capsys, "models", "list", "tictactoe")
+    assert [(row["name"], row["note"], row["elo"]) for row in rows] == [
+        ("v0001", "number 1", None),
+        ("v0002", "number 2", None),
+    ]
+    shown = output(capsys, "models", "show", "tictactoe", "v0002")
+    assert (shown["name"], shown["source"]) == ("v0002", str(Path("2.checkpoint").resolve()))
+    assert line("models", "show", "tictactoe", "v0002") == 0
+    assert "evaluation_simulations 4" in capsys.readouterr().out
+
+
+def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    assert line("models", "promote", "tictactoe", "v0001") == 0
+    assert line("models", "promote", "tictactoe", "v0002") == 2
+    assert "v0002 cannot replace the promoted v0001" in capsys.readouterr().err
+    match = output(capsys, "models", "compare", "tictactoe", "minimax", "random", "--games", "200")
+    assert match["finished"]
+    assert match["games"] < 200
+    assert match["stronger"] == "first"
+    assert match["losses"] == 0
+    assert sum(seat["wins"] + seat["draws"] + seat["losses"] for seat in match["by_seat"]) == match["games"]
+    names = [row["name"] for row in output(capsys, "models", "list", "tictactoe")]
+    assert names.index("minimax") < names.index("random")
+    assert line("models", "promote", "tictactoe", "v0002", "--force") == 0
+    promoted = Registry(Path("results"), "tictactoe").promoted
+    assert promoted is not None
+    assert promoted.name == "v0002"
+
+
+def test_an_interrupted_match_keeps_its_games_and_goes_on(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["models", "compare", "tictactoe", "expert", "minimax", "--games", "40", "--all-games"]
+    record = Registry.record
+
+    def interrupted(registry: Registry, match: Any) -> None:
+        record(registry, match)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Registry, "record", interrupted)
+    assert line(*command) == 130
+    monkeypatch.setattr(Registry, "record", record)
+    kept = Registry(Path("results"), "tictactoe").matches()
+    assert [(match.tally.games, match.finished) for match in kept] == [(10, False)]
+    capsys.readouterr()
+    assert line(*command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [text.split()[3] for text in lines] == ["20", "30", "40", "40"]
+    kept = Registry(Path("results"), "tictactoe").matches()
+    assert [(match.tally.games, match.finished) for match in kept] == [(40, True)]
+    assert kept[0].tally.draws == 40
+
+
+def test_the_stronger_second_may_be_promoted(capsys: pytest.CaptureFixture) -> None:
+    """A match decides for either side, in whichever order the two were named."""
+    add_two()
+    registry = Registry(Path("results"), "tictactoe")
+    registry.promote("v0001")
+    match = models_command.MatchRecord(
+        "v0001",
+        "v0002",
+        (models_command.Tally(10, 0, 190), models_command.Tally(10, 0, 190)),
+        2000,
+        0,
+        50,
+        True,
+        models_command.Sprt(),
+    )
+    registry.record(match)
+    assert line("models", "promote", "tictactoe", "v0002") == 0
+
+
+def test_evaluate_prints_seats_and_interval(capsys: pytest.CaptureFixture) -> None:
+    path = str(saved(Path("best.checkpoint")))
+    printed = output(
+        capsys, "evaluate", "tictactoe", "--checkpoint", path, "--opponent", "minimax", "--games", "30"
+    )
+    assert printed["games"] == printed["wins"] + printed["draws"] + printed["losses"] == 30
+    assert printed["wins"] == 0
+    assert printed["score_low"] <= printed["score"] <= printed["score_high"]
+    assert [seat["games"] for seat in printed["by_seat"]] == [15, 15]
+    assert line("evaluate", "tictactoe", "--player", "minimax", "--opponent", "random") == 0
+    assert "as player 2: 50 games" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["models", "lst", "tictactoe"], "did you mean 'list'"),
+        (["models", "show", "tictactoe"], "no version of tictactoe is promoted: name one"),
+        (["models", "show", "tictactoe", "v0009"], "no version 'v0009'"),
+        (["models", "add", "tictactoe", "nowhere"], "nowhere"),
+        (["models", "compare", "tictactoe", "random", "v0001"], "no version 'v0001'"),
+        (["models", "compare", "tictactoe", "random", "random"], "against itself"),
+        (["models", "compare", "tictacto", "random", "expert"], "did you mean 'tictactoe'"),
+        (["evaluate", "tictactoe", "--player", "minimax", "--opponent", "minmax"], "did you mean 'minimax'"),
+        (["evaluate", "cartpole", "--player", "random", "--opponent", "random"], "is a game for one"),
+        (["evaluate", "cartpole", "--player", "expert"], "no expert_agent"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    assert line(*arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
