@@ -38,7 +38,7 @@ class MuZeroConfig(config.MuZeroConfig):
     # Little and fresh: values and policies of early, bad play mislead for long.
     replay_buffer_size = 20_000
     games_per_worker = 32
-    ratio = 0.28  # games cost little here: fewer updates per step are fewer updates to the solution
+    ratio = 0.4
     value_loss_weight = 1.0
     num_reanalyse_workers = 1
     reanalyse_policy = True
@@ -48,7 +48,7 @@ class MuZeroConfig(config.MuZeroConfig):
     # has taught, so the learning rate is next to nothing by 100,000 updates.
     training_steps = 400_000
     lr_decay_rate = 0.94
-    visit_softmax_temperature = ((1.0, 1.0),)
+    visit_softmax_temperature = ((1.0, 0.5),)
     evaluation_interval = 1.0
     evaluation_games = 10
     target_reward = 475.0

@@ -54,9 +54,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         opponent = None if duel.opponent is None else str(duel.opponent)
         yield evaluation_result(1, 2, 3, 6, opponent=opponent)
 
-    monkeypatch.setitem(
-        sys.modules, "training", types.SimpleNamespace(train=train, check_launch=training.check_launch)
-    )
+    fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
+    monkeypatch.setitem(sys.modules, "training", fake)
     monkeypatch.setattr(arena, "play", play)
     monkeypatch.chdir(tmp_path)
     return noted
@@ -103,11 +102,14 @@ def test_forms_of_training(calls: list[dict[str, Any]], arguments: list[str]) ->
 def test_training_leaves_config_log_and_events(
     calls: list[dict[str, Any]], capsys: pytest.CaptureFixture
 ) -> None:
-    assert line("cartpole", "--results-path", "here", "--local", "--address", "1.2.3.4:5") == 0
+    assert line("cartpole", "--results-path", "there", "--local", "--address", "1.2.3.4:5") == 2
+    assert "leave out --address" in capsys.readouterr().err
+    assert not Path("there").exists()
+    assert line("cartpole", "--results-path", "here", "--address", "1.2.3.4:5") == 0
     [call] = calls
     folder = call["folder"]
     assert folder.parts[:2] == ("here", "cartpole")
-    assert (call["local"], call["address"]) == (True, "1.2.3.4:5")
+    assert (call["local"], call["address"]) == (False, "1.2.3.4:5")
     assert MuZeroConfig.from_json((folder / "config.json").read_text()).results_path == "here"
     assert list(folder.glob("events.out.tfevents.*"))
     printed = capsys.readouterr().out
