@@ -52,6 +52,7 @@ class RayRun:
         self._updates_per_call = 1
         self._published: tuple[int, Any] | None = None  # version, reference to the weights
         self._judged: tuple[int, Any] | None = None  # the weights of the evaluation in progress
+        self._deciding = False  # it may end the run: what is played meanwhile may be for nothing
         self._next_publication = self._next_status = 0.0
         self._next_evaluation = time.perf_counter()
         self._restarts = 0
@@ -151,14 +152,15 @@ class RayRun:
 
     def _issue(self) -> None:
         """Starts every call that may be started now."""
-        for name in self.workers:
-            if not self._busy(name):
-                self._issue_play(name)
         while len(self._updates_in_flight) < 2 and self._issue_training():
             pass
-        for name in self.reanalysers:
-            if not self._busy(name):
-                self._issue_reanalysis(name)
+        if not self._deciding:
+            for name in self.workers:
+                if not self._busy(name):
+                    self._issue_play(name)
+            for name in self.reanalysers:
+                if not self._busy(name):
+                    self._issue_reanalysis(name)
         now = time.perf_counter()
         if now >= self._next_publication and not self._busy("publication"):
             self._publish()
@@ -244,10 +246,12 @@ class RayRun:
     # --- evaluation ---
 
     def _schedule_evaluation(self) -> None:
+        self._deciding = False
         self._next_evaluation = time.perf_counter() + self.config.evaluation_interval
 
     def _evaluate(self, job: Job) -> None:
         """Starts an evaluation: of the newest weights, or once more of those just evaluated."""
+        self._deciding = job.decides
         if job.fresh_weights or self._judged is None:
             self._judged = self._published
         assert self._judged is not None, "weights are published before the first evaluation"
