@@ -23,7 +23,7 @@ class MuZeroConfig(config.MuZeroConfig):
     # A horizon of a hundred moves: with a shorter one the cart drifts out of the picture unpunished.
     discount = 0.99
     td_steps = 30
-    num_simulations = 16
+    num_simulations = 32
     evaluation_simulations = 16
     segment_length = 50
 
@@ -38,7 +38,7 @@ class MuZeroConfig(config.MuZeroConfig):
     # Little and fresh: values and policies of early, bad play mislead for long.
     replay_buffer_size = 20_000
     games_per_worker = 32
-    ratio = 0.4
+    ratio = 0.3
     value_loss_weight = 1.0
     num_reanalyse_workers = 1
     reanalyse_policy = True
