@@ -9,7 +9,7 @@ import numpy as np
 from config import ConfigurationError, MuZeroConfig
 from data import EvaluationResult, IntArray, Weights
 from environment import GameError
-from game_table import GameTable
+from game_table import make_table
 from games import GameSpec, load_game
 from players import NetworkPlayer, Player, make_player, parse_player
 from randomness import Stream, make_generator
@@ -25,7 +25,7 @@ class Match:
         self, spec: GameSpec, config: MuZeroConfig, games: int, player: Player, opponent: Player | None = None
     ) -> None:
         self.player, self.opponent = player, opponent
-        self.table = GameTable(spec, config, games)
+        self.table = make_table(spec, config, games)
         self.seats = (np.arange(games) % config.players).astype(np.int32)
         self._pairs = np.arange(games) // config.players
         self._live = np.arange(0)

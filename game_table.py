@@ -62,12 +62,16 @@ class GameTable:
         """Books a move, and shifts the row's stack by one observation and the action that followed it."""
         self.played[row].append(action)
         self.returns[row] += reward if self.to_play[row] == 0 else -reward
-        channels = self.config.observation_shape[0]
         if self.config.stacked_observations:
-            stack = self.stacks[row]
-            stack[2 * channels + 1 :] = stack[channels : -channels - 1].copy()
-            stack[channels : 2 * channels] = stack[:channels]
-            stack[2 * channels] = action / self.config.num_actions
+            self._shift(row, action)
+
+    def _shift(self, row: int, action: int) -> None:
+        """Makes room in the row's stack for the observation that `action` leads to."""
+        channels = self.config.observation_shape[0]
+        stack = self.stacks[row]
+        stack[2 * channels + 1 :] = stack[channels : -channels - 1].copy()
+        stack[channels : 2 * channels] = stack[:channels]
+        stack[2 * channels] = action / self.config.num_actions
 
     def _arrive(self, row: int, observation: NDArray[Any], over: bool = False) -> None:
         """Takes over the position that a game has reached; a finished one has no legal actions to ask for."""
@@ -89,3 +93,15 @@ class GameTable:
             self.reset(row, int(state.arrays["seeds"][row]))
             for action in actions:
                 self.step(np.array([row]), np.array([action], np.int32))
+
+
+def make_table(spec: GameSpec, config: MuZeroConfig, batch: int) -> GameTable:
+    """A table of `batch` games: the fast one for games that are moved by compiled rules and nothing else."""
+    if not hasattr(spec.game_class, "rules"):
+        return GameTable(spec, config, batch)
+    from board import BoardGame
+    from board_table import BoardTable
+
+    by_rules = ("reset", "step", "observation", "legal_actions", "to_play")
+    plain = all(getattr(spec.game_class, name) is getattr(BoardGame, name) for name in by_rules)
+    return (BoardTable if plain else GameTable)(spec, config, batch)

@@ -16,11 +16,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from board import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules
+from board import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules, address_of, function_at
 from config import MuZeroConfig
 from data import BoolArray, Evaluation, IntArray, Model
 from environment import Environment
@@ -32,32 +30,6 @@ TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
 
 _inner = njit(error_model="numpy")
-
-
-def address_of(rule: Any, signature: Any) -> int:
-    """Where a compiled rule lies in memory, for `function_at`."""
-    return int(types.CompileResultWAP(rule.get_compile_result(signature)).address)
-
-
-def function_at(signature: Any) -> Any:
-    """Makes, inside kernels, a callable function of an `address_of` it.
-
-    A kernel takes such a number in no time; finding out the address of a function takes numba 30 us per call.
-    """
-    kind = types.FunctionType(signature)
-
-    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        pointer = context.get_value_type(types.voidptr)
-        function = cgutils.create_struct_proxy(kind)(context, builder)
-        function.c_addr = builder.inttoptr(arguments[0], pointer)
-        function.py_addr = function.jit_addr = cgutils.get_null_value(pointer)
-        return function._getvalue()
-
-    @intrinsic
-    def cast(typing_context: Any, address: Any) -> Any:
-        return kind(types.int64), generate
-
-    return cast
 
 
 _legal_at, _play_at = function_at(LEGAL), function_at(PLAY)

@@ -18,7 +18,7 @@ from data import (
     State,
     WeightsSource,
 )
-from game_table import GameTable, Moves
+from game_table import GameTable, Moves, make_table
 from games import load_game
 from mcts import RootNoise
 from planner import Planner
@@ -38,7 +38,7 @@ class SelfPlay:
         self.config, self.source = config, source
         self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker)
         batch = config.games_per_worker
-        self.table = GameTable(load_game(game), config, batch)
+        self.table = make_table(load_game(game), config, batch)
         fast = config.fast_simulations if config.full_search_probability < 1 else 0
         self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)
