@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from config import ConfigurationError
+from games._prompt import ask, listed
 
 State = NDArray[np.int64]
 """[S] a position. The first entries are common to all games (below); the others are the game's own."""
@@ -97,11 +98,6 @@ def reward_to(player: int, state: State) -> float:
     if outcome in (RUNNING, DRAWN):
         return 0.0
     return 1.0 if outcome == WON_BY_0 + player else -1.0
-
-
-def listed(words: list[str], most: int = 12) -> str:
-    """`words` in one line, which does not grow beyond `most` of them."""
-    return ", ".join(words[:most] + ["..."] * (len(words) > most))
 
 
 class BoardGame:
@@ -185,12 +181,8 @@ class BoardGame:
         legal = {self.action_to_string(action): action for action in self.legal_actions()}
         if not legal:
             raise IllegalMoveError(OVER)
-        prompt = f"Move of {self.symbols[self.to_play()]} ({self.move_help}): "
-        while True:
-            answer = input(prompt).strip().lower()
-            if answer in legal:
-                return legal[answer]
-            print(f"{answer!r} is not a legal move; legal: {listed(list(legal))}")
+        words = list(legal)
+        return legal[words[ask(f"Move of {self.symbols[self.to_play()]} ({self.move_help}): ", words)]]
 
     def render(self) -> None:
         """Prints the board."""

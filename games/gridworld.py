@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._prompt import ask, listed
 
 LAYOUT = (
     "..#...",
@@ -165,9 +166,7 @@ class Game:
 
     def human_to_action(self) -> int:
         """Asks at the terminal for a move, until there is one."""
-        while (answer := input(f"Move ({', '.join(WORDS)}): ").strip().lower()) not in WORDS:
-            print(f"{answer!r} is not a move; type one of {', '.join(WORDS)}")
-        return WORDS.index(answer)
+        return ask(f"Move ({listed(WORDS)}): ", WORDS)
 
     def render(self) -> None:
         """Prints the maze."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._prompt import ask, listed
 
 WORDS = ("nothing", "left", "main", "right")
 
@@ -101,9 +102,7 @@ class Game:
 
     def human_to_action(self) -> int:
         """Asks at the terminal for an engine, until there is one."""
-        while (answer := input(f"Engine ({', '.join(WORDS)}): ").strip().lower()) not in WORDS:
-            print(f"{answer!r} is not an engine; type one of {', '.join(WORDS)}")
-        return WORDS.index(answer)
+        return ask(f"Engine ({listed(WORDS)}): ", WORDS)
 
     def render(self) -> None:
         """Prints the lander's state in a line."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._prompt import ask
 
 SIDE = 3
 GOAL = (SIDE - 1, SIDE - 1)
@@ -96,9 +97,7 @@ class Game:
 
     def human_to_action(self) -> int:
         """Asks at the terminal for a move, until there is one."""
-        while (answer := input("Move, down or right: ").strip().lower()) not in WORDS:
-            print(f"{answer!r} is not a move; type down or right")
-        return WORDS.index(answer)
+        return ask("Move, down or right: ", WORDS)
 
     def render(self) -> None:
         """Prints the grid."""

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._prompt import ask
 
 HIT, STICK = 0, 1
 WORDS = ("hit", "stick")
@@ -222,9 +223,7 @@ class Game:
 
     def human_to_action(self) -> int:
         """Asks at the terminal for an action, until there is one."""
-        while (answer := input("Hit or stick? ").strip().lower()) not in WORDS:
-            print(f"{answer!r} is not an action; type hit or stick")
-        return WORDS.index(answer)
+        return ask("Hit or stick? ", WORDS)
 
     def render(self) -> None:
         """Prints what the player sees, and the dealer's hand once it is open."""

@@ -176,7 +176,7 @@ def test_gridworld_at_the_terminal(answers: list[str], capsys: pytest.CaptureFix
     assert game.text().splitlines()[5] == ". . . # . G"
     answers += ["north", "", " Left "]
     assert game.human_to_action() == LEFT
-    assert capsys.readouterr().out.count("is not a move") == 2
+    assert capsys.readouterr().out.count("is not possible") == 2
 
 
 # --- simple_grid ---
@@ -221,7 +221,7 @@ def test_simple_grid_at_the_terminal(answers: list[str], capsys: pytest.CaptureF
     assert capsys.readouterr().out == "x - -\n- - -\n- - 1\n"
     answers += ["up", "RIGHT"]
     assert game.human_to_action() == simple_grid.RIGHT
-    assert "'up' is not a move" in capsys.readouterr().out
+    assert "'up' is not possible" in capsys.readouterr().out
 
 
 # --- both ---

@@ -109,7 +109,7 @@ def test_at_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     answers = ["up", "Main"]
     monkeypatch.setattr(builtins, "input", lambda prompt: answers.pop(0))
     assert game.human_to_action() == 2
-    assert "'up' is not an engine" in capsys.readouterr().out
+    assert "'up' is not possible" in capsys.readouterr().out
 
 
 def test_the_support_holds_all_returns() -> None:
