@@ -12,6 +12,10 @@ import config
 
 Observation = NDArray[np.float32]
 
+SCALE = np.array([1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0], np.float32)
+"""Brings position (m), velocity (m/s), angle (rad) and angular velocity (rad/s) of a pole that has not fallen to
+about [-1, 1]: the angle at which it counts as fallen is a tenth of the position at which the cart is out."""
+
 
 class MuZeroConfig(config.MuZeroConfig):
     """Solves CartPole-v1 in well under a minute on two cores."""
@@ -34,6 +38,8 @@ class MuZeroConfig(config.MuZeroConfig):
     fc_value_layers = (64,)
     fc_policy_layers = (64,)
     support_size = 10
+
+    batch_size = 256
 
     # Little and fresh: values and policies of early, bad play mislead for long.
     replay_buffer_size = 20_000
@@ -62,15 +68,15 @@ class Game:
         self.seed = seed
 
     def reset(self, seed: int | None = None) -> Observation:
-        """Starts a game; returns the observation [1, 1, 4] float32."""
+        """Starts a game; returns the scaled observation [1, 1, 4] float32."""
         observation, _ = self.env.reset(seed=self.seed if seed is None else seed)
         self.seed = None
-        return np.asarray(observation, np.float32).reshape(1, 1, 4)
+        return _scaled(observation)
 
     def step(self, action: int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Pushes the cart left (0) or right (1); gymnasium's five values."""
         observation, reward, terminated, truncated, info = self.env.step(action)
-        return np.asarray(observation, np.float32).reshape(1, 1, 4), reward, terminated, truncated, info
+        return _scaled(observation), reward, terminated, truncated, info
 
     def close(self) -> None:
         """Closes the environment."""
@@ -79,3 +85,7 @@ class Game:
     def action_to_string(self, action: int) -> str:
         """The action in words."""
         return ("push left", "push right")[action]
+
+
+def _scaled(observation: Any) -> Observation:
+    return (np.asarray(observation, np.float32) * SCALE).reshape(1, 1, 4)

@@ -81,19 +81,20 @@ def test_shipped_games_name_their_actions(name: str) -> None:
     assert len(set(words)) == len(words)
 
 
-def test_cartpole_is_gymnasiums() -> None:
+def test_cartpole_is_gymnasiums_with_scaled_observations() -> None:
     import gymnasium
 
+    scale = np.array([1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0], np.float32)
     real = gymnasium.make("CartPole-v1")
     environment = Environment(load_game("cartpole"), load_game("cartpole").config)
     for seed in (3, 4):
         expected, _ = real.reset(seed=seed)
-        np.testing.assert_array_equal(environment.reset(seed).ravel(), expected)
+        np.testing.assert_array_equal(environment.reset(seed).ravel(), expected * scale)
         over, moves = False, 0
         while not over:
             step = environment.step(moves % 2)
             expected, reward, over, _, _ = real.step(moves % 2)
-            np.testing.assert_array_equal(step.observation.ravel(), expected)
+            np.testing.assert_array_equal(step.observation.ravel(), expected * scale)
             assert (step.reward, step.terminated, step.truncated) == (reward, over, False)
             moves += 1
 
