@@ -13,8 +13,10 @@ import config
 Observation = NDArray[np.float32]
 
 SCALE = np.array([1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0], np.float32)
-"""Brings position (m), velocity (m/s), angle (rad) and angular velocity (rad/s) of a pole that has not fallen to
-about [-1, 1]: the angle at which it counts as fallen is a tenth of the position at which the cart is out."""
+"""Brings position (m), velocity (m/s), angle (rad) and angular velocity (rad/s) to about [-1, 1].
+
+As they are, the angle at which the pole counts as fallen is a tenth of the position at which the cart is out.
+"""
 
 
 class MuZeroConfig(config.MuZeroConfig):
