@@ -52,8 +52,10 @@ class RemoteSource:
 class SelfPlayActor(SelfPlay):
     """`SelfPlay` with the weights of the storage actor."""
 
-    def __init__(self, game: str, config: MuZeroConfig, worker: int, storage: Any, device: str) -> None:
-        super().__init__(game, config, worker, RemoteSource(storage), device)
+    def __init__(
+        self, game: str, config: MuZeroConfig, worker: int, storage: Any, device: str, attempt: int
+    ) -> None:
+        super().__init__(game, config, worker, RemoteSource(storage), device, attempt)
 
 
 class ReanalyseActor(Reanalyse):
@@ -158,10 +160,10 @@ class Launcher:
         launch = ray.remote(TrainerActor).options(num_cpus=1, num_gpus=self._share)
         return launch.remote(self.config, "cuda" if self._share else "cpu", state)
 
-    def worker(self, number: int, storage: Any) -> Any:
-        """Self-play worker `number`."""
+    def worker(self, number: int, storage: Any, attempt: int = 0) -> Any:
+        """Self-play worker `number`, after `attempt` workers have been lost."""
         launch = ray.remote(SelfPlayActor).options(num_cpus=1, num_gpus=self._player_share)
-        return launch.remote(self.game, self.config, number, storage, self.player_device)
+        return launch.remote(self.game, self.config, number, storage, self.player_device, attempt)
 
     def evaluator(self) -> Any:
         """The worker that plays greedy games."""

@@ -7,6 +7,7 @@ Both are observers of the run: `status` with its state a few times a second, `ev
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
@@ -75,8 +76,18 @@ class Lines:
             self._newest = None
 
     def _print(self, line: str) -> None:
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except BrokenPipeError:  # nobody reads on: the run goes on all the same
+            silence(self._stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Lets whatever is still written to a stream whose reader has gone disappear, also at the exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class Panel:

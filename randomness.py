@@ -10,7 +10,7 @@ import numpy as np
 class Stream(IntEnum):
     """Who uses a stream of random numbers."""
 
-    SELF_PLAY = 1  # and the worker's number
+    SELF_PLAY = 1  # and the worker's number, and how many workers of the run had been lost, if any
     EVALUATION = 2
     BUFFER = 3
     REANALYSE = 4  # and the weights' version and the first position

@@ -82,7 +82,7 @@ class RayRun:
 
     def _launch_worker(self, number: int, state: State | None = None) -> None:
         name = f"self_play_{number}"
-        self.workers[name] = worker = self.launcher.worker(number, self.storage)
+        self.workers[name] = worker = self.launcher.worker(number, self.storage, self._restarts)
         if state is not None:
             self._call(name, worker.load_state.remote(state), _nothing)
 

@@ -33,10 +33,18 @@ class SelfPlay:
     """Plays `games_per_worker` games in lock-step, one batched search per move, with the newest weights."""
 
     def __init__(
-        self, game: str, config: MuZeroConfig, worker: int, source: WeightsSource, device: str
+        self,
+        game: str,
+        config: MuZeroConfig,
+        worker: int,
+        source: WeightsSource,
+        device: str,
+        attempt: int = 0,
     ) -> None:
+        """`attempt` counts the workers that were lost: their games are not played again."""
         self.config, self.source = config, source
-        self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker)
+        which = (worker, attempt) if attempt else (worker,)
+        self.generator = make_generator(config.seed, Stream.SELF_PLAY, *which)
         batch = config.games_per_worker
         self.table = make_table(load_game(game), config, batch)
         fast = config.fast_simulations if config.full_search_probability < 1 else 0

@@ -32,7 +32,8 @@ class GameSpec:
 
 def game_names() -> list[str]:
     """The names of all games in this folder, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    names = (path.stem for path in FOLDER.glob("*.py"))
+    return sorted(name for name in names if name != "abstract_game" and not name.startswith("_"))
 
 
 def load_game(name: str) -> GameSpec:

@@ -143,7 +143,27 @@ def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         load_game("mine")
 
 
-# --- muzero-general's configurations ---
+# --- muzero-general's games and configurations ---
+
+
+def test_a_game_on_muzero_generals_base_class_is_played() -> None:
+    from games.abstract_game import AbstractGame
+
+    class Count(AbstractGame):
+        def __init__(self, seed: int | None = None) -> None:
+            self.moves = 0
+
+        def reset(self) -> Any:
+            return np.zeros((1, 1, 4), np.float32)
+
+        def step(self, action: int) -> Any:
+            self.moves += 1
+            return np.full((1, 1, 4), self.moves, np.float32), 1.0, self.moves == 3
+
+    assert "abstract_game" not in game_names()
+    environment = Environment(GameSpec("count", Count, MuZeroConfig()), MuZeroConfig())
+    environment.reset(0)
+    assert [environment.step(0).terminated for _ in range(3)] == [False, False, True]
 
 
 class PlainConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 
 import numpy as np
 import pytest
@@ -138,3 +139,14 @@ def test_numbers_in_words() -> None:
         "-",
     ]
     assert [count(n) for n in (0.4, 950, 12_345, 1.25e6)] == ["0", "950", "12.3k", "1.2M"]
+
+
+def test_lines_go_on_when_nobody_reads_them_any_more() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        lines = Lines(stream, 0.0)
+        lines.event("read")
+        assert os.read(reader, 100) == b"read\n"
+        os.close(reader)
+        lines.event("lost")
+        lines.event("lost as well")

@@ -30,10 +30,10 @@ def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_player(
-    game: str = "walk", worker: int = 0, source: Source | None = None, **changes: Any
+    game: str = "walk", worker: int = 0, source: Source | None = None, attempt: int = 0, **changes: Any
 ) -> SelfPlay:
     config = toy_game(game).config.replace(**changes)
-    return SelfPlay(game, config, worker, source or fixed_source(config), "cpu")
+    return SelfPlay(game, config, worker, source or fixed_source(config), "cpu", attempt)
 
 
 def assert_same(left: list[GameHistory], right: list[GameHistory]) -> None:
@@ -94,7 +94,9 @@ def test_every_game_has_its_own_seed_and_every_worker_its_own_games() -> None:
     seeds = [h.seed for worker in (0, 1) for h in make_player(worker=worker).play(200, FOREVER)[1]]
     assert len(set(seeds)) == len(seeds) > 10
     other = [h.seed for h in make_player(seed=1).play(200, FOREVER)[1]]
+    again = [h.seed for h in make_player(attempt=1).play(200, FOREVER)[1]]
     assert not set(seeds) & set(other)
+    assert not set(seeds) & set(again), "the games of a lost worker are not played again"
 
 
 def test_only_legal_actions_are_played_and_have_a_policy() -> None:

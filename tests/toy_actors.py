@@ -22,6 +22,6 @@ class ToyPlayer(SelfPlayActor):
 class ToyLauncher(Launcher):
     """Launches self-play actors that know the games made for tests."""
 
-    def worker(self, number: int, storage: Any) -> Any:
+    def worker(self, number: int, storage: Any, attempt: int = 0) -> Any:
         launch = ray.remote(ToyPlayer).options(num_cpus=1)
-        return launch.remote(self.game, self.config, number, storage, self.player_device)
+        return launch.remote(self.game, self.config, number, storage, self.player_device, attempt)
