@@ -8,6 +8,9 @@ from pathlib import Path
 from config import ConfigurationError, nearest
 from options import Parser
 
+PRETRAINED = Path(__file__).parent / "results" / "pretrained"
+"""Checkpoints that ship with the project, by game."""
+
 NAMES = ("train", "resume", "evaluate", "models")
 """Of the commands."""
 
@@ -50,6 +53,22 @@ def find_run(run: str | None, results_path: Path) -> Path:
         if path.exists():
             return path
     raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
+
+
+def best_checkpoint(game: str, results_path: Path) -> Path:
+    """The best checkpoint of the game's newest run, or else the one that ships with the project.
+
+    Raises `ConfigurationError` when there is neither.
+    """
+    from checkpoint import BEST_NAME
+
+    shipped = PRETRAINED / game / BEST_NAME
+    try:
+        return best_of(find_run(game, results_path))
+    except ConfigurationError:
+        if shipped.exists():
+            return shipped
+        raise
 
 
 def best_of(run: Path) -> Path:

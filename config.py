@@ -78,6 +78,7 @@ class MuZeroConfig:
     num_workers: int = option(1, "run", "self-play actors", 1, 4096)
     games_per_worker: int = option(16, "run", "games that one self-play actor plays in lock-step", 1, 65536)
     training_steps: int = option(10_000, "run", "optimiser steps after which training ends", 1)
+    training_minutes: float = option(0.0, "run", "minutes after which training ends; 0: no limit", 0.0)
     checkpoint_interval: float = option(60.0, "run", "seconds between two checkpoints", 1.0)
     keep_checkpoints: int = option(2, "run", "newest checkpoint generations that are kept", 1)
     log_interval: float = option(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands import best_of, command_parser, find_run, known_game
+from commands import best_checkpoint, command_parser, known_game
 from config import ConfigurationError, MuZeroConfig
 from data import EvaluationResult
 from games import GameSpec, load_game
@@ -98,7 +98,7 @@ def _player(
 ) -> PlayerSpec:
     if name is not None:
         return parse_player(name, simulations)
-    path = checkpoint or best_of(find_run(game.name, results_path))
+    path = checkpoint or best_checkpoint(game.name, results_path)
     return PlayerSpec("checkpoint", simulations, path)
 
 
@@ -147,7 +147,8 @@ def _parser() -> Parser:
         "--checkpoint",
         metavar="PATH",
         type=Path,
-        help="best.checkpoint file, run folder or generation; default: the best of the game's newest run",
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
     )
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")

@@ -17,7 +17,7 @@ from memory import ProcessMeter
 from registry import Registry
 from run_log import Observer, RunLog
 
-Reason = Literal["target_reward", "training_steps", "interrupted"]
+Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted"]
 
 
 class TrainingOutcome(NamedTuple):
@@ -73,6 +73,8 @@ class Session:
         """Why training is to end here although the target was not reached, if it is."""
         if self.log.counters.training_step >= self.config.training_steps:
             return "training_steps"
+        if 0 < self.config.training_minutes * 60 <= self.log.seconds:
+            return "training_minutes"
         return "interrupted" if interrupted() else None
 
     def report(self) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import arena
+import commands
 import muzero
 import training
 from arena import Duel
@@ -57,6 +58,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "training", fake)
     monkeypatch.setattr(arena, "play", play)
+    monkeypatch.setattr(commands, "PRETRAINED", tmp_path / "pretrained")
     monkeypatch.chdir(tmp_path)
     return noted
 
@@ -267,6 +269,12 @@ def test_evaluate_defaults_to_the_best_of_the_newest_run(calls: list[dict[str, A
     duel = calls[0]["duel"]
     assert (duel.seed, calls[0]["games"], duel.player.amount) == (0, 100, None)
     assert duel.player.path == Path("results/cartpole/a/best.checkpoint")
+
+
+def test_evaluate_falls_back_on_what_ships(calls: list[dict[str, Any]]) -> None:
+    save(Path("pretrained/cartpole"))
+    assert line("evaluate", "cartpole") == 0
+    assert calls[0]["duel"].player.path == Path("pretrained/cartpole/best.checkpoint").resolve()
 
 
 def test_one_game_has_no_standard_error() -> None:

@@ -108,6 +108,17 @@ def test_a_sitting_has_progressed_once_something_is_played_or_learned(tmp_path: 
     assert other.progressed
 
 
+def test_training_ends_when_its_minutes_are_over(tmp_path: Path) -> None:
+    def reason(seconds: float, minutes: float) -> str | None:
+        one = make_session(tmp_path, training_minutes=minutes)
+        one.log = types.SimpleNamespace(seconds=seconds, counters=Counters())  # type: ignore[assignment]
+        return one.reason_to_stop(lambda: False)
+
+    assert reason(119.9, 2.0) is None
+    assert reason(120.1, 2.0) == "training_minutes"
+    assert reason(1e9, 0.0) is None
+
+
 def test_the_outcome_has_the_newest_evaluation(tmp_path: Path) -> None:
     one = make_session(tmp_path)
     evaluate(one, 20, 1)
