@@ -1,7 +1,7 @@
 """How strong a preset becomes: trains it on several seeds and plays each run's best checkpoint.
 
-    python -m benchmarks.strength --json --game tictactoe --seeds 1,2,3 --opponents minimax,random --games 1000
-    python -m benchmarks.strength --json --game connect4 --seeds 1 --opponents random,expert,mcts:1000 --games 100
+    python -m benchmarks.strength --json --game tictactoe --opponents minimax,random --games 1000
+    python -m benchmarks.strength --json --game connect4 --seeds 1 --opponents expert,mcts:1000
 
 Other options go to the training (`--training-minutes 5`). `--simulations 50,0` judges with 50 simulations per
 move and by the policy alone. A game for one is judged without opponents: give no `--opponents`.
