@@ -319,6 +319,10 @@ def play_scalars(play: PlayReport) -> Scalars:
     if play.games:
         scalars["reward/self_play_mean"] = float(play.returns.mean())
         scalars["reward/self_play_length"] = float(play.lengths.mean())
+        if play.resigned or play.resign_checked:
+            scalars["self_play/resigned_share"] = play.resigned / play.games
+    if play.resign_checked:
+        scalars["self_play/wrong_resignations"] = play.wrong_resignations / play.resign_checked
     return scalars
 
 

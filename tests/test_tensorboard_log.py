@@ -15,7 +15,13 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from config import MuZeroConfig, field_docs
 from cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
 from data import RunStatus
-from tensorboard_log import TensorBoardLog, cost_scalars, hyperparameter_table, status_scalars
+from tensorboard_log import (
+    TensorBoardLog,
+    cost_scalars,
+    hyperparameter_table,
+    play_scalars,
+    status_scalars,
+)
 from tests.results import evaluation_result
 from tests.test_progress import EARLY, make_status
 
@@ -151,3 +157,24 @@ def test_the_cost_by_kind_and_per_step() -> None:
 def test_a_cost_that_is_not_known_or_of_no_step_leaves_no_point() -> None:
     assert cost_scalars(Cost(5.0, played_steps=10)) == {"cost/environment_steps/self_play": 10}
     assert not any("_per_" in tag for tag in cost_scalars(NOTHING))
+
+
+def test_every_opponent_has_its_curves(tmp_path: Path) -> None:
+    first = evaluation_result(1, 0, -1, 1, version=10, opponent="minimax", lengths=6)
+    second = evaluation_result(1, 1, 1, 0, version=10, opponent="random", lengths=8)
+    read = write(tmp_path, [make_status(11, evaluations=(first, second))])
+    assert points(read, "evaluate/minimax/score") == [(10, 0.625)]
+    assert points(read, "evaluate/minimax/draw_rate") == [(10, 0.25)]
+    assert points(read, "evaluate/random/score") == [(10, 0.875)]
+    assert points(read, "evaluate/random/length") == [(10, 8.0)]
+    assert points(read, "reward/evaluation_mean") == [(10, 0.25)], "the first opponent judges"
+
+
+def test_resignations_are_shares() -> None:
+    play = make_status().play
+    assert play is not None
+    given_up = play._replace(games=8, resigned=2, resign_checked=4, wrong_resignations=1)
+    scalars = play_scalars(given_up)
+    assert scalars["self_play/resigned_share"] == 0.25
+    assert scalars["self_play/wrong_resignations"] == 0.25
+    assert "self_play/resigned_share" not in play_scalars(play)
