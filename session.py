@@ -112,7 +112,7 @@ class Session:
     def _checkpoint(
         self, weights: Weights, parts: dict[str, State], evaluation: float | None = None
     ) -> Checkpoint:
-        self._measure(now=True)
+        self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
         log, config = self.log, self.config.to_json()
         return Checkpoint(self.game, config, weights, log.counters, parts, evaluation, log.cost)
 
