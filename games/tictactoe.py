@@ -31,30 +31,44 @@ LINES = (0o7, 0o70, 0o700, 0o111, 0o222, 0o444, 0o421, 0o124)  # a digit is a ro
 
 
 class MuZeroConfig(config.MuZeroConfig):
-    """A small network; the value target is the game's outcome."""
+    """For two cores and less than five minutes."""
 
     observation_shape = (2, 3, 3)
     action_space = tuple(range(SQUARES))
     players = 2
     max_moves = SQUARES
     symmetry = "dihedral"
-    opponents = ("expert", "random")
 
     discount = 1.0
-    td_steps = SQUARES
+    td_steps = SQUARES  # the value target is the game's outcome
     num_simulations = 25
-    evaluation_simulations = 25
+    evaluation_simulations = 50
     q_transform = "bounds"
     segment_length = SQUARES
+    visit_softmax_temperature = ((1.0, 1.0),)
 
-    encoding_size = 32
-    fc_representation_layers = (64,)
-    fc_dynamics_layers = (64,)
-    fc_reward_layers = (32,)
-    fc_value_layers = (32,)
-    fc_policy_layers = (32,)
-    support_size = 1
+    encoding_size = 64
+    fc_representation_layers = (128,)
+    fc_dynamics_layers = (128,)
+    fc_reward_layers = (64,)
+    fc_value_layers = (64,)
+    fc_policy_layers = (64,)
+    support_size = 1  # holds values from -1 to 1, which are -0.4 to 0.4 transformed
     value_loss_weight = 1.0
+
+    # Games cost little. Priorities would favour positions in which somebody blundered.
+    PER = False
+    games_per_worker = 64
+    ratio = 0.03
+    replay_buffer_size = 100_000
+    batch_size = 256
+    lr_decay_rate = 0.95
+
+    training_steps = 60_000
+    training_minutes = 4.5
+    evaluation_interval = 10.0
+    evaluation_games = 200
+    opponents = ("minimax", "random")
 
 
 def start() -> State:
