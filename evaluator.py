@@ -9,10 +9,10 @@ import numpy as np
 from config import ConfigurationError, MuZeroConfig
 from data import EvaluationResult, IntArray, Weights
 from environment import GameError
-from game_table import make_table
 from games import GameSpec, load_game
 from players import NetworkPlayer, Player, make_player, parse_player
 from randomness import Stream, make_generator
+from tables import make_table
 
 
 class Match:

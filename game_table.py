@@ -93,15 +93,3 @@ class GameTable:
             self.reset(row, int(state.arrays["seeds"][row]))
             for action in actions:
                 self.step(np.array([row]), np.array([action], np.int32))
-
-
-def make_table(spec: GameSpec, config: MuZeroConfig, batch: int) -> GameTable:
-    """A table of `batch` games: the fast one for games that are moved by compiled rules and nothing else."""
-    if not hasattr(spec.game_class, "rules"):
-        return GameTable(spec, config, batch)
-    from board import BoardGame
-    from board_table import BoardTable
-
-    by_rules = ("reset", "step", "observation", "legal_actions", "to_play")
-    plain = all(getattr(spec.game_class, name) is getattr(BoardGame, name) for name in by_rules)
-    return (BoardTable if plain else GameTable)(spec, config, batch)

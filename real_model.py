@@ -1,6 +1,6 @@
 """The real game as the search's model: perfect predictions, and values 0 or those of random rollouts.
 
-`RulesModel` plays `board.Rules` in one kernel per simulation, `GameModel` any other game in Python, by copies
+`RulesModel` plays `rules.Rules` in one kernel per simulation, `GameModel` any other game in Python, by copies
 of it. Both are `data.Model`s whose "observations" are the real positions. Below the end of a game nothing
 happens: rewards, discounts and values are 0, and the game is not touched. `RealGameSearch` is plain UCT
 on top of them, and `MctsPlayer` the opponent that plays by it.
@@ -18,13 +18,13 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from board import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules, address_of, function_at
 from config import MuZeroConfig
 from data import BoolArray, Evaluation, IntArray, Model
 from environment import Environment
 from game_table import GameTable
 from games import GameSpec
 from mcts import RootNoise, Search, record_types
+from rules import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules, address_of, function_at
 
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
@@ -130,7 +130,7 @@ class RealModel(Model, Protocol):
 
 
 class RulesModel:
-    """A board game as a model: its positions are `board.State`s, stacked to [B, S] int64.
+    """A board game as a model: its positions are `rules.State`s, stacked to [B, S] int64.
 
     Policies are uniform over the legal actions, in the whole tree. Values are 0, or with `rollouts` the
     outcome of a uniformly random game from there, to the player to move; `generator` seeds those games.

@@ -18,12 +18,13 @@ from data import (
     State,
     WeightsSource,
 )
-from game_table import GameTable, Moves, make_table
+from game_table import GameTable, Moves
 from games import load_game
 from mcts import RootNoise
 from planner import Planner
 from randomness import Stream, make_generator
 from recorder import Recorder, ends_of
+from tables import make_table
 
 NOBODY = -1
 """Instead of a player: none of them."""

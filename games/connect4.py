@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
-from board import (
+from board import BoardGame
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -24,7 +25,6 @@ from board import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
-    BoardGame,
     Rules,
     State,
     compiled,

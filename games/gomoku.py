@@ -16,7 +16,10 @@ import numpy as np
 from numba import types
 
 import config
-from board import (
+from board import BoardGame
+from config import ConfigurationError, coerce, require
+from games._coordinates import board_text, square_name
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -28,13 +31,10 @@ from board import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
-    BoardGame,
     Rules,
     State,
     compiled,
 )
-from config import ConfigurationError, coerce, require
-from games._coordinates import board_text, square_name
 
 DEFAULT_SIDE = 11
 SMALLEST_SIDE, LARGEST_SIDE = 5, 19

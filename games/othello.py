@@ -13,7 +13,9 @@ from numba import types
 from numpy.typing import NDArray
 
 import config
-from board import (
+from board import BoardGame
+from games._coordinates import board_text, square_name
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -25,12 +27,10 @@ from board import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
-    BoardGame,
     Rules,
     State,
     compiled,
 )
-from games._coordinates import board_text, square_name
 
 SIDE = 8
 PASS = SIDE * SIDE

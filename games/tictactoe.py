@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import config
-from board import (
+from board import BoardGame
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -19,7 +20,6 @@ from board import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
-    BoardGame,
     Rules,
     State,
     compiled,

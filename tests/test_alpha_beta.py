@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 import alpha_beta
 from alpha_beta import HASTE, Solver, action_values, best_actions, exact_values
-from board import (
+from config import ConfigurationError
+from games import connect4, tictactoe
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -30,8 +32,6 @@ from board import (
     compiled,
     reward_to,
 )
-from config import ConfigurationError
-from games import connect4, tictactoe
 
 # --- random game trees: players move twice in a row, lose by their own moves, have few or many actions ---
 

@@ -1,4 +1,4 @@
-"""Every game with rules keeps the contract of `board.py`; bitboard rules agree with naive ones."""
+"""Every game with rules keeps the contract of `rules.py`; bitboard rules agree with naive ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from board import (
+from board import BoardGame, IllegalMoveError
+from config import ConfigurationError
+from games import game_names, load_game
+from games._prompt import listed
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -22,13 +26,8 @@ from board import (
     TO_PLAY,
     WON_BY_0,
     WON_BY_1,
-    BoardGame,
-    IllegalMoveError,
-    listed,
     reward_to,
 )
-from config import ConfigurationError
-from games import game_names, load_game
 
 
 def is_board_game(name: str) -> bool:

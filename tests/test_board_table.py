@@ -9,8 +9,9 @@ import pytest
 
 from board import BoardGame, IllegalMoveError
 from board_table import BoardTable
-from game_table import GameTable, make_table
+from game_table import GameTable
 from games import GameSpec, load_game
+from tables import make_table
 
 BATCH = 5
 

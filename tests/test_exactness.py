@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from toy_boards import BOXES_GAME, EDGES, NIM, Solver, after, moves, reachable
 
-from board import MOVES, OUTCOME, RUNNING, Rules, State
 from config import MuZeroConfig
 from games import connect4, othello, tictactoe
 from mcts import RootNoise, Search
 from real_model import RulesModel
+from rules import MOVES, OUTCOME, RUNNING, Rules, State
 
 SIMULATIONS = 2000
 ROWS = 16

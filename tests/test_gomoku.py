@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import config
-from board import DRAWN, MOVES, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, State, reward_to
 from config import ConfigurationError
 from environment import Environment, GameError
 from games import GameSpec, load_game
 from games.gomoku import CELLS, LINES, SIDE, Game, MuZeroConfig, evaluate, first_position, legal, play
+from rules import DRAWN, MOVES, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, State, reward_to
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 

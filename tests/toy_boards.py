@@ -1,4 +1,4 @@
-"""Board games made for tests: small enough to be solved, as `board.Rules`."""
+"""Board games made for tests: small enough to be solved, as `rules.Rules`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from board import (
+from rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
