@@ -36,7 +36,7 @@ from cost import Cost
 from data import Counters, State, Weights
 
 FORMAT = "muzero-ray checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BEST_NAME = "best.checkpoint"
 GENERATIONS = "checkpoints"
 MANIFEST = "manifest.json"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import checkpoint as module
 from checkpoint import (
+    FORMAT_VERSION,
     Checkpoint,
     CheckpointError,
     load_checkpoint,
@@ -224,10 +225,12 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_other_format_version_is_refused(tmp_path: Path) -> None:
-    newer = dataclasses.replace(make_checkpoint(), format_version=2)
+    newer = dataclasses.replace(make_checkpoint(), format_version=FORMAT_VERSION + 1)
     save_best(tmp_path / "best.checkpoint", newer)
     for path in (tmp_path / "best.checkpoint", save_generation(tmp_path, newer, keep=1)):
-        with pytest.raises(CheckpointError, match="format 2, this version reads format 1"):
+        with pytest.raises(
+            CheckpointError, match=f"format {FORMAT_VERSION + 1}, this version reads format {FORMAT_VERSION}"
+        ):
             load_checkpoint(path)
 
 
