@@ -10,7 +10,16 @@ from typing import Any
 import ray
 
 from config import ConfigurationError, MuZeroConfig
-from data import Batch, ReanalyseRequest, ReanalyseResult, State, TrainingResult, VersionedWeights, Weights
+from data import (
+    Batch,
+    ReanalyseRequest,
+    ReanalyseResult,
+    State,
+    TrainingResult,
+    VersionedWeights,
+    Video,
+    Weights,
+)
 from evaluator import Evaluator
 from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
@@ -77,6 +86,20 @@ class BufferActor(ReplayBuffer):
         return len(result.positions)
 
 
+class EvaluatorActor(Evaluator):
+    """`Evaluator` that films games between evaluations, in slices as well."""
+
+    def start_film(self, version: int, weights: Weights) -> None:
+        """Sets up the film of a game of `weights`, which `version` updates have made."""
+        from filming import Filming
+
+        self._filming = Filming(self.spec.name, self.config, version, weights, self.device)
+
+    def film(self, seconds: float = 0.5) -> Video | None:
+        """Goes on for about `seconds`; the film once it is complete, None before."""
+        return self._filming.go_on(seconds)
+
+
 class TrainerActor:
     """`Trainer`, imported where it runs: no other process has to load torch."""
 
@@ -107,7 +130,7 @@ class TrainerActor:
 def start_ray(config: MuZeroConfig, address: str | None) -> None:
     """Starts a quiet Ray of our own size on this machine, or joins the cluster at `address`.
 
-    Raises `ConfigurationError` if that cluster cannot be joined.
+    Raises `ConfigurationError` if Ray does not start, or the cluster cannot be joined.
     """
     use_one_thread()
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
@@ -117,14 +140,7 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
-        processes = config.num_workers + config.num_reanalyse_workers + 4
-        ray.init(
-            address="local",
-            num_cpus=max(os.cpu_count() or 1, processes),
-            object_store_memory=config.object_store_mb << 20,
-            include_dashboard=False,
-            **quiet,
-        )
+        _start_here(config, quiet)
         return
     environment = {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"], "env_vars": THREADS}
     try:
@@ -132,6 +148,23 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"cannot join the Ray cluster at {address}: {reason}") from None
+
+
+def _start_here(config: MuZeroConfig, quiet: dict[str, Any]) -> None:
+    processes = config.num_workers + config.num_reanalyse_workers + 4
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, processes),
+            object_store_memory=config.object_store_mb << 20,
+            include_dashboard=False,
+            **quiet,
+        )
+    except Exception as error:  # Ray raises plain ones
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"Ray did not start on this machine, which may be overloaded or short of memory: {reason}"
+        ) from None
 
 
 class Launcher:
@@ -167,7 +200,7 @@ class Launcher:
 
     def evaluator(self) -> Any:
         """The worker that plays greedy games."""
-        launch = ray.remote(Evaluator).options(num_cpus=1, num_gpus=self._player_share)
+        launch = ray.remote(EvaluatorActor).options(num_cpus=1, num_gpus=self._player_share)
         return launch.remote(self.game, self.config, self.player_device)
 
     def reanalyse(self) -> Any:

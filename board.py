@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import ConfigurationError
+from games._over import OVER
 from games._prompt import ask, listed
 from rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
-
-OVER = "the game is over; reset() starts another"
 
 
 class IllegalMoveError(ConfigurationError):

@@ -11,7 +11,13 @@ from options import Parser
 PRETRAINED = Path(__file__).parent / "results" / "pretrained"
 """Checkpoints that ship with the project, by game."""
 
-NAMES = ("train", "resume", "evaluate", "models")
+BAD_INPUT = 2
+"""Exit status of a command that refused what it was given."""
+
+NAMES = (
+    *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),
+    *("games", "new-game", "check-game"),
+)
 """Of the commands."""
 
 

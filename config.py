@@ -85,6 +85,11 @@ class MuZeroConfig:
         3.0, "run", "seconds between two lines of a run that is not on a terminal", 0.1
     )
     object_store_mb: int = option(256, "run", "size of Ray's shared object store in MiB", 80)
+    wandb: bool = option(
+        False,
+        "run",
+        "log to Weights & Biases as well (a package of its own); WANDB_MODE=offline needs no account",
+    )
 
     # --- self-play ---
     num_simulations: int = option(50, "self-play", "simulations per move", 1, 65535)
@@ -168,6 +173,11 @@ class MuZeroConfig:
     encoding_size: int = option(8, "network", "fully connected: size of the latent state", 1)
     fc_representation_layers: tuple[int, ...] = option((), "network", "hidden layers of the representation")
     fc_dynamics_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the dynamics")
+    fc_residual_dynamics: bool = option(
+        False,
+        "network",
+        "fully connected: the dynamics' output is added to the latent state, not put in its place",
+    )
     fc_reward_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the reward head")
     fc_value_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the value head")
     fc_policy_layers: tuple[int, ...] = option((16,), "network", "hidden layers of the policy head")
@@ -176,6 +186,14 @@ class MuZeroConfig:
     )
     blocks: int = option(3, "network", "resnet: residual blocks of representation and of dynamics", 0)
     channels: int = option(64, "network", "resnet: channels of a block", 1)
+    batch_norm: bool = option(True, "network", "resnet: batch norm after every convolution of the blocks")
+    action_planes: Literal["scalar", "one_hot", "board"] = option(
+        "scalar",
+        "network",
+        "resnet: what tells the dynamics the action: scalar (a plane filled with action / actions), one_hot "
+        "(a plane for each action) or board (a plane with 1 on the action's cell or column, 0 elsewhere and "
+        "for further actions such as a pass)",
+    )
     reduced_channels_reward: int = option(2, "network", "resnet: channels in front of the reward head", 1)
     reduced_channels_value: int = option(2, "network", "resnet: channels in front of the value head", 1)
     reduced_channels_policy: int = option(4, "network", "resnet: channels in front of the policy head", 1)
@@ -209,7 +227,10 @@ class MuZeroConfig:
     max_grad_norm: float = option(5.0, "training", "gradients are scaled down to this norm; 0: never", 0.0)
     gradient_accumulation: int = option(1, "training", "parts in which a batch is computed to save memory", 1)
     value_loss_weight: float = option(0.25, "training", "weight of the value loss", 0.0)
-    autocast: bool = option(False, "training", "bfloat16 autocast on a GPU")
+    reward_loss_weight: float = option(1.0, "training", "weight of the reward loss", 0.0)
+    autocast: bool = option(
+        False, "training", "bfloat16 autocast; on a CPU it pays where bfloat16 is built in (AVX512-BF16, AMX)"
+    )
     compile: bool = option(False, "training", "torch.compile of the update (needs a C compiler)")
     fused_update: bool = option(
         True,
@@ -246,6 +267,12 @@ class MuZeroConfig:
         None, "evaluation", "training ends when the mean of target_games fresh greedy games reaches this"
     )
     target_games: int = option(100, "evaluation", "games of that mean", 1)
+    video_interval: int = option(
+        0,
+        "evaluation",
+        "updates between two films of a greedy game in TensorBoard, made after an evaluation; 0: none",
+        0,
+    )
     opponents: tuple[str, ...] = option(
         ("random",),
         "evaluation",
@@ -302,7 +329,12 @@ class MuZeroConfig:
             "fast_simulations",
             f"must be below num_simulations={self.num_simulations} with full_search_probability below 1",
         )
-        self._check_symmetry()
+        self._check_board()
+        require(
+            not self.video_interval or self.evaluation_interval > 0,
+            "video_interval",
+            "needs evaluations: set evaluation_interval above 0",
+        )
         require(
             self.batch_size % self.gradient_accumulation == 0,
             "gradient_accumulation",
@@ -332,9 +364,9 @@ class MuZeroConfig:
         ]
         require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
 
-    def _check_symmetry(self) -> None:
+    def _check_board(self) -> None:
         _, height, width = self.observation_shape
-        cells = self.num_actions >= height * width
+        cells, columns = self.actions_are_cells, self.actions_are_columns
         require(
             self.symmetry != "dihedral" or (height == width and cells),
             "symmetry",
@@ -342,16 +374,32 @@ class MuZeroConfig:
             f"the actions are {self.num_actions}; use mirror or none",
         )
         require(
-            self.symmetry != "mirror" or cells or self.num_actions == width,
+            self.symmetry != "mirror" or cells or columns,
             "symmetry",
             f"mirror needs an action for each of the {width} columns or the {height * width} cells, not "
             f"{self.num_actions}; use none",
+        )
+        require(
+            self.action_planes != "board" or ((cells or columns) and self.downsample == "none"),
+            "action_planes",
+            f"board needs downsample=none and an action for each of the {width} columns or the "
+            f"{height * width} cells, not {self.num_actions}; use scalar",
         )
 
     @property
     def num_actions(self) -> int:
         """A, the size of the action space."""
         return len(self.action_space)
+
+    @property
+    def actions_are_cells(self) -> bool:
+        """Whether there is an action for each cell of the board, row by row, before any others."""
+        return self.num_actions >= math.prod(self.observation_shape[1:])
+
+    @property
+    def actions_are_columns(self) -> bool:
+        """Whether there is an action for each column of the board, and no other."""
+        return not self.actions_are_cells and self.num_actions == self.observation_shape[2]
 
     @property
     def stacked_channels(self) -> int:
@@ -451,16 +499,24 @@ def coerce(expected: Any, value: Any, name: str) -> Any:
 
 
 def parse_option(name: str, text: str) -> Any:
-    """The value of field `name` written as command-line text. Raises `ConfigurationError`."""
+    """The value of field `name` written as command-line text; lists as JSON or with commas.
+
+    Raises `ConfigurationError`.
+    """
     expected = _TYPES[name]
-    literal = typing.get_origin(expected) is Literal or expected is str
-    try:
-        value = text if literal else json.loads(_JSON_WORDS.get(text, text))
-    except json.JSONDecodeError:
-        value = text
-    if isinstance(value, int | float) and type_name(expected).startswith("list"):
-        value = [value]
+    if typing.get_origin(expected) is Literal or expected is str:
+        return coerce(expected, text, name)
+    value = _json_or_text(text)
+    if type_name(expected).startswith("list") and not isinstance(value, list):
+        value = [_json_or_text(part.strip()) for part in text.split(",")]
     return coerce(expected, value, name)
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(_JSON_WORDS.get(text, text))
+    except json.JSONDecodeError:
+        return text
 
 
 def parse_json_object(text: str, what: str) -> dict[str, Any]:

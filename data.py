@@ -258,6 +258,15 @@ class EvaluationResult(NamedTuple):
         return self._replace(returns=self.returns[own], lengths=self.lengths[own], seats=self.seats[own])
 
 
+class Video(NamedTuple):
+    """A film of one greedy game."""
+
+    version: int  # updates made to the weights that played it
+    gif: bytes
+    width: int  # pixels
+    height: int
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """The state of a running training, for the panel, the log lines and TensorBoard. Rates are recent."""
@@ -279,6 +288,7 @@ class RunStatus:
     memory: dict[str, int]  # proportional set size in bytes by process kind (driver, self_play, ...)
     gpu_memory: int | None  # bytes, where there is a GPU
     cost: Cost = NOTHING  # of the run so far
+    video: Video | None = None  # the newest
 
     @property
     def evaluation(self) -> EvaluationResult | None:

@@ -139,10 +139,22 @@ def take(parents, actions, latents, players, turns, node, x):  # type: ignore[no
 
 
 @fast_njit
-def evaluate(observations, parents, actions, node, weights, layout, latents, players, turns, answers):  # type: ignore[no-untyped-def]
+def add_latents(x, z):  # type: ignore[no-untyped-def]
+    """Adds the latents in x [B, D + A] to z [D, B] in place."""
+    for d in range(len(z)):
+        row = z[d]
+        for k in range(row.size):
+            row[k] += x[k, d]
+
+
+@fast_njit
+def evaluate(  # type: ignore[no-untyped-def]
+    observations, parents, actions, node, weights, layout, residual, latents, players, turns, answers
+):
     """Evaluates a root (node 0) or edges; all of `FullyConnectedModel` in one compiled function.
 
     observations [B, O] at a root, else not looked at; parents and actions [B] of edges, likewise
+    residual: whether the dynamics' output is added to the parents' latents
     latents [N, capacity, D]: read at the parents, written at `node`
     turns [N + 1, capacity]: player to move at each node; the last row takes those of this one
     answers [B * (2 + A)]: takes the values, the rewards (not written at a root), the policy logits
@@ -155,6 +167,8 @@ def evaluate(observations, parents, actions, node, weights, layout, latents, pla
         take(parents, actions, latents, players, turns, node, x)
     B = len(x)
     z = perceptron(weights, layout[part], x.T)
+    if residual and not root:
+        add_latents(x, z)
     scale(z)
     transpose(z, latents[node])
     for head in range(3):
@@ -264,6 +278,7 @@ class FullyConnectedModel:
             node,
             self._weights,
             self._layout,
+            self.config.fc_residual_dynamics,
             latents,
             self.config.players,
             self._turns,

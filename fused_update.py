@@ -349,7 +349,10 @@ class FusedUpdate:
         for rows, following in zip(self._blocks[:-1], self._blocks[1:], strict=True):
             self._joined[rows, :D] = self._latents[rows]
             self._dynamics.forward(rows)
-            self._scale(self._dynamics.outputs[rows], following)
+            raw = self._dynamics.outputs[rows]
+            if self.config.fc_residual_dynamics:
+                raw += self._latents[rows]
+            self._scale(raw, following)
         for head in (self._value, self._reward, self._policy):
             head.forward()
 
@@ -370,7 +373,7 @@ class FusedUpdate:
         reward_loss = self._reward.backward(
             reward_supports,
             loss_scales(batch.reward_mask, weights, scale, 1),
-            1.0,
+            self.config.reward_loss_weight,
         )
         policy_loss = self._policy.backward(
             np.ascontiguousarray(batch.target_policy.swapaxes(0, 1)),
@@ -384,8 +387,11 @@ class FusedUpdate:
     def _backward_latents(self) -> None:
         """Carries the latents' gradients back through the dynamics, last step first, to the observations."""
         for rows, following in zip(self._blocks[-2::-1], self._blocks[:0:-1], strict=True):
-            self._unscale(following, self._dynamics.output_gradient[rows])
+            raw_gradient = self._dynamics.output_gradient[rows]
+            self._unscale(following, raw_gradient)
             self._dynamics.backward_to_input(rows, self._input_gradient)
+            if self.config.fc_residual_dynamics:
+                self._input_gradient += raw_gradient
             self._input_gradient *= LATENT_GRADIENT_SCALE
             self._latent_gradient[rows] += self._input_gradient
         self._dynamics.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from data import State, VersionedWeights
+from data import State, VersionedWeights, Weights
 from evaluator import Evaluator
 from judge import Job
 from pacing import Pacing
@@ -118,8 +118,18 @@ class LocalRun:
             assert result is not None, "unlimited play ends with a result"
             verdict = self.session.evaluated(job, result, weights)
             job, solved = verdict.again, verdict.solved
+        if self.session.video_due and not solved:
+            self._film(weights)
         self._next_evaluation = time.perf_counter() + self.config.evaluation_interval
         return solved
+
+    def _film(self, weights: Weights) -> None:
+        from filming import Filming
+
+        step = self.trainer.training_step
+        video = Filming(self.session.game, self.config, step, weights, self.evaluator.device).go_on()
+        assert video is not None, "unlimited filming ends with a film"
+        self.session.filmed(video)
 
     def _save(self) -> None:
         states: dict[str, State] = {name: part.state() for name, part in self._parts().items()}

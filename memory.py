@@ -16,7 +16,7 @@ KINDS = {
     "SelfPlayActor": "self_play",
     "TrainerActor": "trainer",
     "ReanalyseActor": "reanalyse",
-    "Evaluator": "evaluator",
+    "EvaluatorActor": "evaluator",
     "BufferActor": "buffer",
     "SharedStorage": "storage",
 }

@@ -96,22 +96,21 @@ def mlp(sizes: list[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    """A 3x3 convolution that keeps the board's size (up to `stride`); batch norm brings the bias."""
-    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+def convolution(inputs: int, outputs: int, batch_norm: bool) -> list[nn.Module]:
+    """A 3x3 convolution that keeps the board's size; batch norm, if wanted, brings the bias."""
+    layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm)
+    return [layer, nn.BatchNorm2d(outputs)] if batch_norm else [layer]
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with batch norm around a skip connection (He et al. 2016)."""
+    """Two convolutions around a skip connection (He et al. 2016)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, batch_norm: bool) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            convolution(channels, channels),
-            nn.BatchNorm2d(channels),
+            *convolution(channels, channels, batch_norm),
             nn.ReLU(),
-            convolution(channels, channels),
-            nn.BatchNorm2d(channels),
+            *convolution(channels, channels, batch_norm),
         )
 
     def forward(self, planes: Tensor) -> Tensor:
@@ -119,26 +118,27 @@ class ResidualBlock(nn.Module):
         return torch.relu(planes + cast(Tensor, self.residual(planes)))
 
 
-def residual_tower(inputs: int, channels: int, blocks: int) -> nn.Sequential:
-    """A convolution to `channels`, then residual blocks."""
-    return nn.Sequential(
-        convolution(inputs, channels),
-        nn.BatchNorm2d(channels),
-        nn.ReLU(),
-        *(ResidualBlock(channels) for _ in range(blocks)),
-    )
+def residual_blocks(config: MuZeroConfig, count: int, channels: int) -> list[nn.Module]:
+    """`count` residual blocks."""
+    return [ResidualBlock(channels, config.batch_norm) for _ in range(count)]
 
 
-def residual_downsampling(inputs: int, channels: int) -> nn.Sequential:
+def residual_tower(config: MuZeroConfig, inputs: int) -> nn.Sequential:
+    """A convolution to the configured channels, then the configured residual blocks."""
+    first = convolution(inputs, config.channels, config.batch_norm)
+    return nn.Sequential(*first, nn.ReLU(), *residual_blocks(config, config.blocks, config.channels))
+
+
+def residual_downsampling(config: MuZeroConfig) -> nn.Sequential:
     """Images to a sixteenth of their height and width (MuZero paper, appendix F, Atari)."""
-    half = max(1, channels // 2)
+    channels, half = config.channels, max(1, config.channels // 2)
     return nn.Sequential(
-        convolution(inputs, half, stride=2),
-        *(ResidualBlock(half) for _ in range(2)),
-        convolution(half, channels, stride=2),
-        *(ResidualBlock(channels) for _ in range(3)),
+        nn.Conv2d(config.stacked_channels, half, 3, stride=2, padding=1, bias=False),
+        *residual_blocks(config, 2, half),
+        nn.Conv2d(half, channels, 3, stride=2, padding=1, bias=False),
+        *residual_blocks(config, 3, channels),
         nn.AvgPool2d(3, stride=2, padding=1),
-        *(ResidualBlock(channels) for _ in range(3)),
+        *residual_blocks(config, 3, channels),
         nn.AvgPool2d(3, stride=2, padding=1),
     )
 
@@ -229,10 +229,16 @@ class FullyConnectedNetwork(MuZeroNetwork):
             mlp([D + A, *config.fc_dynamics_layers, D]),
             lambda head, outputs: mlp([D, *hidden[head], outputs]),
         )
+        self.residual = config.fc_residual_dynamics
 
     def represent(self, observations: Tensor) -> Tensor:
         """Latents [S, D] of stacked observations [S, C, H, W]."""
         return scale_latent(self.representation(observations.flatten(1)))
+
+    def transition(self, latent: Tensor, actions: Tensor) -> Tensor:
+        """Latents [S, D] after taking `actions` [S] (integers)."""
+        change = self.dynamics(self.join(latent, actions))
+        return scale_latent(latent + change if self.residual else change)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:
         """[S, D + A]: the latent, then the action's one-hot vector."""
@@ -242,9 +248,11 @@ class FullyConnectedNetwork(MuZeroNetwork):
 class ResidualNetwork(MuZeroNetwork):
     """Residual towers on planes [channels, height, width], in muzero-general's shape.
 
-    An action is one more plane, filled with action / A. Every head is a 1x1 convolution to few channels
-    followed by a multilayer perceptron.
+    An action is one or more further planes (see `action_planes`). Every head is a 1x1 convolution to few
+    channels followed by a multilayer perceptron.
     """
+
+    action_planes: Tensor
 
     def __init__(self, config: MuZeroConfig) -> None:
         channels, board = config.channels, board_shape(config)
@@ -259,25 +267,36 @@ class ResidualNetwork(MuZeroNetwork):
             perceptron = mlp([planes * math.prod(board), *hidden, outputs])
             return nn.Sequential(nn.Conv2d(channels, planes, 1), nn.Flatten(), *perceptron)
 
-        dynamics = residual_tower(channels + 1, channels, config.blocks)
+        planes = action_planes(config)
+        dynamics = residual_tower(config, channels + planes.shape[1])
         super().__init__(config, residual_representation(config), dynamics, head)
+        self.register_buffer("action_planes", planes, persistent=False)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """[S, channels + 1, height, width]: the latent, then the action's plane."""
-        planes = (actions.to(latent.dtype) / self.num_actions).view(-1, 1, 1, 1)
-        return torch.cat([latent, planes.expand(-1, -1, *latent.shape[2:])], 1)
+        """[S, channels + P, height, width]: the latent, then the P planes of the action."""
+        return torch.cat([latent, self.action_planes[actions.long()].to(latent.dtype)], 1)
+
+
+def action_planes(config: MuZeroConfig) -> Tensor:
+    """What tells a residual network's dynamics each action, [A, P, height, width], as configured."""
+    A, (height, width) = config.num_actions, board_shape(config)
+    actions, cells = torch.arange(A), torch.arange(height * width)
+    if config.action_planes == "board":
+        own = cells if config.actions_are_cells else cells % width
+        return (own == actions[:, None]).float().reshape(A, 1, height, width)
+    numbers = torch.eye(A) if config.action_planes == "one_hot" else (actions / A)[:, None]
+    return numbers[:, :, None, None].repeat(1, 1, height, width)
 
 
 def residual_representation(config: MuZeroConfig) -> nn.Sequential:
     """Down-sampling as configured, then the residual tower."""
-    inputs, channels = config.stacked_channels, config.channels
     if config.downsample == "none":
-        return residual_tower(inputs, channels, config.blocks)
+        return residual_tower(config, config.stacked_channels)
     if config.downsample == "resnet":
-        smaller = residual_downsampling(inputs, channels)
+        smaller = residual_downsampling(config)
     else:
-        smaller = plain_downsampling(inputs, channels, board_shape(config))
-    return nn.Sequential(*smaller, *(ResidualBlock(channels) for _ in range(config.blocks)))
+        smaller = plain_downsampling(config.stacked_channels, config.channels, board_shape(config))
+    return nn.Sequential(*smaller, *residual_blocks(config, config.blocks, config.channels))
 
 
 def board_shape(config: MuZeroConfig) -> tuple[int, int]:

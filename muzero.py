@@ -21,14 +21,16 @@ imported when it is needed, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from commands import command_parser, find_run, known_game
+from commands import BAD_INPUT, NAMES, command_parser, find_run, known_game
 from config import ConfigurationError, MuZeroConfig, parse_json_object
-from options import Parser, add_config_options, canonical, config_values
+from options import Parser, add_config_options, canonical, config_values, file_values
 from threads import use_one_thread
 
 if TYPE_CHECKING:
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from run_log import Observer
     from session import TrainingOutcome
 
-BAD_INPUT = 2
 INTERRUPTED = 130
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
@@ -139,12 +140,20 @@ def _train(
 
 
 def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
-    """The panel or the lines, the log file and TensorBoard."""
+    """The panel or the lines, the log file and whatever keeps the figures."""
+    from metrics_log import MetricsLog
     from progress import Lines, Observers, Panel
     from tensorboard_log import TensorBoardLog
 
-    shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, config.log_interval)
-    return Observers([shown, Lines(log, config.log_interval), TensorBoardLog(folder, config)])
+    interval = config.log_interval
+    shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
+    observers: list[Observer] = [shown, Lines(log, interval)]
+    observers += [TensorBoardLog(folder, config), MetricsLog(folder, interval)]
+    if config.wandb:
+        from wandb_log import WandbLog
+
+        observers.append(WandbLog(folder, config))
+    return Observers(observers)
 
 
 # --- the command line ---
@@ -169,7 +178,7 @@ def train_command(arguments: Sequence[str]) -> int:
     parsed = parser.parse(arguments)
     game = known_game(parsed.game)
     overrides = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
-    trainer = MuZero(game, overrides | config_values(parsed))
+    trainer = MuZero(game, file_values(parsed.config) | overrides | config_values(parsed))
     return _finish(trainer.train(local=parsed.local, address=parsed.address))
 
 
@@ -185,26 +194,14 @@ def resume_command(arguments: Sequence[str]) -> int:
     return _finish(MuZero.resume(run, options, local=parsed.local, address=parsed.address))
 
 
-def evaluate_command(arguments: Sequence[str]) -> int:
-    """`python muzero.py evaluate GAME [--opponent PLAYER]`."""
-    from evaluate_command import evaluate_command
-
-    return evaluate_command(arguments)
-
-
-def models_command(arguments: Sequence[str]) -> int:
-    """`python muzero.py models list|show|add|compare|promote GAME`."""
-    from models_command import models_command
-
-    return models_command(arguments)
-
-
-COMMANDS: dict[str, Command] = {
-    "train": train_command,
-    "resume": resume_command,
-    "evaluate": evaluate_command,
-    "models": models_command,
-}
+def command(name: str) -> Command:
+    """The command called `name`, one of `commands.NAMES`; its module is imported now and not before."""
+    own: dict[str, Command] = {"train": train_command, "resume": resume_command}
+    if name in own:
+        return own[name]
+    function = f"{name.replace('-', '_')}_command"
+    found: Command = getattr(importlib.import_module(function), function)
+    return found
 
 
 def _finish(outcome: TrainingOutcome) -> int:
@@ -228,6 +225,12 @@ def _train_parser(defaults: MuZeroConfig) -> Parser:
     )
     parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(game_names())}")
     parser.add_argument("overrides", metavar="JSON", nargs="?", help="options as '{\"lr_init\": 0.01}'")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="JSON file with options: a search's best.json or a run's config.json; others override it",
+    )
     _add_launch_options(parser)
     add_config_options(parser, defaults)
     return parser
@@ -240,56 +243,18 @@ def _add_launch_options(parser: Parser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help="Ray cluster to join; default: start one here")
 
 
-# --- the menu ---
-
-
-def menu() -> int:
-    """Asks for a game and what to do with it, until told to exit. Ctrl-C and Ctrl-D go back."""
-    from games import game_names
-
-    while (game := _choose("Which game?", [*game_names(), "exit"])) not in (None, "exit"):
-        _game_menu(str(game))
-    return 0
-
-
-def _game_menu(game: str) -> None:
-    actions: dict[str, Callable[[], int]] = {
-        "train": lambda: train_command([game]),
-        "evaluate": lambda: evaluate_command([game]),
-        "resume": lambda: resume_command([game]),
-    }
-    while (choice := _choose(f"What to do with {game}?", [*actions, "back"])) not in (None, "back"):
-        _reported(actions[str(choice)])
-
-
-def _choose(question: str, choices: list[str]) -> str | None:
-    """The one of `choices` that was typed, by number or name; `None` on Ctrl-C and at the input's end."""
-    print(f"\n{question}")
-    for number, choice in enumerate(choices, 1):
-        print(f"  {number}. {choice}")
-    while True:
-        try:
-            answer = input("> ").strip().lower()
-        except (KeyboardInterrupt, EOFError):
-            print()
-            return None
-        numbers = [str(number) for number in range(1, len(choices) + 1)]
-        if answer in numbers:
-            return choices[int(answer) - 1]
-        if answer in choices:
-            return answer
-        print(f"{answer!r} is none of 1 to {len(choices)}, {', '.join(choices)}")
-
-
 # --- entry ---
 
 
 def run(arguments: Sequence[str]) -> int:
     """Carries out a command line; returns its exit status. Raises `ConfigurationError` on bad input."""
     if not arguments:
-        return menu()
-    command = COMMANDS.get(arguments[0])
-    return train_command(arguments) if command is None else command(arguments[1:])
+        from menu import menu
+
+        return menu(lambda name, rest: _reported(lambda: command(name)(rest)))
+    if arguments[0] in NAMES:
+        return command(arguments[0])(arguments[1:])
+    return train_command(arguments)
 
 
 def _reported(action: Callable[[], int]) -> int:
@@ -302,6 +267,9 @@ def _reported(action: Callable[[], int]) -> int:
     except (KeyboardInterrupt, EOFError):
         print(file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has had enough of it: `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def main() -> None:

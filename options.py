@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from config import (
@@ -16,6 +17,7 @@ from config import (
     did_you_mean,
     field_docs,
     field_types,
+    parse_json_object,
     parse_option,
     type_name,
 )
@@ -102,6 +104,22 @@ def _bounds(doc: FieldDoc) -> str:
 def config_values(parsed: argparse.Namespace) -> dict[str, Any]:
     """The fields that were given as options, typed. Raises `ConfigurationError`."""
     return {name: parse_option(name, text) for name, text in vars(parsed).items() if name in field_docs()}
+
+
+def file_values(path: Path | None) -> dict[str, Any]:
+    """The fields in a JSON file, as the configuration takes them; none without a file.
+
+    Raises `ConfigurationError` when it cannot be read or holds no JSON object.
+    """
+    if path is None:
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--config {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"--config {path} is not text") from None
+    return parse_json_object(text, f"--config {path}")
 
 
 def canonical(arguments: Sequence[str]) -> list[str]:

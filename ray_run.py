@@ -17,7 +17,7 @@ import ray
 
 from actors import Launcher
 from config import ConfigurationError
-from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult
+from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult, Video
 from judge import Job
 from pacing import Pacing
 from session import Reason, Session
@@ -273,8 +273,22 @@ class RayRun:
             self.reason = "target_reward"
         elif verdict.again is not None:
             self._evaluate(verdict.again)
+        elif self.session.video_due:
+            version, weights = self._judged
+            self._call("evaluator", self.evaluator.start_film.remote(version, weights), _nothing)
+            self._continue_film()
         else:
             self._schedule_evaluation()
+
+    def _continue_film(self) -> None:
+        self._call("evaluator", self.evaluator.film.remote(), self._filmed)
+
+    def _filmed(self, video: Video | None) -> None:
+        if video is None:
+            self._continue_film()
+            return
+        self.session.filmed(video)
+        self._schedule_evaluation()
 
     # --- reports and checkpoints ---
 

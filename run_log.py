@@ -11,7 +11,7 @@ import numpy as np
 
 from config import MuZeroConfig
 from cost import NOTHING, Cost, NetworkEvaluations
-from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
+from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics, Video
 from memory import Usage
 
 
@@ -45,6 +45,7 @@ class RunLog:
         self.metrics: TrainingMetrics | None = None
         self.play: PlayReport | None = None
         self.buffer = BufferStatus(0, 0, 0, config.replay_buffer_size, config.replay_buffer_mb << 20)
+        self.video: Video | None = None
         self.players_on_gpu = False
         self.usage: Usage | None = None  # None: not measured
         self._peak_memory = 0
@@ -152,6 +153,7 @@ class RunLog:
             memory=self.usage.memory if self.usage is not None else {},
             gpu_memory=self.metrics.gpu_memory if self.metrics is not None else None,
             cost=self.cost,
+            video=self.video,
         )
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from checkpoint import BEST_NAME, Checkpoint, save_best, save_generation
 from config import ConfigurationError, MuZeroConfig
 from cost import NOTHING
-from data import Counters, EvaluationResult, State, Weights
+from data import Counters, EvaluationResult, State, Video, Weights
 from judge import Job, Judge, Verdict
 from memory import ProcessMeter
 from registry import Registry
@@ -52,6 +52,7 @@ class Session:
         if resumed and "judge" in resumed.parts:
             self.judge.load_state(resumed.parts["judge"])
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
+        self._last_video = before.training_step  # updates
 
     def part(self, name: str) -> State | None:
         """The state of part `name` in the checkpoint that this sitting goes on from."""
@@ -68,6 +69,17 @@ class Session:
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.perf_counter() >= self._next_checkpoint
+
+    @property
+    def video_due(self) -> bool:
+        """Whether it is time to film a game."""
+        updates = self.log.counters.training_step - self._last_video
+        return 0 < self.config.video_interval <= updates
+
+    def filmed(self, video: Video) -> None:
+        """Takes a film for the observers; the next one is due `video_interval` updates after its weights."""
+        self._last_video = video.version
+        self.log.video = video
 
     def reason_to_stop(self, interrupted: Callable[[], bool]) -> Reason | None:
         """Why training is to end here although the target was not reached, if it is."""

@@ -176,7 +176,12 @@ def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Pre
 
 
 def unrolled_loss(
-    network: MuZeroNetwork, observations: Tensor, actions: Tensor, targets: Targets, value_loss_weight: float
+    network: MuZeroNetwork,
+    observations: Tensor,
+    actions: Tensor,
+    targets: Targets,
+    value_loss_weight: float,
+    reward_loss_weight: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss of MuZero over a batch: the number to differentiate, the three losses it is made of [3]
     (value, reward, policy), and the logits at the root [S, F + A].
@@ -194,7 +199,7 @@ def unrolled_loss(
             cross_entropy(predictions.policy, targets.policy, targets.policy_scales),
         ]
     )
-    loss = value_loss_weight * losses[0] + losses[1] + losses[2]
+    loss = value_loss_weight * losses[0] + reward_loss_weight * losses[1] + losses[2]
     return loss, losses, torch.cat([predictions.value[0], predictions.policy[0]], -1)
 
 
@@ -216,7 +221,6 @@ class AutogradGradients:
         self.config = config
         self.network = network
         self.gradient = gradient
-        self._autocast = config.autocast and gradient.is_cuda
         self._loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
             self._compile if config.compile else unrolled_loss
         )
@@ -225,9 +229,14 @@ class AutogradGradients:
         """Overwrites the gradients with those of `scale` times the sum of the samples' losses."""
         self.gradient.zero_()
         observations, actions, targets = self._on_device(batch, scale)
-        with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self._autocast):
+        with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self.config.autocast):
             loss, losses, roots = self._loss(
-                self.network, observations, actions, targets, self.config.value_loss_weight
+                self.network,
+                observations,
+                actions,
+                targets,
+                self.config.value_loss_weight,
+                self.config.reward_loss_weight,
             )
         loss.backward()  # type: ignore[no-untyped-call]
         return self._statistics(losses, roots, scale * len(roots))
@@ -380,8 +389,11 @@ class Trainer:
         """One optimiser step."""
         self._check_targets(batch)
         statistics = self._batch_gradients(batch)
-        weight = self.config.value_loss_weight
-        loss = weight * statistics.value_loss + statistics.reward_loss + statistics.policy_loss
+        loss = (
+            self.config.value_loss_weight * statistics.value_loss
+            + self.config.reward_loss_weight * statistics.reward_loss
+            + statistics.policy_loss
+        )
         norm = float(torch.linalg.vector_norm(self._parameters.gradient))
         self._check_finite(loss, norm)
         if 0 < self.config.max_grad_norm < norm:

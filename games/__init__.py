@@ -2,18 +2,23 @@
 
 `Game(seed)` needs `reset()` and `step(action)`; `reset` may take a `seed` keyword, and the constructor a
 `config` keyword, if the game depends on options such as `board_size`. `step` returns
-`observation, reward, done` or gymnasium's five values. Optional: `legal_actions()`, `to_play()`, `render()`,
-`close()`. The reward belongs to the player who moved. `MuZeroConfig` is a subclass of
-`config.MuZeroConfig` that states what differs, or muzero-general's plain class.
+`observation, reward, done` or gymnasium's five values. Optional: `legal_actions()`, `to_play()`, `close()`;
+and for people `text()` (or `render()`, which prints it), `action_to_string(action)`, `frame()` (a picture,
+[H, W, 3] uint8), `symbols` (of the two players in the text) and `expert_agent()`. The reward belongs to the
+player who moved. `MuZeroConfig` is a subclass of `config.MuZeroConfig` that states what differs, or
+muzero-general's plain class. `python muzero.py new-game` writes such a file, `check-game` checks one; see
+docs/your-own-game.md.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from config import ConfigurationError, MuZeroConfig, Schedule, did_you_mean, field_docs
@@ -43,12 +48,29 @@ def load_game(name: str) -> GameSpec:
         raise ConfigurationError(
             f"unknown game {name!r}{did_you_mean(name, names)} (games: {', '.join(names)})"
         )
-    module = importlib.import_module(f"games.{name}")
+    module = imported(name)
     for attribute in ("Game", "MuZeroConfig"):
         if not hasattr(module, attribute):
             raise ConfigurationError(f"games/{name}.py must define {attribute}")
     config = module.MuZeroConfig()
     return GameSpec(name, module.Game, config if isinstance(config, MuZeroConfig) else adopt(config, name))
+
+
+def imported(name: str) -> ModuleType:
+    """The module of game `name`. Raises `ConfigurationError`, with the line, if its file has a mistake."""
+    try:
+        return importlib.import_module(f"games.{name}")
+    except ConfigurationError:
+        raise
+    except Exception as error:  # whatever somebody's file raises
+        file = str(FOLDER / f"{name}.py")
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file
+        ]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+        where = f", line {line}" if line else ""
+        what = error.msg if isinstance(error, SyntaxError) else error
+        raise ConfigurationError(f"games/{name}.py{where}: {type(error).__name__}: {what}") from error
 
 
 def adopt(plain: Any, name: str) -> MuZeroConfig:

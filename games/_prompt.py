@@ -10,8 +10,27 @@ def listed(words: Sequence[str], most: int = 12) -> str:
     return ", ".join([*words[:most], *["..."] * (len(words) > most)])
 
 
+def meant(answer: str, names: Sequence[str]) -> int | None:
+    """The index of the one of `names` that `answer` means; `None` if there is none, or more than one.
+
+    A name without digits may be shortened, and may be meant by the beginning of any of its words: `l` or
+    `left` for `push left`.
+    """
+    answer = answer.strip().lower()
+    lowered = [name.lower() for name in names]
+    if answer in lowered:
+        return lowered.index(answer)
+    found = [i for i, name in enumerate(lowered) if answer and _shortens(answer, name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _shortens(answer: str, name: str) -> bool:
+    plain = not any(letter.isdigit() for letter in name)
+    return plain and any(part.startswith(answer) for part in (name, *name.split()))
+
+
 def ask(question: str, answers: Sequence[str]) -> int:
     """Asks at the terminal until one of `answers` is typed; its index. Raises `EOFError`."""
-    while (answer := input(question).strip().lower()) not in answers:
-        print(f"{answer!r} is not possible; type one of {listed(answers)}")
-    return answers.index(answer)
+    while (index := meant(answer := input(question), answers)) is None:
+        print(f"{answer.strip()!r} is not possible; type one of {listed(answers)}")
+    return index

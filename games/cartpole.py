@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._gymnasium import rgb_frame
 
 Observation = NDArray[np.float32]
 
@@ -83,6 +85,22 @@ class Game:
     def close(self) -> None:
         """Closes the environment."""
         self.env.close()
+
+    def frame(self) -> NDArray[np.uint8]:
+        """A picture of cart and pole, [400, 600, 3]. Raises `ConfigurationError` without pygame."""
+        return rgb_frame(self.env)
+
+    def render(self) -> None:
+        """Prints the state in a line."""
+        print(self.text())
+
+    def text(self) -> str:
+        """The state in a line: where the cart and the pole are, and how fast they move."""
+        x, dx, angle, spin = self.env.unwrapped.state
+        return (
+            f"cart at {x:+.2f} m ({dx:+.2f} m/s)  pole at {math.degrees(angle):+.1f} degrees "
+            f"({math.degrees(spin):+.0f} per second)"
+        )
 
     def action_to_string(self, action: int) -> str:
         """The action in words."""

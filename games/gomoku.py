@@ -63,6 +63,7 @@ class MuZeroConfig(config.MuZeroConfig):
     opponents = ("expert", "random")
 
     network = "resnet"
+    action_planes = "board"
     blocks = 3
     channels = 48
     q_transform = "bounds"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._gymnasium import rgb_frame
 from games._prompt import ask, listed
 
 WORDS = ("nothing", "left", "main", "right")
@@ -31,8 +32,8 @@ class MuZeroConfig(config.MuZeroConfig):
     action_space = (0, 1, 2, 3)
     max_moves = 1000
 
-    discount = 0.99
-    td_steps = 20
+    discount = 0.995
+    td_steps = 30
     num_simulations = 32
     evaluation_simulations = 32
     segment_length = 100
@@ -40,6 +41,7 @@ class MuZeroConfig(config.MuZeroConfig):
     encoding_size = 32
     fc_representation_layers = (128,)
     fc_dynamics_layers = (128,)
+    fc_residual_dynamics = True
     fc_reward_layers = (64,)
     fc_value_layers = (64,)
     fc_policy_layers = (64,)
@@ -54,6 +56,7 @@ class MuZeroConfig(config.MuZeroConfig):
     reanalyse_batch = 1024
     visit_softmax_temperature = ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25))
     training_steps = 400_000
+    training_minutes = 60
     lr_init = 1e-3
     evaluation_interval = 15.0
     evaluation_games = 16
@@ -89,6 +92,10 @@ class Game:
     def close(self) -> None:
         """Closes the environment."""
         self.env.close()
+
+    def frame(self) -> NDArray[np.uint8]:
+        """A picture of the lander, [400, 600, 3]. Raises `ConfigurationError` without pygame."""
+        return rgb_frame(self.env)
 
     def expert_agent(self) -> int:
         """What gymnasium's own controller does; it lands nearly always, but is not optimal."""

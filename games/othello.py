@@ -70,6 +70,7 @@ class MuZeroConfig(config.MuZeroConfig):
     opponents = ("expert", "random")
 
     network = "resnet"
+    action_planes = "board"
     blocks = 4
     channels = 48
     q_transform = "bounds"

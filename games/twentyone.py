@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from games._over import refuse_if
 from games._prompt import ask
 
 HIT, STICK = 0, 1
@@ -205,6 +206,7 @@ class Game:
 
     def step(self, action: int) -> tuple[Observation, float, bool]:
         """Hits or sticks; returns observation, reward and whether the round is over."""
+        refuse_if(self.round.over)
         reward = float(self.round.play(action))
         return self.observation(), reward, self.round.over
 

@@ -1,4 +1,4 @@
-"""The command line: every form, every refusal in one line with exit status 2, and the menu."""
+"""The command line: every form, every refusal in one line with exit status 2."""
 
 from __future__ import annotations
 
@@ -329,7 +329,7 @@ def test_from_python(calls: list[dict[str, Any]], tmp_path: Path) -> None:
         muzero.MuZero("cartpole", {"lr": 0.01})
 
 
-# --- terminals and the menu ---
+# --- terminals ---
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
@@ -355,28 +355,6 @@ def test_misspelt_game_is_asked_about_on_a_terminal(
     assert [call["game"] for call in calls] == (["cartpole"] if status == 0 else [])
 
 
-def test_menu_trains_evaluates_and_resumes(
-    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    save(Path("results/cartpole/run"))
-    answers(monkeypatch, "chess", "0", "cartpole", "", "9", "1", "evaluate", "3", "back", "exit")
-    assert line() == 0
-    assert ["resume_from" in call for call in calls] == [True, False, True]
-    assert calls[2]["resume_from"] is not None
-    printed = capsys.readouterr().out
-    assert "'chess' is none of" in printed
-    assert "'9' is none of 1 to 4" in printed
-
-
-def test_menu_survives_errors_and_goes_back_on_ctrl_c_and_ctrl_d(
-    calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    answers(monkeypatch, "1", "resume", KeyboardInterrupt, "1", EOFError, KeyboardInterrupt, "never read")
-    assert line() == 0
-    assert capsys.readouterr().err.count("error: no run of 'cartpole'") == 1
-    assert calls == []
-
-
 def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, KeyboardInterrupt)
     assert line("cartoole") == 130
@@ -387,13 +365,6 @@ def python(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         command, cwd=ROOT, text=True, capture_output=True, timeout=60, check=False, **settings
     )
-
-
-def test_piped_menu_ends_with_its_input() -> None:
-    finished = python(input="what\n")
-    assert finished.returncode == 0
-    assert "Which game?" in finished.stdout
-    assert finished.stderr == ""
 
 
 def test_piped_misspelling_exits_with_2() -> None:

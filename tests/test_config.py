@@ -119,6 +119,14 @@ def test_integers_are_floats_but_not_the_reverse() -> None:
         ({"batch_size": 10, "gradient_accumulation": 3}, "gradient_accumulation must divide batch_size=10"),
         ({"inference": "numba", "network": "resnet"}, "inference numba evaluates fully connected"),
         ({"learning_starts": 11, "replay_buffer_size": 10}, "learning_starts must not exceed"),
+        (
+            {"action_planes": "board"},
+            "action_planes board needs downsample=none and an action for each of the 4",
+        ),
+        (
+            {"action_planes": "board", "action_space": (0, 1, 2, 3), "downsample": "CNN"},
+            "action_planes board needs downsample=none",
+        ),
         ({"fc_value_layers": (16, 0)}, "must be positive sizes"),
         ({"search": "uct"}, r"search='uct' must be puct\|gumbel"),
     ],
@@ -179,6 +187,8 @@ def test_malformed_json_is_refused(text: str) -> None:
         ("PER", "false", False),
         ("fc_value_layers", "16", (16,)),
         ("fc_value_layers", "[16, 32]", (16, 32)),
+        ("fc_value_layers", "16, 32", (16, 32)),
+        ("opponents", "expert,mcts:1000", ("expert", "mcts:1000")),
         ("target_reward", "none", None),
         ("target_reward", "-3", -3.0),
         ("device", "cuda:1", "cuda:1"),
@@ -196,7 +206,10 @@ def test_option_text(name: str, text: str, value: object) -> None:
     [("PER", "1"), ("seed", "1.5"), ("seed", "x"), ("fc_value_layers", "a"), ("search", "1")],
 )
 def test_option_text_of_another_type(name: str, text: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name}=.* must be {type_name(field_types()[name])[:4]}"):
+    with pytest.raises(
+        ConfigurationError,
+        match=f"{name}=.* must be {type_name(field_types()[name]).removeprefix('list of ')}",
+    ):
         parse_option(name, text)
 
 

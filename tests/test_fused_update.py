@@ -82,7 +82,8 @@ def by_pseudocode(config: MuZeroConfig, batch: Batch) -> dict:
             functional.cross_entropy(output.policy_logits, policy[:, k], reduction="none") * policy_mask[:, k]
         )
         if k > 0:
-            loss += categorical(output.reward_logits, reward[:, k - 1]) * reward_mask[:, k - 1]
+            reward_loss = categorical(output.reward_logits, reward[:, k - 1]) * reward_mask[:, k - 1]
+            loss += config.reward_loss_weight * reward_loss
         total = total + models.scale_gradient((loss * weights).mean(), gradient_scale)
     total.backward()
     return gradients_of(network)
@@ -104,13 +105,15 @@ def assert_equal_gradients(actual: dict, expected: dict, tolerance: float = 1e-5
     reward=LAYERS,
     value=LAYERS,
     policy=LAYERS,
+    residual=st.booleans(),
+    reward_weight=st.sampled_from([1.0, 3.0]),
     latent=st.integers(2, 12),
     K=st.integers(1, 5),
     S=st.integers(1, 9),
     seed=st.integers(0, 2**16),
 )
 def test_both_paths_equal_the_pseudocode(
-    representation, dynamics, reward, value, policy, latent, K, S, seed
+    representation, dynamics, reward, value, policy, residual, reward_weight, latent, K, S, seed
 ) -> None:
     config = make_config(
         fc_representation_layers=representation,
@@ -118,6 +121,8 @@ def test_both_paths_equal_the_pseudocode(
         fc_reward_layers=reward,
         fc_value_layers=value,
         fc_policy_layers=policy,
+        fc_residual_dynamics=residual,
+        reward_loss_weight=reward_weight,
         encoding_size=latent,
         num_unroll_steps=K,
         seed=seed,

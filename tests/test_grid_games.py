@@ -73,7 +73,7 @@ def test_optimal_return_by_hand() -> None:
     assert optimal_return(CORRIDOR, 3, 0) == 1.0
     assert optimal_return(CORRIDOR, 0, 2) == pytest.approx(1 - 5 * 0.05)
     assert optimal_return(CORRIDOR, 0, 7, discount=0.5) == pytest.approx(0.25 - 0.05 * 1.5)
-    assert mean_optimal_return(make_maze(("...",))) == pytest.approx(1 - 0.05 * 2 / 6)
+    assert mean_optimal_return(make_maze(("...",)), 2) == pytest.approx(1 - 0.05 / 2)
 
 
 def test_a_detour_earns_less_with_any_discount() -> None:
@@ -112,10 +112,11 @@ def test_the_expert_earns_the_mean_optimal_return() -> None:
         game.reset(seed)
         returns.append(expert_game(game)[0])
     error = np.std(returns) / np.sqrt(len(returns))
-    assert abs(np.mean(returns) - mean_optimal_return(MAZE)) < 4 * error
-    target = gridworld.MuZeroConfig().target_reward
-    assert target is not None
-    assert target < mean_optimal_return(MAZE) - 1.5 * np.std(returns) / 10  # of 100 games
+    best = mean_optimal_return(MAZE, gridworld.GOAL)
+    assert abs(np.mean(returns) - best) < 4 * error
+    config = gridworld.MuZeroConfig()
+    assert config.target_reward is not None
+    assert best - 0.01 < config.target_reward < best - 0.5 * np.std(returns) / np.sqrt(config.target_games)
 
 
 def test_gridworld_shows_agent_goal_and_walls() -> None:
@@ -140,13 +141,14 @@ def test_walls_and_edges_stop_the_agent() -> None:
         assert (game.cell, reward, over) == (cell, -0.05, False)
 
 
-def test_starts_follow_from_the_seed_and_cover_all_pairs() -> None:
+def test_starts_follow_from_the_seed_and_cover_all_free_cells() -> None:
     game = gridworld.Game(seed=5)
-    pairs = set()
-    for seed in range(6000):
+    starts = set()
+    for seed in range(400):
         game.reset(seed)
-        pairs.add((game.cell, game.goal))
-    assert pairs == set(itertools.permutations(MAZE.free, 2))
+        assert game.goal == gridworld.GOAL
+        starts.add(game.cell)
+    assert starts == set(MAZE.free) - {gridworld.GOAL}
     first, again = gridworld.Game(seed=5), gridworld.Game(seed=5)
     for _ in range(5):
         np.testing.assert_array_equal(first.reset(), again.reset())

@@ -27,6 +27,7 @@ CONFIGS = st.builds(
     encoding_size=st.integers(1, 11),
     fc_representation_layers=HIDDEN,
     fc_dynamics_layers=HIDDEN,
+    fc_residual_dynamics=st.booleans(),
     fc_reward_layers=HIDDEN,
     fc_value_layers=HIDDEN,
     fc_policy_layers=HIDDEN,
@@ -124,11 +125,13 @@ def test_every_path_agrees_with_the_trainers_network(config: MuZeroConfig, rows:
         assert_same(walk(model, config, rows, 4, seed), expected)
 
 
-def test_residual_networks_agree_with_the_trainers_network() -> None:
-    weights = random_weights(RESIDUAL, np.random.default_rng(0), scale=0.3)
-    model = make_model(RESIDUAL, 5, 6)
+@pytest.mark.parametrize("options", [{}, {"batch_norm": False}, {"action_planes": "one_hot"}])
+def test_residual_networks_agree_with_the_trainers_network(options: dict[str, Any]) -> None:
+    config = RESIDUAL.replace(**options)
+    weights = random_weights(config, np.random.default_rng(0), scale=0.3)
+    model = make_model(config, 5, 6)
     model.load(weights)
-    assert_same(walk(model, RESIDUAL, 3, 6, 1), reference(RESIDUAL, weights, 3, 6, 1))
+    assert_same(walk(model, config, 3, 6, 1), reference(config, weights, 3, 6, 1))
 
 
 @pytest.mark.parametrize("scale", [30.0, 1e-20])

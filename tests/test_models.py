@@ -39,6 +39,8 @@ def residual(**options: Any) -> MuZeroConfig:
 RESIDUALS = [
     residual(),
     residual(stacked_observations=1, blocks=0, resnet_fc_value_layers=()),
+    residual(symmetry="mirror", action_planes="board"),
+    residual(action_planes="one_hot", batch_norm=False),
     residual(observation_shape=(1, 96, 90), downsample="resnet"),
     residual(observation_shape=(3, 33, 96), downsample="CNN"),
 ]
@@ -130,7 +132,7 @@ def test_outputs_have_the_promised_shapes_and_latents_their_range(config: MuZero
     assert not torch.equal(edge.latent[0], network.recurrent_inference(root.latent, torch.ones(3)).latent[0])
 
 
-@pytest.mark.parametrize("config", RESIDUALS[2:])
+@pytest.mark.parametrize("config", [c for c in RESIDUALS if c.downsample != "none"])
 def test_downsampling_brings_images_to_a_sixteenth(config: MuZeroConfig) -> None:
     _, height, width = config.observation_shape
     latent = models.make_network(config).eval().represent(observations(config, 2))
@@ -197,3 +199,32 @@ def test_folding_batch_norms_changes_nothing(config: MuZeroConfig) -> None:
         rtol=1e-3,
         atol=1e-3,
     )
+
+
+def test_action_planes_mark_columns_or_cells() -> None:
+    columns = models.action_planes(residual(observation_shape=(1, 2, 7), action_planes="board"))
+    assert columns.shape == (7, 1, 2, 7)
+    for action in range(7):
+        np.testing.assert_array_equal(columns[action, 0], np.tile(np.arange(7) == action, (2, 1)))
+    with_pass = {"observation_shape": (1, 2, 3), "action_space": tuple(range(7))}
+    cells = models.action_planes(residual(**with_pass, action_planes="board"))
+    np.testing.assert_array_equal(cells[:6].reshape(6, 6), np.eye(6))
+    assert not cells[6].any()
+
+
+def test_scalar_action_planes_are_filled_with_the_actions_share() -> None:
+    planes = models.action_planes(residual())
+    np.testing.assert_allclose(planes, np.broadcast_to(np.arange(7)[:, None, None, None] / 7, (7, 1, 6, 7)))
+
+
+def test_one_hot_action_planes() -> None:
+    planes = models.action_planes(residual(action_planes="one_hot"))
+    np.testing.assert_array_equal(planes, np.eye(7)[:, :, None, None] * np.ones((6, 7)))
+
+
+def test_the_dynamics_see_the_action_plane() -> None:
+    network = models.make_network(residual(action_planes="board"))
+    latent = torch.zeros((2, 8, 6, 7))
+    joined = network.join(latent, torch.tensor([0, 6]))
+    assert joined.shape == (2, 9, 6, 7)
+    np.testing.assert_array_equal(joined[:, 8].sum(1), 6 * np.eye(7)[[0, 6]])

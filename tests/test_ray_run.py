@@ -149,6 +149,22 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
         assert log.buffer.steps >= statuses[-1].buffer.steps
 
 
+def test_a_game_is_filmed_beside_the_training(tmp_path: Path) -> None:
+    changes = {"evaluation_interval": 0.1, "video_interval": 1, "max_moves": 10}
+    with started(tmp_path, training_steps=1_000_000, **changes) as run:
+        log = run.session.log
+        updates: list[int] = []
+
+        def filmed() -> bool:
+            if log.video is not None and not updates:
+                updates.append(log.counters.training_step)
+            return bool(updates) and log.counters.training_step > updates[0]
+
+        assert finish(run, filmed) == "interrupted"
+        assert log.video is not None
+        assert log.video.gif.startswith(b"GIF89a")
+
+
 def test_lost_players_are_started_again(tmp_path: Path) -> None:
     changes = {
         "num_workers": 2,

@@ -15,13 +15,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from config import MuZeroConfig, field_docs
 from cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
 from data import RunStatus
-from tensorboard_log import (
-    TensorBoardLog,
-    cost_scalars,
-    hyperparameter_table,
-    play_scalars,
-    status_scalars,
-)
+from scalars import cost_scalars, play_scalars, status_scalars
+from tensorboard_log import TensorBoardLog, hyperparameter_table
 from tests.results import evaluation_result
 from tests.test_progress import EARLY, make_status
 

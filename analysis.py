@@ -1,0 +1,184 @@
+"""What an agent thinks of a position: the search's figures and tree, in a form to be shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import MuZeroConfig
+from data import Weights
+from game_table import GameTable
+from games import GameSpec
+from mcts import ROOT, RootNoise, Tree
+from planner import Planner
+
+MOST_SIMULATIONS = 100_000
+"""That a person may ask for: all that they need is allocated beforehand."""
+PLANNERS_KEPT = 4
+"""Searches, one for each number of simulations, that an agent keeps allocated."""
+
+
+class TreeLimit(NamedTuple):
+    """How much of a search tree is handed out."""
+
+    depth: int = 6  # moves below the root
+    width: int = 6  # most visited children of each node
+
+
+class TreeNode(NamedTuple):
+    """A visited node of a search tree, with its most visited children first."""
+
+    action: int | None  # that leads here; None at the root
+    simulation: int  # that made the node, from 1; 0 at the root: the order in which the tree has grown
+    visits: int  # the node's own evaluation included
+    value: float  # mean of all values below, to the player to move here
+    prior: float  # of the action, by the network; 1 at the root
+    reward: float  # of the action, to the player who moved; 0 at the root
+    to_play: int  # who moves here
+    children: tuple[TreeNode, ...]
+
+
+class Analysis(NamedTuple):
+    """What the agent thinks of a position. Values are discounted returns to the player to move."""
+
+    action: int  # that the agent would play
+    value: float  # after the search
+    network_value: float  # before it
+    visits: NDArray[np.int32]  # [A]
+    prior: NDArray[np.float32]  # [A] the network's policy over the legal actions
+    action_values: NDArray[np.float32]  # [A] nan where the search has not been
+    principal_variation: tuple[int, ...]  # the most visited line, `action` first
+    tree: TreeNode
+    to_play: int
+    simulations: int
+
+    @property
+    def win_probability(self) -> float:
+        """Of the player to move, in a game for two whose outcomes are -1, 0 and 1; a draw is half a win."""
+        return float(np.clip((self.value + 1) / 2, 0.0, 1.0))
+
+
+class Agent:
+    """A checkpoint's network with a search, on the CPU. Not for several threads at the same time."""
+
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        weights: Weights,
+        version: int = 0,
+        simulations: int | None = None,
+        name: str = "agent",
+    ) -> None:
+        self.config, self.version, self.name = config, version, name
+        self.simulations = config.evaluation_simulations if simulations is None else simulations
+        self._weights = weights
+        self._planner = functools.lru_cache(PLANNERS_KEPT)(self._make_planner)
+
+    @classmethod
+    def load(cls, path: Path, game: GameSpec, simulations: int | None = None) -> Agent:
+        """The agent of a checkpoint. Raises `CheckpointError` if it is unreadable or of another game."""
+        from checkpoint import load_checkpoint
+
+        found = load_checkpoint(path, expect_game=game.name)
+        config = MuZeroConfig.from_json(found.config_json)
+        return cls(config, found.weights, found.training_step, simulations, str(path))
+
+    def _make_planner(self, simulations: int) -> Planner:
+        planner = Planner(self.config, 1, max(simulations, 1), "cpu")
+        planner.load(self._weights, self.version)
+        return planner
+
+    def analyse(
+        self,
+        table: GameTable,
+        row: int = 0,
+        simulations: int | None = None,
+        limit: TreeLimit = TreeLimit(),  # noqa: B008 - immutable
+    ) -> Analysis:
+        """Searches the current position of game `row`, which is not over; with 0 simulations not at all.
+
+        The same position and number of simulations lead to the same analysis.
+        """
+        simulations = self.simulations if simulations is None else simulations
+        planner = self._planner(simulations)
+        rows = np.array([row])
+        if not simulations:
+            return _unsearched(planner, table, rows)
+        found = planner.plan(table, rows, RootNoise.none(1, self.config.num_actions))
+        return read_tree(planner.search.tree, int(found.action[0]), simulations, limit)
+
+
+def read_tree(tree: Tree, action: int, simulations: int, limit: TreeLimit) -> Analysis:
+    """The newest search of row 0 of `tree`, which chose `action`."""
+    edges = tree.edges[0, ROOT]
+    visits = edges["visits"].astype(np.int32)
+    return Analysis(
+        action=action,
+        value=float(tree.value[0, ROOT, 0]),
+        network_value=float(tree.nodes[0, ROOT]["raw_value"]),
+        visits=visits,
+        prior=edges["prior"].astype(np.float32),
+        action_values=np.where(visits > 0, edges["q"], np.nan).astype(np.float32),
+        principal_variation=tuple(_line(tree, action)),
+        tree=_node(tree, ROOT, None, limit),
+        to_play=int(tree.nodes[0, ROOT]["to_play"]),
+        simulations=simulations,
+    )
+
+
+def _line(tree: Tree, action: int) -> Iterator[int]:
+    """The most visited moves from the root on, `action` first."""
+    yield action
+    node = int(tree.edges[0, ROOT, action]["child"])
+    while node > ROOT and tree.edges[0, node]["visits"].any():
+        action = _by_visits(tree, node)[0]
+        yield action
+        node = int(tree.edges[0, node, action]["child"])
+
+
+def _by_visits(tree: Tree, node: int) -> list[int]:
+    """The visited actions of a node, the most visited ones first; among equals the likelier ones."""
+    edges = tree.edges[0, node]
+    order = np.lexsort((-edges["prior"], -edges["visits"]))
+    return [int(action) for action in order if edges["visits"][action] > 0]
+
+
+def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNode:
+    own = tree.nodes[0, node]
+    children = _by_visits(tree, node)[: limit.width] if limit.depth else []
+    deeper = limit._replace(depth=limit.depth - 1)
+    return TreeNode(
+        action=action,
+        simulation=int(node),
+        visits=int(own["visits"]),
+        value=float(tree.value[0, node, 0]),
+        prior=1.0 if action is None else float(tree.edges[0, own["parent"], action]["prior"]),
+        reward=0.0 if action is None else float(tree.reward[0, node, 0]),
+        to_play=int(own["to_play"]),
+        children=tuple(_node(tree, int(tree.edges[0, node, a]["child"]), a, deeper) for a in children),
+    )
+
+
+def _unsearched(planner: Planner, table: GameTable, rows: NDArray[np.intp]) -> Analysis:
+    """What the network alone says of one position."""
+    evaluation = planner.model.root(planner.seen(table, rows), table.to_play[rows])
+    logits = np.where(table.legal[rows[0]], evaluation.policy_logits[0], -np.inf).astype(np.float64)
+    prior = np.exp(logits - logits.max())
+    value, to_play, action = float(evaluation.value[0, 0]), int(table.to_play[rows[0]]), int(logits.argmax())
+    return Analysis(
+        action=action,
+        value=value,
+        network_value=value,
+        visits=np.zeros(len(prior), np.int32),
+        prior=(prior / prior.sum()).astype(np.float32),
+        action_values=np.full(len(prior), np.nan, np.float32),
+        principal_variation=(action,),
+        tree=TreeNode(None, 0, 1, value, 1.0, 0.0, to_play, ()),
+        to_play=to_play,
+        simulations=0,
+    )

@@ -1,0 +1,51 @@
+"""`python muzero.py check-game GAME`: whether a game keeps the contract, and what to change where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from commands import command_parser, known_game
+from config import ConfigurationError, did_you_mean
+from options import Parser, whole_number
+
+FAULTY = 1
+GAMES = 20
+
+
+def check_game_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns 0, or 1 when faults were found."""
+    parsed = _parser().parse(arguments)
+    from conformance import check_game, check_names
+    from games import load_game
+
+    names = check_names()
+    for name in parsed.ignore:
+        if name not in names:
+            raise ConfigurationError(
+                f"there is no check {name!r}{did_you_mean(name, names)} (checks: {', '.join(names)})"
+            )
+    game = load_game(known_game(parsed.game))
+    report = check_game(game, parsed.games, parsed.ignore)
+    speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
+    print(f"{game.name}: {report.games} random games, {report.moves:,} moves{speed}")
+    for finding in report.findings:
+        print(finding)
+    if not report.faults:
+        print(f"the game keeps the contract: {len(report.passed)} checks passed")
+        return 0
+    later = f"; {len(report.left_out)} more will be made then" if report.left_out else ""
+    print(f"{len(report.passed)} checks passed; mend what is at fault and run this again{later}")
+    return FAULTY
+
+
+def _parser() -> Parser:
+    parser = command_parser(
+        "check-game GAME",
+        "Play random games and check that the game keeps the contract; the exit status is 1 if it does not.",
+    )
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
+    parser.add_argument(
+        "--ignore", metavar="CHECK", action="append", default=[], help="leave out a check; may be repeated"
+    )
+    return parser

@@ -1,0 +1,152 @@
+"""`python muzero.py diagnose GAME`: how far a learned model can be trusted, as a table and a page."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands import best_checkpoint, command_parser, known_game
+from config import ConfigurationError, MuZeroConfig
+from options import Parser, whole_number
+
+if TYPE_CHECKING:
+    from diagnosis.diagnose import Diagnosis
+
+GAMES = 64
+"""At least, and so many in games of `MOVES` / `GAMES` moves and more."""
+MOVES = 4096
+"""About as many at least, where games are shorter."""
+
+
+def diagnose_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    parsed = _parser().parse(arguments)
+    from checkpoint import load_checkpoint
+    from diagnosis.diagnose import diagnose
+    from games import load_game
+
+    game = load_game(known_game(parsed.game))
+    path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
+    found = load_checkpoint(path, expect_game=game.name)
+    config = MuZeroConfig.from_json(found.config_json).replace(seed=parsed.seed)
+    config = config.replace(games_per_worker=parsed.games or default_games(config))
+    if parsed.simulations is not None:
+        config = config.replace(num_simulations=parsed.simulations)
+    out = parsed.out or default_file(path, game.name, parsed.results_path)
+    check_writable(out)
+    diagnosis = diagnose(game, config, found.weights, found.training_step, show_progress)
+    subject = f"{path}, {found.training_step:,} updates"
+    write(out, diagnosis, subject)
+    print(as_json(diagnosis, out) if parsed.json else summary(diagnosis, subject, out))
+    return 0
+
+
+def default_games(config: MuZeroConfig) -> int:
+    """As many as it takes to see more than noise."""
+    return max(GAMES, MOVES // config.max_moves)
+
+
+def default_file(checkpoint: Path, game: str, results_path: Path) -> Path:
+    """`diagnosis-<time>.html` in the run's folder, or among the game's results for what is no run."""
+    from checkpoint import run_folder_of
+
+    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    if not (folder / "config.json").exists():
+        folder = results_path / game
+    return folder / f"diagnosis-{time.strftime('%Y-%m-%d--%H-%M-%S')}.html"
+
+
+def check_writable(out: Path) -> None:
+    """Makes the file's folder, and tries the file. Raises `ConfigurationError` if that is not possible."""
+    exists = out.exists()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("a").close()
+        if not exists:
+            out.unlink()
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def write(out: Path, diagnosis: Diagnosis, subject: str) -> None:
+    """Writes the page."""
+    from diagnosis.report import page
+
+    out.write_text(page(diagnosis, subject), encoding="utf-8")
+
+
+def summary(diagnosis: Diagnosis, subject: str, out: Path) -> str:
+    """The checks, the figures and the verdict as text."""
+    from diagnosis.report import played
+
+    verdict = diagnosis.verdict
+    lines = [f"{diagnosis.game}, {subject}", played(diagnosis), ""]
+    lines += [
+        f"  {check.name:40} {check.found:>8}  {check.wanted:14} {check.word}" for check in verdict.checks
+    ]
+    lines += ["", *(f"  {fact.name:40} {fact.text}" for fact in verdict.facts), ""]
+    return "\n".join([*lines, verdict.text, f"report: {out}"])
+
+
+def as_json(diagnosis: Diagnosis, out: Path) -> str:
+    """The same as one JSON object."""
+    verdict = diagnosis.verdict
+    facts = {fact.name: fact.text for fact in verdict.facts}
+    checks = [check._asdict() for check in verdict.checks]
+    return json.dumps(
+        {
+            "level": verdict.level,
+            "verdict": verdict.text,
+            "checks": checks,
+            "facts": facts,
+            "report": str(out),
+        }
+    )
+
+
+def show_progress(done: int, games: int) -> None:
+    """Overwrites a line on a terminal, which ends when all games have; elsewhere nothing."""
+    if sys.stderr.isatty():
+        end = "\r\x1b[K" if done == games else "\r"
+        print(f"playing: {done} of {games} games have ended", end=end, file=sys.stderr, flush=True)
+
+
+def _parser() -> Parser:
+    parser = command_parser(
+        "diagnose GAME",
+        "Play games and compare what the learned model says of them with what happens: rewards, values and "
+        "policies by horizon, latent drift, calibration, search trees. Prints a verdict, writes a page.",
+    )
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
+    )
+    parser.add_argument(
+        "--games",
+        metavar="INT",
+        type=whole_number(1),
+        help=f"default: {GAMES}, or {MOVES} moves' worth where games are short",
+    )
+    parser.add_argument(
+        "--simulations", metavar="INT", type=whole_number(1), help="per move; default: the checkpoint's own"
+    )
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=Path,
+        help="the page; default: diagnosis-<time>.html in the run's folder",
+    )
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser

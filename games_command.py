@@ -1,0 +1,101 @@
+"""`python muzero.py games`: the games there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from commands import PRETRAINED, command_parser
+from config import ConfigurationError
+from options import Parser
+
+if TYPE_CHECKING:
+    from games import GameSpec
+
+
+class Row(NamedTuple):
+    """A game in the list."""
+
+    name: str
+    players: int | None  # None where the game's file cannot be used
+    observation_shape: tuple[int, ...]
+    actions: int
+    pretrained: bool  # whether a trained agent ships with the project
+    missing: str  # what the game needs that is not installed, or what is wrong with its file
+    summary: str  # the first sentence of its file
+
+
+def games_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    parsed = _parser().parse(arguments)
+    rows = listing()
+    if parsed.json:
+        print(json.dumps([row._asdict() for row in rows]))
+        return 0
+    print("\n".join(table(rows)))
+    return 0
+
+
+def listing() -> list[Row]:
+    """All games by name."""
+    from games import game_names
+
+    return [_row(name) for name in game_names()]
+
+
+def _row(name: str) -> Row:
+    from checkpoint import BEST_NAME
+    from games import imported, load_game
+
+    pretrained = (PRETRAINED / name / BEST_NAME).exists()
+    try:
+        spec = load_game(name)
+    except ConfigurationError as error:
+        return Row(name, None, (), 0, pretrained, str(error), "")
+    config = spec.config
+    summary = (imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    return Row(
+        name, config.players, config.observation_shape, config.num_actions, pretrained, needs(spec), summary
+    )
+
+
+def needs(spec: GameSpec) -> str:
+    """What the game says that it needs and that is not installed."""
+    from environment import game_maker
+
+    try:
+        game_maker(spec, spec.config)(0)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """A heading, and a line for each game."""
+    width = max((len(row.name) for row in rows), default=0)
+    heading = cells("game", "players", "observation", "actions", "pretrained", "about", width)
+    return [heading, *(row_text(row, width) for row in rows)]
+
+
+def row_text(row: Row, width: int) -> str:
+    """A row as a line."""
+    shipped = "yes" if row.pretrained else "no"
+    if row.players is None:
+        return cells(row.name, "-", "-", "-", shipped, row.missing, width)
+    shape = " x ".join(map(str, row.observation_shape))
+    about = row.missing or row.summary.split(". ")[0].removesuffix(".")
+    return cells(row.name, str(row.players), shape, str(row.actions), shipped, about, width)
+
+
+def cells(
+    name: str, players: str, observation: str, actions: str, pretrained: str, about: str, width: int
+) -> str:
+    """The cells of a line, in columns."""
+    return f"{name:{width}}  {players:>7}  {observation:13}  {actions:>7}  {pretrained:10}  {about}"
+
+
+def _parser() -> Parser:
+    parser = command_parser("games", "List the games: what an agent sees and can do in them.")
+    parser.add_argument("--json", action="store_true", help="print one JSON list")
+    return parser

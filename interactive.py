@@ -1,0 +1,214 @@
+"""One game between people and agents that can be taken back and analysed, free of any user interface.
+
+The terminal and the web page both stand on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import Agent, Analysis, TreeLimit
+from config import ConfigurationError
+from frames import position_text
+from games import GameSpec
+from games._prompt import listed, meant
+from players import Player
+from tables import make_table
+
+
+class InteractiveGame:
+    """One game that can be played, taken back and analysed.
+
+    It is determined by its seed and its moves. Players are numbered from 0. Raises `ConfigurationError`
+    when the game cannot be made.
+    """
+
+    def __init__(self, spec: GameSpec, agent: Agent | None, seed: int = 0) -> None:
+        self.spec, self.agent = spec, agent
+        self.config = spec.config if agent is None else agent.config
+        self._table = make_table(spec, self.config, 1)
+        self._rewards: list[float] = []
+        self._movers: list[int] = []
+        self._terminated = self._truncated = False
+        self.resigned_by: int | None = None
+        self.restart(seed)
+
+    # --- the position ---
+
+    @property
+    def game(self) -> Any:
+        """The game itself, for those who show it by more than its text."""
+        return self._table.environments[0].game
+
+    @property
+    def observation(self) -> NDArray[np.float32]:
+        """The newest observation [C, H, W], as the player to move sees it."""
+        return self._table.stacks[0, : self.config.observation_shape[0]].copy()
+
+    @property
+    def players(self) -> int:
+        """1 or 2."""
+        return self.config.players
+
+    @property
+    def to_play(self) -> int:
+        """Whose turn it is; once the game is over, it means nothing."""
+        return int(self._table.to_play[0])
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody can move any more."""
+        return self._terminated or self._truncated or self.resigned_by is not None
+
+    @property
+    def legal_actions(self) -> list[int]:
+        """All legal actions, rising; none once the game is over."""
+        return [] if self.over else self._table.legal[0].nonzero()[0].tolist()
+
+    @property
+    def moves(self) -> tuple[int, ...]:
+        """The actions since the start."""
+        return tuple(self._table.played[0])
+
+    @property
+    def movers(self) -> tuple[int, ...]:
+        """The player who made each move."""
+        return tuple(self._movers)
+
+    @property
+    def rewards(self) -> tuple[float, ...]:
+        """What each move earned the player who made it."""
+        return tuple(self._rewards)
+
+    @property
+    def returns(self) -> tuple[float, ...]:
+        """The sum of the rewards to each player; who resigns loses 1."""
+        own = float(self._table.returns[0])
+        if self.resigned_by is not None:
+            own = -1.0 if self.resigned_by == 0 else 1.0
+        return (own,) if self.players == 1 else (own, 0.0 - own)
+
+    @property
+    def outcome(self) -> str:
+        """How the game ended, in words; empty while it goes on."""
+        if not self.over:
+            return ""
+        if self.players == 1:
+            ended = "ended" if self._terminated else "stopped"
+            return f"{ended} after {len(self.moves)} moves, return {self.returns[0]:g}"
+        if self.resigned_by is not None:
+            winner = self.player_name(1 - self.resigned_by)
+            return f"{self.player_name(self.resigned_by)} resigns, {winner} wins"
+        if self.returns[0] == 0:
+            return "a draw" if self._terminated else f"stopped after {len(self.moves)} moves"
+        return f"{self.player_name(0 if self.returns[0] > 0 else 1)} wins"
+
+    def player_name(self, player: int) -> str:
+        """`player 1 (X)` for player 0 of a board game."""
+        symbols = getattr(self.game, "symbols", "")
+        return f"player {player + 1}" + (f" ({symbols[player]})" if player < len(symbols) else "")
+
+    def action_name(self, action: int) -> str:
+        """The action in the game's words; its number if the game has none."""
+        named = hasattr(self.game, "action_to_string")
+        return str(self.game.action_to_string(action)) if named else str(action)
+
+    def action_named(self, word: str) -> int:
+        """The legal action that a person means by `word`.
+
+        Raises `ConfigurationError` where there is none, saying what is possible.
+        """
+        legal = self.legal_actions
+        names = [self.action_name(action) for action in legal]
+        index = meant(word, names)
+        if index is None:
+            raise ConfigurationError(f"{word!r} is no legal move; legal: {listed(names) or 'none'}")
+        return legal[index]
+
+    def text(self) -> str:
+        """The position as text: as the game shows it, else the observation."""
+        return position_text(self.game) or np.array2string(self.observation.squeeze(), precision=2)
+
+    # --- what can be done ---
+
+    def restart(self, seed: int) -> None:
+        """Begins the game that `seed` determines."""
+        self.seed = seed
+        self._replay(())
+
+    def play(self, action: int) -> None:
+        """Makes a move. Raises `ConfigurationError` on an illegal one, and changes nothing."""
+        legal = self.legal_actions
+        if action not in legal:
+            allowed = listed([f"{a} ({self.action_name(a)})" for a in legal])
+            why = "the game is over" if self.over else f"legal: {allowed}"
+            raise ConfigurationError(f"action {action} is not legal; {why}")
+        mover = self.to_play
+        moves = self._table.step(np.array([0]), np.array([action], np.int32))
+        self._movers.append(mover)
+        self._rewards.append(float(moves.rewards[0]))
+        self._terminated, self._truncated = bool(moves.terminated[0]), bool(moves.truncated[0])
+
+    def resign(self) -> None:
+        """The player to move gives up; in a game for one it stops. Nothing happens once the game is over."""
+        if not self.over:
+            if self.players == 2:
+                self.resigned_by = self.to_play
+            self._truncated = True
+
+    def undo(self, moves: int = 1) -> None:
+        """Takes back a resignation and `moves` moves, by playing all others again from the seed.
+
+        Raises `ConfigurationError` if fewer have been made, and changes nothing.
+        """
+        if not 0 <= moves <= len(self.moves):
+            raise ConfigurationError(f"{len(self.moves)} moves have been made: {moves} cannot be taken back")
+        self._replay(self.moves[: len(self.moves) - moves])
+
+    def _replay(self, actions: tuple[int, ...]) -> None:
+        self._terminated = self._truncated = False
+        self.resigned_by = None
+        self._rewards, self._movers = [], []
+        self._table.reset(0, self.seed)
+        for action in actions:
+            self.play(action)
+
+    def analyse(
+        self,
+        simulations: int | None = None,
+        limit: TreeLimit = TreeLimit(),  # noqa: B008 - immutable
+    ) -> Analysis:
+        """What the agent thinks of the position; in a game for two its line ends where the rules end it.
+
+        Raises `ConfigurationError` where there is no agent, or the game is over.
+        """
+        if self.agent is None:
+            raise ConfigurationError("there is no agent to ask: name a --checkpoint")
+        if self.over:
+            raise ConfigurationError("the game is over: there is nothing to analyse")
+        analysis = self.agent.analyse(self._table, 0, simulations, limit)
+        if self.players == 1:
+            return analysis
+        return analysis._replace(principal_variation=self._playable(analysis.principal_variation))
+
+    def _playable(self, line: tuple[int, ...]) -> tuple[int, ...]:
+        """The moves of `line` up to the first that is not possible: the learned model knows no rules."""
+        before = self.moves
+        for action in line:
+            if action not in self.legal_actions:
+                break
+            self.play(action)
+        played = self.moves[len(before) :]
+        self._replay(before)
+        return played
+
+    def choice_of(self, player: Player) -> int:
+        """The action that `player` would play here."""
+        return int(player.choose(self._table, np.array([0]))[0])
+
+    def close(self) -> None:
+        """Closes the game, if it can be closed."""
+        self._table.environments[0].close()

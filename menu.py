@@ -1,0 +1,291 @@
+"""The menu: choose a game, then what to do with it. All that it does, the commands do as well.
+
+It imports none of them: it is handed a function that carries a command out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from commands import BAD_INPUT, PRETRAINED, best_checkpoint, best_of
+from config import ConfigurationError, MuZeroConfig, did_you_mean
+from games import game_names, load_game
+from games._prompt import meant
+
+CarryOut = Callable[[str, Sequence[str]], int]
+"""Carries out the command of this name with these arguments; says on its own what is wrong with them.
+
+Returns the exit status.
+"""
+RUNS_LISTED = 8
+
+
+class BackError(Exception):
+    """One level back, as Ctrl-C and Ctrl-D ask for."""
+
+
+def menu(carry_out: CarryOut) -> int:
+    """Asks for a game and what to do with it, until told to exit; returns the exit status."""
+    games = game_names()
+    with contextlib.suppress(BackError):
+        while (choice := choose("Which game?", [*games, "exit"])) < len(games):
+            try:
+                if GameMenu(games[choice], carry_out).run():
+                    break
+            except ConfigurationError as error:  # the game's file is not as it should be
+                print(error)
+    return 0
+
+
+# --- prompts ---
+
+
+def read(prompt: str) -> str:
+    """What is typed, stripped. Raises `BackError` on Ctrl-C and at the input's end."""
+    try:
+        return input(prompt).strip()
+    except (KeyboardInterrupt, EOFError):
+        print()
+        raise BackError from None
+
+
+def choose(question: str, choices: Sequence[str]) -> int:
+    """The index of the one of `choices` that was typed, by number or name. Raises `BackError`."""
+    print(f"\n{question}")
+    for number, choice in enumerate(choices, 1):
+        print(f"{number:4}. {choice}")
+    while True:
+        answer = read("> ")
+        number_typed = whole(answer)
+        index = meant(answer, choices) if number_typed is None else number_typed - 1
+        if index is not None and 0 <= index < len(choices):
+            return index
+        suggestion = did_you_mean(answer, list(choices))
+        typed = (
+            f"{answer!r} is none of 1 to {len(choices)}, nor a name above" if answer else "nothing was typed"
+        )
+        print(f"{typed}{suggestion}: type a number or a name")
+
+
+def whole(text: str) -> int | None:
+    """The whole number from 0 that `text` is, if it is one and not endless."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def read_number(prompt: str, most: int) -> int | None:
+    """A whole number from 0 to `most`, or `None` for nothing typed. Raises `BackError`."""
+    while answer := read(prompt):
+        number = whole(answer)
+        if number is not None and number <= most:
+            return number
+        print(f"{answer!r} is not a whole number from 0 to {most}: try again")
+    return None
+
+
+# --- checkpoints ---
+
+
+class Loaded(NamedTuple):
+    """The checkpoint in use."""
+
+    path: Path
+    updates: int  # that made it
+    evaluation: float | None  # mean return, where known
+    simulations: int  # per move, by default
+
+    def __str__(self) -> str:
+        judged = "" if self.evaluation is None else f", mean return {self.evaluation:.4g}"
+        return f"{shown(self.path)} ({self.updates} updates{judged})"
+
+
+def look_into(path: Path, game: str) -> Loaded:
+    """What is at `path`. Raises `CheckpointError` unless that is a checkpoint of `game`."""
+    from checkpoint import load_checkpoint
+
+    found = load_checkpoint(path, expect_game=game)
+    config = MuZeroConfig.from_json(found.config_json)
+    return Loaded(path, found.training_step, found.evaluation, config.evaluation_simulations)
+
+
+def checkpoints(game: str, results_path: Path) -> dict[str, Path]:
+    """The game's checkpoints by name: the one that ships with the project, then the newest runs'."""
+    from checkpoint import BEST_NAME, newest_generation
+
+    shipped = PRETRAINED / game / BEST_NAME
+    runs = sorted((results_path / game).glob("*/"), reverse=True)
+    found = {run.name: best_of(run) for run in runs if best_of(run) != run or newest_generation(run)}
+    newest = dict(list(found.items())[:RUNS_LISTED])
+    return ({"pretrained": shipped} if shipped.exists() else {}) | newest
+
+
+def shown(path: Path) -> str:
+    """`path` as a person wants to read it: from here, where it is not far."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+# --- one game ---
+
+
+class GameMenu:
+    """What can be done with one game, and the checkpoint that it is done with."""
+
+    def __init__(self, game: str, carry_out: CarryOut) -> None:
+        self.game = game
+        self.players = load_game(game).config.players
+        self.results_path = Path(MuZeroConfig().results_path)
+        self.loaded: Loaded | None = None
+        self._carry_out = carry_out
+        self._load_newest()
+
+    def run(self) -> bool:
+        """Asks what to do and does it, again and again; whether the person wants to leave the program."""
+        entries = [
+            ("Train", self.train),
+            ("Resume the newest training", self.resume),
+            ("Load pretrained model, or another checkpoint", self.load),
+            ("Evaluate", self.evaluate),
+            ("Diagnose model", self.diagnose),
+            ("Render some self-play games", self.render),
+            ("Play against MuZero", self.play),
+            ("Test the game manually", self.test),
+            ("Hyperparameter search", self.tune),
+        ]
+        choices = [*(label for label, _ in entries), "Back to the games", "Exit"]
+        while True:
+            try:
+                choice = choose(f"{self.game}, {self._state()}", choices)
+            except BackError:
+                return False
+            if choice >= len(entries):
+                return choices[choice] == "Exit"
+            with contextlib.suppress(BackError):
+                entries[choice][1]()
+
+    def _state(self) -> str:
+        return (
+            f"loaded: {self.loaded}" if self.loaded else "nothing loaded: train first, or load a checkpoint"
+        )
+
+    # --- the entries ---
+
+    def train(self) -> None:
+        """A new training; then the newest checkpoint is in use."""
+        self._with_options("train", [self.game], "--training-steps 5000")
+        self._load_newest()
+
+    def resume(self) -> None:
+        """Goes on with the newest training; then its checkpoint is in use."""
+        self._with_options("resume", [self.game], "--training-steps 50000")
+        self._load_newest()
+
+    def load(self) -> None:
+        """Asks for a checkpoint until there is one that can be used."""
+        found = checkpoints(self.game, self.results_path)
+        print(f"\nWhich checkpoint of {self.game}?")
+        for number, (name, path) in enumerate(found.items(), 1):
+            print(f"{number:4}. {name:22} {shown(path)}")
+        print("      or the path of a best.checkpoint file or of a run's folder")
+        while True:
+            try:
+                self.loaded = look_into(_checkpoint_meant(read("> "), found), self.game)
+                return
+            except ConfigurationError as error:
+                print(f"{error}: try again")
+
+    def evaluate(self) -> None:
+        """Plays greedy games."""
+        self._with_options("evaluate", self._with_checkpoint(), "--games 20")
+
+    def diagnose(self) -> None:
+        """How far the learned model can be trusted."""
+        self._with_options("diagnose", self._with_checkpoint(), "--games 10")
+
+    def render(self) -> None:
+        """Shows games that the agent plays."""
+        self._with_options("watch", self._with_checkpoint(), "--games 2 --explore")
+
+    def play(self) -> None:
+        """Asks where and how, and plays."""
+        from analysis import MOST_SIMULATIONS
+
+        loaded = self._needed()
+        browser = choose("Where?", ["here", "in the browser"]) == 1
+        seat = [] if browser else ["--seat", self._seat()]
+        simulations = read_number(
+            f"How many simulations per move? (Enter: {loaded.simulations}) ", MOST_SIMULATIONS
+        )
+        amount = [] if simulations is None else ["--simulations", str(simulations)]
+        self._run("play", [*self._with_checkpoint(), *(["--web"] if browser else seat), *amount])
+
+    def _seat(self) -> str:
+        if self.players == 1:
+            return ("1", "none")[choose("Who plays?", ["you play, with hints", "watch MuZero play"])]
+        seats = ["you play first", "you play second", "you play both sides", "watch MuZero play itself"]
+        return ("1", "2", "both", "none")[choose("Who plays?", seats)]
+
+    def test(self) -> None:
+        """Plays without an agent."""
+        self._run("play", [self.game, "--opponent", "human"])
+
+    def tune(self) -> None:
+        """Searches hyperparameters."""
+        self._with_options("tune", [self.game], "--budget 8 --minutes 1 --param lr_init=log:1e-4:1e-1")
+
+    # --- carrying them out ---
+
+    def _load_newest(self) -> None:
+        """Takes the best checkpoint of the newest run, else the pretrained one, else none."""
+        try:
+            self.loaded = look_into(best_checkpoint(self.game, self.results_path), self.game)
+        except ConfigurationError:
+            self.loaded = None
+
+    def _needed(self) -> Loaded:
+        """The checkpoint in use. Raises `BackError` without one, and says what to do."""
+        if self.loaded is None:
+            print(f"no model of {self.game} is loaded: train one, or load a checkpoint")
+            raise BackError
+        return self.loaded
+
+    def _with_checkpoint(self) -> list[str]:
+        """The arguments of a command about the checkpoint in use. Raises `BackError` without one."""
+        return [self.game, "--checkpoint", str(self._needed().path)]
+
+    def _with_options(self, name: str, arguments: Sequence[str], example: str) -> None:
+        """Asks for options and runs a command, again if they are refused. Raises `BackError`."""
+        such = f", such as {example}" if example else ""
+        while True:
+            text = read(f"Options{such} (Enter: none, ?: list them): ")
+            try:
+                options = shlex.split(text)
+            except ValueError as error:
+                print(f"{text}: {error}: try again")
+                continue
+            status = self._run(name, [self.game, "--help"] if text == "?" else [*arguments, *options])
+            if text != "?" and (status != BAD_INPUT or not options):
+                return
+
+    def _run(self, name: str, arguments: Sequence[str]) -> int:
+        try:
+            return self._carry_out(name, arguments)
+        except SystemExit:  # after --help
+            return 0
+
+
+def _checkpoint_meant(answer: str, found: dict[str, Path]) -> Path:
+    """The path that a number, a name or a path stands for. Raises `ConfigurationError` on none of them."""
+    paths, number = list(found.values()), whole(answer)
+    if number is not None and 0 < number <= len(paths):
+        return paths[number - 1]
+    index = meant(answer, list(found))
+    if index is not None:
+        return paths[index]
+    if not answer:
+        raise ConfigurationError("nothing was typed")
+    return Path(answer).expanduser()

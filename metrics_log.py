@@ -1,0 +1,101 @@
+"""Every metric of a run, for programs: `metrics.jsonl` in the run's folder, one JSON object a line.
+
+    {"updates": 120, "played_steps": 512, "seconds": 3.4, "loss/value": 1.25, ...}
+
+JSON lines and not CSV because the set of metrics grows while a run goes on (losses, evaluations, opponents):
+a table would have to be written again for each new column, while a line is only ever appended, and one cut
+short by a crash costs nothing else. `pandas.read_json(path, lines=True)` reads it.
+
+`updates` are those that the metrics belong to, in an evaluation those of its weights; `played_steps` and
+`seconds` (of training, earlier sittings included) are those at which they were known.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from scalars import ScalarLog, Scalars
+
+if TYPE_CHECKING:
+    from data import Counters
+    from progress import Clock
+
+FILE_NAME = "metrics.jsonl"
+DIGITS = 7
+"""Of a number that is written: as many as a float32 has."""
+
+
+class Point(NamedTuple):
+    """Metrics of one moment."""
+
+    updates: int
+    played_steps: int
+    seconds: float
+    scalars: Scalars
+
+
+class MetricsLog(ScalarLog):
+    """Observer that appends the run's scalars to `folder`/metrics.jsonl, each line at once."""
+
+    def __init__(self, folder: Path, interval: float = 3.0, clock: Clock = time.monotonic) -> None:
+        super().__init__(interval, clock)
+        self._stream: TextIO = (folder / FILE_NAME).open("a", encoding="utf-8")
+        if _cut_short(folder / FILE_NAME):
+            self._stream.write("\n")
+
+    def write(self, scalars: Scalars, step: int, counters: Counters) -> None:
+        """See `ScalarLog`."""
+        moment = {
+            "updates": step,
+            "played_steps": counters.played_steps,
+            "seconds": round(counters.seconds, 3),
+        }
+        self._stream.write(json.dumps(moment | {tag: _short(value) for tag, value in scalars.items()}) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Writes the last state and closes the file."""
+        super().close()
+        self._stream.close()
+
+
+def read_metrics(path: Path) -> list[Point]:
+    """The points in a metrics.jsonl, in order of time.
+
+    Where a run went on from a checkpoint older than its last line, what was lost between is left out, as is a
+    line that a crash has cut short. Raises `OSError` when the file cannot be read.
+    """
+    points: list[Point] = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for point in _parsed(lines):
+            while points and points[-1].seconds > point.seconds:
+                points.pop()
+            points.append(point)
+    return points
+
+
+def _parsed(lines: Iterable[str]) -> Iterable[Point]:
+    for line in lines:
+        try:
+            values = json.loads(line)
+            moment = values.pop("updates"), values.pop("played_steps"), values.pop("seconds")
+        except (ValueError, LookupError, AttributeError, TypeError):
+            continue
+        yield Point(*moment, values)
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether the file's last line has no end."""
+    with path.open("rb") as stream:
+        if stream.seek(0, 2) == 0:
+            return False
+        stream.seek(-1, 2)
+        return stream.read(1) != b"\n"

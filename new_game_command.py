@@ -1,0 +1,67 @@
+"""`python muzero.py new-game NAME`: writes a small, complete game to start one's own from."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands import NAMES, command_parser
+from config import ConfigurationError
+from options import Parser
+
+TEMPLATES = {1: "_new_one_player.py", 2: "_new_two_players.py"}
+"""The games to start from, by players."""
+
+
+def new_game_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    parsed = _parser().parse(arguments)
+    path = write_game(parsed.name, int(parsed.players))
+    players = "one" if parsed.players == "1" else "two"
+    print(
+        f"{path} is written: a small game for {players}, to be changed into yours. Next:\n"
+        f"  python muzero.py check-game {parsed.name}   whether it keeps the games' contract\n"
+        f"  python muzero.py {parsed.name}              trains\n"
+        f"  python muzero.py watch {parsed.name}        shows what was learned"
+    )
+    return 0
+
+
+def write_game(name: str, players: int) -> Path:
+    """Writes the file of the new game `name`; returns its path.
+
+    Raises `ConfigurationError` when there cannot be a game of that name, or it cannot be written.
+    """
+    from games import FOLDER, game_names
+
+    check_name(name, game_names())
+    text = (Path(__file__).parent / "games" / TEMPLATES[players]).read_text(encoding="utf-8")
+    path = FOLDER / f"{name}.py"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text.replace("NAME", name))
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
+def check_name(name: str, taken: Sequence[str]) -> None:
+    """Raises `ConfigurationError` unless a game can be called `name`."""
+    if name in taken:
+        raise ConfigurationError(f"there is a game {name!r} already: choose another name")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise ConfigurationError(
+            f"{name!r} cannot be a game's name: use small letters, digits and _, beginning with a letter, "
+            "and no word of Python's own"
+        )
+    if name in NAMES or name == "abstract_game":
+        raise ConfigurationError(f"{name!r} cannot be a game's name: it means something else here")
+
+
+def _parser() -> Parser:
+    parser = command_parser("new-game NAME", "Write a small, complete game to games/NAME.py, to start from.")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--players", choices=["1", "2"], default="1", help="default: 1")
+    return parser

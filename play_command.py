@@ -1,0 +1,192 @@
+"""`python muzero.py play GAME`: a person plays against an agent, or tries a game by hand."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands import best_checkpoint, command_parser, known_game
+from config import ConfigurationError, MuZeroConfig
+from games import GameSpec, load_game
+from options import Parser, whole_number
+
+if TYPE_CHECKING:
+    from analysis import Agent
+    from players import Player
+
+HUMAN = "human"
+SEATS = ("1", "2", "both", "none")
+PORT = 8000
+PAUSES = {1: 0.1, 2: 0.5}
+"""Seconds before each move on a terminal when no person plays, by the number of players."""
+AT_THE_TERMINAL = ("seat", "view")
+IN_THE_BROWSER = ("port", "no_browser")
+"""Options that need, or exclude, `--web`."""
+
+
+def play_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    parsed = _parser().parse(arguments)
+    _check(parsed)
+    spec = load_game(known_game(parsed.game))
+    agent = _agent(spec, parsed)
+    return _in_the_browser(spec, agent, parsed) if parsed.web else _at_the_terminal(spec, agent, parsed)
+
+
+def _check(parsed: argparse.Namespace) -> None:
+    """Raises `ConfigurationError` on a number too large, or an option that means nothing in this place."""
+    from analysis import MOST_SIMULATIONS
+
+    if (parsed.simulations or 0) > MOST_SIMULATIONS:
+        raise ConfigurationError(f"--simulations must be at most {MOST_SIMULATIONS}")
+    for name in AT_THE_TERMINAL if parsed.web else IN_THE_BROWSER:
+        if getattr(parsed, name):
+            option = "--" + name.replace("_", "-")
+            raise ConfigurationError(
+                f"{option} is chosen on the page" if parsed.web else f"{option} needs --web"
+            )
+    if parsed.web and parsed.opponent not in (None, HUMAN):
+        raise ConfigurationError("--opponent plays at the terminal only: leave out --web")
+
+
+def _agent(spec: GameSpec, parsed: argparse.Namespace) -> Agent | None:
+    """The agent to play against and to ask; none where there is no checkpoint, or none is wanted.
+
+    Raises `ConfigurationError` where a checkpoint is named and cannot be used.
+    """
+    from analysis import Agent
+
+    path = parsed.checkpoint
+    if path is None:
+        try:
+            path = None if parsed.opponent == HUMAN else best_checkpoint(spec.name, parsed.results_path)
+        except ConfigurationError:
+            path = None
+    return None if path is None else Agent.load(path, spec, parsed.simulations)
+
+
+def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
+    from web.server import serve
+
+    port = PORT if parsed.port is None else parsed.port
+    serve(spec, agent, port=port, open_browser=not parsed.no_browser, seed=parsed.seed)
+    return 0
+
+
+def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from interactive import InteractiveGame
+    from play_screen import Screen
+    from terminal_play import AGENT, Settings, TerminalPlay, View
+
+    opponent = _opponent(spec, agent, parsed)
+    people = _people(spec, parsed, alone=opponent is None and (agent is None or parsed.opponent == HUMAN))
+    default = View.ALL if agent is not None and len(people) == 2 else View.OWN
+    settings = Settings(
+        people,
+        opponent,
+        AGENT if opponent is None else parsed.opponent,
+        View(parsed.view) if parsed.view else default,
+        PAUSES[spec.config.players] if sys.stdout.isatty() else 0.0,
+    )
+    game = InteractiveGame(spec, agent, parsed.seed)
+    try:
+        screen = Screen(Console(highlight=False))
+        TerminalPlay(game, settings, screen).run(_welcome(agent, opponent, parsed))
+    finally:
+        game.close()
+    return 0
+
+
+def _opponent(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> Player | None:
+    """Who plays against the person instead of the agent, if anybody."""
+    from players import make_player, parse_player
+
+    if parsed.opponent in (None, HUMAN):
+        return None
+    if spec.config.players == 1:
+        raise ConfigurationError(f"{spec.name} is a game for one: leave out --opponent")
+    named = parse_player(parsed.opponent)
+    if named.kind == "checkpoint":
+        raise ConfigurationError("name a checkpoint by --checkpoint, it is the opponent then")
+    return make_player(
+        named, spec if agent is None else dataclasses.replace(spec, config=agent.config), 1, parsed.seed
+    )
+
+
+def _people(spec: GameSpec, parsed: argparse.Namespace, *, alone: bool) -> frozenset[int]:
+    """The players whom a person moves: all of them where nobody else is there (`alone`)."""
+    everybody = frozenset(range(spec.config.players))
+    if parsed.seat == "none":
+        if alone:
+            raise ConfigurationError(f"nobody is there to play {spec.name}: name a --checkpoint")
+        return frozenset()
+    if alone or parsed.seat == "both":
+        return everybody
+    seat = int(parsed.seat or 1) - 1
+    if seat not in everybody:
+        raise ConfigurationError(f"--seat: {spec.name} is a game for one")
+    return frozenset({seat})
+
+
+def _welcome(agent: Agent | None, opponent: Player | None, parsed: argparse.Namespace) -> str:
+    """Who plays, and how to find out more."""
+    if agent is None and opponent is None:
+        missing = parsed.opponent != HUMAN
+        who = f"No checkpoint of {parsed.game} was found: play by hand." if missing else "Play by hand."
+    elif agent is None:
+        who = f"{parsed.opponent} plays against you; no checkpoint to ask for hints was found."
+    else:
+        who = f"MuZero: {agent.name}\n{agent.simulations} simulations per move."
+    return f"{who} ? lists what you can type."
+
+
+def _parser() -> Parser:
+    parser = command_parser(
+        "play GAME",
+        "Play against an agent, with its view of the game beside the board. Without a checkpoint, try the "
+        "game by hand.",
+    )
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
+    )
+    parser.add_argument(
+        "--simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move; 0: the network's policy alone; default: the checkpoint's own",
+    )
+    parser.add_argument(
+        "--opponent",
+        metavar="PLAYER",
+        help="instead of the agent: human, random, expert, minimax[:DEPTH] or mcts[:SIMULATIONS]",
+    )
+    parser.add_argument(
+        "--seat", choices=SEATS, help="which player you are; none: the agent plays alone; default: 1"
+    )
+    parser.add_argument(
+        "--view",
+        choices=("own", "all", "none"),
+        help="the agent's view: before its own moves, of every position, or never; default: own, and all "
+        "where you play both sides",
+    )
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    parser.add_argument("--web", action="store_true", help="in the browser, on this machine only")
+    parser.add_argument(
+        "--port", metavar="INT", type=whole_number(0), help=f"of --web; 0: any free one; default: {PORT}"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="with --web: open no browser")
+    return parser

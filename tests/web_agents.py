@@ -1,0 +1,16 @@
+"""Small untrained agents for the tests of the page."""
+
+from __future__ import annotations
+
+from analysis import Agent
+from games import load_game
+from tests.toy_games import random_weights
+
+SIMULATIONS = 8
+
+
+def untrained(game: str, scale: float = 1.0) -> Agent:
+    """An agent of `game` with a small network of random weights, multiplied by `scale`."""
+    config = load_game(game).config.replace(network="fullyconnected", encoding_size=16)
+    weights = {name: array * scale for name, array in random_weights(config).items()}
+    return Agent(config, weights, version=7, simulations=SIMULATIONS, name="untrained")

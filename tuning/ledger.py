@@ -1,0 +1,187 @@
+"""What has happened in a search: `ledger.jsonl`, one event a line, appended and on the disk before it counts.
+
+Nothing else is kept: a search is resumed by reading its events again. The file is plain JSON, to be read,
+mended and plotted with anything; a last line that a crash has cut short is dropped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, get_type_hints
+
+from config import ConfigurationError, coerce
+from tuning.space import Values
+
+FILE_NAME = "ledger.jsonl"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The first event: everything that determines the search."""
+
+    game: str
+    parameters: tuple[str, ...]  # as they were written
+    options: dict[str, Any]  # of the configuration, the same in all trials
+    budget: int  # trials
+    parallel: int  # at a time
+    minutes: float  # of a trial; 0: no limit
+    steps: int  # of a trial, updates; 0: as the game's preset says
+    rungs: int
+    reduction: int
+    games: int  # by which a finished training is scored
+    seed: int
+    optimizer: str  # of nevergrad
+    nevergrad: str  # version
+    format_version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The search goes on, with these limits."""
+
+    budget: int
+    parallel: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The optimiser has chosen the values of a trial; its training seed is fixed with them."""
+
+    trial: int
+    values: Values
+    seed: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A trial's process runs; `process` and `created` (seconds since the epoch) identify it."""
+
+    trial: int
+    process: int
+    created: float
+
+
+@dataclass(frozen=True)
+class RungReached:
+    """A trial had `score` in its training's own evaluations after `share` of its budget."""
+
+    trial: int
+    rung: int
+    share: float
+    score: float
+    goes_on: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial ran in full and was scored; the optimiser is told the score."""
+
+    trial: int
+    score: float
+    error: float | None  # standard error of the score
+    seconds: float  # of training
+    updates: int
+    played_steps: int
+    checkpoint: str  # relative to the search's folder
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A trial was stopped after `share` of its budget; the optimiser is `told` this, or nothing."""
+
+    trial: int
+    share: float
+    score: float  # at the rung
+    told: float | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A trial's process ended badly; the optimiser is told nothing."""
+
+    trial: int
+    reason: str
+
+
+Event = Opened | Reopened | Asked | Started | RungReached | Finished | Stopped | Failed
+KINDS: dict[str, type] = {
+    "opened": Opened,
+    "reopened": Reopened,
+    "asked": Asked,
+    "started": Started,
+    "rung reached": RungReached,
+    "finished": Finished,
+    "stopped": Stopped,
+    "failed": Failed,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+class Ledger:
+    """The file, open for appending; one process at a time. Raises `ConfigurationError` if another has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        try:
+            self._stream: IO[bytes] = self.path.open("a+b")
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(f"another search is running in {folder}") from None
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {self.path}: {error.strerror or error}") from None
+
+    def events(self) -> list[Event]:
+        """All events so far; a last line that was cut short is removed. Raises `ConfigurationError`."""
+        self._stream.seek(0)
+        content = self._stream.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._stream.truncate(len(whole))
+        lines = whole.splitlines()
+        return [self._event(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+
+    def _event(self, line: bytes, number: int) -> Event:
+        try:
+            return event_of(json.loads(line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ConfigurationError(f"{self.path}, line {number}, is no event ({reason})") from None
+
+    def append(self, event: Event) -> None:
+        """Writes an event; it is on the disk when this returns. Raises `ConfigurationError`."""
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = {"event": _NAMES[type(event)], "time": moment} | dataclasses.asdict(event)
+        try:
+            self._stream.write(json.dumps(line).encode() + b"\n")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {self.path}: {error.strerror or error}") from None
+
+    def close(self) -> None:
+        """Closes the file and lets others have it."""
+        self._stream.close()
+
+
+def event_of(line: dict[str, Any]) -> Event:
+    """The event that a line of the ledger is about. Raises `ValueError`, `TypeError` or `KeyError`."""
+    kind = KINDS[line.pop("event")]
+    del line["time"]
+    hints = _FIELD_TYPES[kind]
+    event: Event = kind(**{name: _checked(hints.get(name), value, name) for name, value in line.items()})
+    if isinstance(event, Opened) and event.format_version != FORMAT_VERSION:
+        raise ValueError(f"format {event.format_version}, this version reads format {FORMAT_VERSION}")
+    return event
+
+
+def _checked(expected: Any, value: Any, name: str) -> Any:
+    return value if expected in (None, dict[str, Any]) else coerce(expected, value, name)
+
+
+_FIELD_TYPES = {kind: get_type_hints(kind) for kind in KINDS.values()}

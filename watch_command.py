@@ -1,0 +1,234 @@
+"""`python muzero.py watch GAME`: games of a trained agent, live in the terminal or as a film."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commands import PRETRAINED, best_checkpoint, command_parser, known_game
+from config import ConfigurationError, MuZeroConfig
+from options import Parser, whole_number
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from games import GameSpec
+    from watching import Moment
+
+FRAMES_PER_SECOND = 25
+"""Of games that draw themselves."""
+MOVES_PER_SECOND = 2
+"""Of games shown as text."""
+TO_RUN_FOLDER = ""
+"""What `--record` without a file is parsed as."""
+PICTURE_COLUMNS = 72
+BAR_COLUMNS = 30
+
+
+def watch_command(arguments: Sequence[str]) -> int:
+    """Carries the command out; returns the exit status."""
+    parsed = _parser().parse(arguments)
+    from frames import draws_itself
+    from games import load_game
+    from recording import check_kind
+
+    game = load_game(known_game(parsed.game))
+    checkpoint = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
+    film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
+    if film is not None:
+        check_kind(film)
+    fps = parsed.fps or (FRAMES_PER_SECOND if draws_itself(game.game_class) else MOVES_PER_SECOND)
+    moments = _moments(game, checkpoint, parsed)
+    if film is not None:
+        record(moments, film, fps)
+    elif sys.stdout.isatty():
+        show_live(moments, fps)
+    else:
+        show_lines(moments)
+    return 0
+
+
+def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
+    from players import PlayerSpec, load_player, make_player, parse_player
+    from randomness import Stream, make_generator
+    from watching import WatchedAgent, watch
+
+    if parsed.opponent is not None and game.config.players == 1:
+        raise ConfigurationError(f"{game.name} is a game for one: leave out the opponent")
+    opponent = None
+    if parsed.opponent is not None:
+        opponent = make_player(parse_player(parsed.opponent), game, 1, parsed.seed + 1)
+    player = load_player(PlayerSpec("checkpoint", parsed.simulations, checkpoint), game, 1, "cpu")
+    exploration = make_generator(parsed.seed, Stream.SELF_PLAY) if parsed.explore else None
+    return watch(game, WatchedAgent(player, exploration), opponent, parsed.games, parsed.seed)
+
+
+def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) -> Path:
+    """The file that `--record` means: as named, or a new one in the run's folder.
+
+    A film of an agent that ships with the project goes to the game's results.
+    """
+    from checkpoint import run_folder_of
+
+    if asked != TO_RUN_FOLDER:
+        return Path(asked)
+    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    if folder.absolute().is_relative_to(PRETRAINED.absolute()):
+        folder = results_path / game.name
+    stamp = time.strftime("%Y-%m-%d--%H-%M-%S")
+    return folder / f"watch-{stamp}.gif"
+
+
+def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
+    """Writes the film `path`, and says how the games ended."""
+    from recording import film_file, shoot
+
+    pictures = 0
+    with film_file(path, fps) as sink:
+        for moment in shoot(moments, sink, fps):
+            pictures += 1
+            if moment.action is None:
+                print(ending(moment), flush=True)
+    print(f"{pictures} pictures at {fps:g} a second: {path}, {path.stat().st_size / 2**20:.1f} MiB")
+
+
+def show_lines(moments: Iterator[Moment]) -> None:
+    """Prints the games to what is no terminal: every position with its caption."""
+    from frames import position_text
+    from watching import caption
+
+    for moment in moments:
+        print(*filter(None, [*caption(moment), position_text(moment.game.game)]), sep="\n", end="\n\n")
+
+
+def show_live(moments: Iterator[Moment], fps: float) -> None:
+    """Shows the games in the terminal, one position over the other, at most `fps` in a second."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from recording import seconds_shown
+
+    console = Console(highlight=False)
+    pictures = console.color_system in ("256", "truecolor") and not console.no_color
+    with Live(console=console, auto_refresh=False) as live:
+        due = time.perf_counter()
+        for moment in moments:
+            time.sleep(max(0.0, due - time.perf_counter()))
+            due = time.perf_counter() + seconds_shown(moment, fps)
+            live.update(view(moment, pictures), refresh=True)
+            if moment.action is None:
+                console.print(ending(moment))
+
+
+def ending(moment: Moment) -> str:
+    """How a game went, in a line."""
+    return f"game {moment.number}: {moment.game.outcome}"
+
+
+def view(moment: Moment, pictures: bool) -> Text:
+    """The moment for the terminal: the position (as a picture only if allowed), the caption, the value."""
+    from rich.text import Text
+
+    from watching import caption
+
+    lines = Text("\n".join(caption(moment)) + "\n")
+    return Text.assemble(position(moment.game.game, pictures), "\n\n", lines, value_bar(moment))
+
+
+def position(game: Any, pictures: bool) -> Text:
+    """The game's own picture if that is wanted and it can draw one here, else its text."""
+    from frames import draws_itself
+
+    if pictures and draws_itself(game):
+        with contextlib.suppress(ConfigurationError):
+            return picture(game)
+    return coloured(game)
+
+
+def coloured(game: Any) -> Text:
+    """The game's text with its stones in colour."""
+    from frames import position_text
+    from play_screen import board_picture
+
+    return board_picture(position_text(game), "", getattr(game, "symbols", ""))
+
+
+def picture(game: Any) -> Text:
+    """The game's own picture in half blocks, two pixels to a character."""
+    from rich.text import Text
+
+    from frames import fitted, frame
+
+    drawn = frame(game)
+    rows = round(PICTURE_COLUMNS * drawn.shape[0] / drawn.shape[1] / 2)
+    small = fitted(drawn, PICTURE_COLUMNS, 2 * rows).tolist()
+    text = Text()
+    for row in range(rows):
+        for above, below in zip(small[2 * row], small[2 * row + 1], strict=True):
+            text.append("▀", f"rgb({','.join(map(str, above))}) on rgb({','.join(map(str, below))})")
+        text.append("\n")
+    return text
+
+
+def value_bar(moment: Moment) -> Text:
+    """How likely the first player of a game for two is to win, as a bar; nothing in a game for one."""
+    from rich.text import Text
+
+    value = moment.first_players_value
+    if value is None or moment.game.players == 1:
+        return Text()
+    share = min(max((value + 1) / 2, 0.0), 1.0)
+    filled = round(BAR_COLUMNS * share)
+    bar = "█" * filled + "░" * (BAR_COLUMNS - filled)
+    return Text(f"{moment.game.player_name(0)} wins {bar} {share:.0%}")
+
+
+def _parser() -> Parser:
+    parser = command_parser("watch GAME", "Watch a trained agent play, or record it as a film.")
+    parser.add_argument("game", metavar="GAME")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
+    )
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1)
+    parser.add_argument(
+        "--explore", action="store_true", help="play as in self-play, with noise and temperature; else greedy"
+    )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        nargs="?",
+        const=TO_RUN_FOLDER,
+        help="write a film, FILE.gif or FILE.mp4, instead of showing the games; without FILE, a GIF in the "
+        "run's folder",
+    )
+    parser.add_argument(
+        "--simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move; 0: the network's policy alone; default: the checkpoint's own",
+    )
+    parser.add_argument(
+        "--fps",
+        metavar="INT",
+        type=whole_number(1),
+        help=f"positions in a second; default: {FRAMES_PER_SECOND} of games that draw themselves, else "
+        f"{MOVES_PER_SECOND}",
+    )
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--opponent",
+        metavar="PLAYER",
+        help="random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint; default: itself",
+    )
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
+    return parser

@@ -1,0 +1,122 @@
+"""Games of an agent, move by move, for those who show them: live, as a film, or while it is being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import ConfigurationError, schedule_value
+from data import IntArray
+from evaluator import widest
+from game_table import GameTable
+from games import GameSpec
+from interactive import InteractiveGame
+from mcts import RootNoise
+from players import NetworkPlayer, Player
+
+AGENT, OPPONENT = ", the agent,", ", its opponent,"
+"""Who moves, as `caption` says it."""
+
+
+class Moment(NamedTuple):
+    """A position of a watched game, and what is about to be played there."""
+
+    number: int  # of the game, from 1
+    game: InteractiveGame  # as it stands until the next moment is asked for
+    action: int | None  # None once the game is over
+    value: float | None  # that the agent expects, to the player to move; None where it does not move
+    role: str = ""  # of the player to move, if there is an opponent
+
+    @property
+    def first_players_value(self) -> float | None:
+        """The value to player 0."""
+        return self.value if self.value is None or self.game.to_play == 0 else -self.value
+
+
+class WatchedAgent:
+    """A `Player` of single games that remembers what it expected of the newest position.
+
+    With `exploration` it plays as in self-play, with root noise and temperature, else greedily.
+    """
+
+    def __init__(self, player: NetworkPlayer, exploration: np.random.Generator | None = None) -> None:
+        if exploration is not None and not player.simulations:
+            raise ConfigurationError("--explore needs a search: leave out --simulations 0")
+        self.player, self.exploration = player, exploration
+        self.value = 0.0  # of the newest position, to the player to move
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """See `Player`; `rows` [1]."""
+        planner, config = self.player.planner, self.player.config
+        if not self.player.simulations:
+            self.value = float(planner.model.evaluate(planner.seen(table, rows))[0])
+            return self.player.choose(table, rows)
+        noise = RootNoise.none(1, config.num_actions)
+        temperature = 0.0
+        if self.exploration is not None:
+            noise = RootNoise.draw(self.exploration, table.legal[rows], config)
+            temperature = self.temperature(len(table.played[rows[0]]))
+        found = planner.plan(table, rows, noise, temperature)
+        self.value = float(found.root_value[0, 0])
+        return found.action
+
+    def temperature(self, move: int) -> float:
+        """Of self-play, `move` moves (from 0) into a game."""
+        config = self.player.config
+        if config.temperature_threshold and move >= config.temperature_threshold:
+            return 0.0
+        if config.move_temperature:
+            return schedule_value(config.move_temperature, move)
+        return config.temperature(self.player.planner.version)
+
+
+def watch(
+    spec: GameSpec, agent: WatchedAgent, opponent: Player | None, games: int, seed: int
+) -> Iterator[Moment]:
+    """Every position of `games` games from `seed` on; the agent changes seats with its opponent.
+
+    In a game for two without an opponent it plays against itself. Raises `ConfigurationError` when one of
+    them was trained on another game.
+    """
+    config = widest(agent.player.config, agent.player, opponent)
+    game = InteractiveGame(replace(spec, config=config), None, seed)
+    try:
+        for number in range(games):
+            if number:
+                game.restart(seed + number)
+            seat = number % 2 if opponent is not None else None
+            yield from _one_game(game, agent, opponent, seat, number + 1)
+    finally:
+        game.close()
+
+
+def _one_game(
+    game: InteractiveGame, agent: WatchedAgent, opponent: Player | None, seat: int | None, number: int
+) -> Iterator[Moment]:
+    while not game.over:
+        if opponent is None or game.to_play == seat:
+            action = game.choice_of(agent)
+            yield Moment(number, game, action, agent.value, AGENT if opponent is not None else "")
+        else:
+            action = game.choice_of(opponent)
+            yield Moment(number, game, action, None, OPPONENT)
+        game.play(action)
+    yield Moment(number, game, None, None)
+
+
+def caption(moment: Moment) -> tuple[str, str, str]:
+    """The moment in words: where the game stands, what is played, and what it is worth; each a line."""
+    game = moment.game
+    where = f"game {moment.number}, move {len(game.moves)}, reward so far {game.returns[0]:g}"
+    if moment.action is None:
+        return where, game.outcome, ""
+    played = game.action_name(moment.action)
+    if game.players == 1:
+        return where, f"next: {played}", f"value {moment.value:.2f}"
+    name = game.player_name(game.to_play)
+    value = "" if moment.value is None else f"value {moment.value:+.2f} for {name}"
+    return where, f"{name}{moment.role} plays {played}", value

@@ -1,0 +1,199 @@
+"""The page and its API.
+
+    GET  /                              the page
+    GET  /api/game                      which game, which agent
+    POST /api/games                     {seat, simulations}: a new game
+    GET  /api/games/ID                  its position
+    POST /api/games/ID/moves            {ply, action}: makes a move
+    POST /api/games/ID/undo             {ply, moves}: takes moves back
+    PUT  /api/games/ID/settings         {seat, simulations}
+    GET  /api/games/ID/analysis?ply=N   what the agent thinks of the position
+    GET  /api/games/ID/frame?ply=N      its picture, where the game draws itself
+
+A request that changes a position, or asks about it, names it by the number of moves before (`ply`). Errors
+are {"error": one line}: 400 unreadable, 403 from elsewhere, 404 no such game, 409 another position, 413 too
+large, 415 not JSON, 422 not possible.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+import anyio
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from config import ConfigurationError, coerce
+from web import view
+from web.guard import Guard
+from web.rooms import Room, Rooms, Settings
+
+ASSETS = Path(__file__).parent / "assets"
+HOSTS = ("127.0.0.1", "localhost")
+LARGEST_BODY = 4096
+"""Bytes of a request."""
+
+Body = TypeVar("Body", bound=tuple)
+
+
+class Move(NamedTuple):
+    """A move to make."""
+
+    ply: int
+    action: int
+
+
+class Undo(NamedTuple):
+    """Moves to take back."""
+
+    ply: int
+    moves: int
+
+
+def make_app(rooms: Rooms) -> Starlette:
+    """The page for the games of `rooms`."""
+    api = Api(rooms)
+    return Starlette(
+        routes=[
+            Route("/", lambda request: FileResponse(ASSETS / "index.html")),
+            Mount("/assets", StaticFiles(directory=ASSETS)),
+            Route("/api/game", api.about),
+            Route("/api/games", api.open, methods=["POST"]),
+            Route("/api/games/{name}", api.position),
+            Route("/api/games/{name}/moves", api.move, methods=["POST"]),
+            Route("/api/games/{name}/undo", api.undo, methods=["POST"]),
+            Route("/api/games/{name}/settings", api.settings, methods=["PUT"]),
+            Route("/api/games/{name}/analysis", api.analysis),
+            Route("/api/games/{name}/frame", api.frame),
+        ],
+        middleware=[
+            # A host name of somebody else's that leads here (DNS rebinding) has another name.
+            Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
+            Middleware(Guard, protected="/api"),
+        ],
+        exception_handlers={HTTPException: refused, ConfigurationError: impossible, Exception: broken},
+        max_body_size=LARGEST_BODY,
+    )
+
+
+class Api:
+    """The answers to what the page asks. Games and searches run in threads; the loop never waits for them."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.rooms = rooms
+        self._one_search = anyio.CapacityLimiter(1)  # an agent has one set of trees
+
+    async def about(self, request: Request) -> Response:
+        """Which game, which agent."""
+        return JSONResponse(view.about(self.rooms))
+
+    async def open(self, request: Request) -> Response:
+        """A new game."""
+        settings = self.rooms.checked(await body(request, Settings))
+        room = await run_sync(self.rooms.open, settings)
+        return JSONResponse(view.position(room), 201)
+
+    async def position(self, request: Request) -> Response:
+        """A game as it stands."""
+        room = self._room(request)
+        async with room.lock:
+            return JSONResponse(view.position(room))
+
+    async def move(self, request: Request) -> Response:
+        """Makes a move."""
+        move = await body(request, Move)
+        return await self._change(request, move.ply, lambda room: room.play(move.action))
+
+    async def undo(self, request: Request) -> Response:
+        """Takes moves back."""
+        undo = await body(request, Undo)
+        return await self._change(request, undo.ply, lambda room: room.undo(undo.moves))
+
+    async def settings(self, request: Request) -> Response:
+        """Changes who plays, and how strong the agent is."""
+        settings = self.rooms.checked(await body(request, Settings))
+        room = self._room(request)
+        async with room.lock:
+            room.settings = settings
+            return JSONResponse(view.position(room))
+
+    async def analysis(self, request: Request) -> Response:
+        """What the agent thinks of a position."""
+        room = self._room(request)
+        async with room.lock:
+            require_ply(room, request.query_params.get("ply"))
+            found = await run_sync(room.analyse, limiter=self._one_search)
+            shown = await run_sync(view.analysis, room, found)
+        try:
+            return JSONResponse(shown)
+        except ValueError:  # JSON has no NaN
+            raise HTTPException(422, "the agent's network gives figures that are not finite") from None
+
+    async def frame(self, request: Request) -> Response:
+        """A picture of a position."""
+        room = self._room(request)
+        async with room.lock:
+            require_ply(room, request.query_params.get("ply"))
+            return Response(await run_sync(view.picture, room), media_type="image/png")
+
+    async def _change(self, request: Request, ply: int, change: Callable[[Room], None]) -> Response:
+        room = self._room(request)
+        async with room.lock:
+            require_ply(room, ply)
+            await run_sync(change, room)
+            return JSONResponse(view.position(room))
+
+    def _room(self, request: Request) -> Room:
+        room = self.rooms.find(request.path_params["name"])
+        if room is None:
+            kept = f"only the last {self.rooms.most} are kept, until the server ends"
+            raise HTTPException(404, f"this game is no longer open: {kept}")
+        return room
+
+
+def require_ply(room: Room, ply: int | str | None) -> None:
+    """Raises a 409 unless the room's game is where the page believes it to be."""
+    if str(ply) != str(room.ply):
+        raise HTTPException(409, f"the game is at move {room.ply}, not at {ply}: it was changed elsewhere")
+
+
+async def body(request: Request, kind: type[Body]) -> Body:
+    """The request's JSON object as `kind`, whose fields it must have, no more and no fewer."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise HTTPException(415, "the body must be application/json")
+    try:
+        values = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "the body is not JSON") from None
+    types = get_type_hints(kind)
+    if not isinstance(values, dict) or values.keys() != types.keys():
+        raise HTTPException(422, f"the body must be an object with {', '.join(types)}")
+    return kind(**{name: coerce(expected, values[name], name) for name, expected in types.items()})
+
+
+# --- errors ---
+
+
+async def refused(request: Request, error: Any) -> Response:
+    """An answer with the status that the server chose."""
+    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def impossible(request: Request, error: Exception) -> Response:
+    """What the game or its settings do not allow."""
+    return JSONResponse({"error": " ".join(str(error).split())}, 422)
+
+
+async def broken(request: Request, error: Exception) -> Response:
+    """A fault of ours, or of the game's; it is printed where the server runs."""
+    return JSONResponse({"error": f"{type(error).__name__}: see the terminal"}, 500)

@@ -1,0 +1,227 @@
+// The page: one game, whose position the server keeps. The address holds the game's name, so that a tab that is
+// loaded again shows it again, and a tab without one begins a game of its own.
+
+import { PLAYERS } from "./board.js";
+import { byId, html } from "./draw.js";
+import { note, showBalance, showCurves, showThoughts } from "./panel.js";
+import * as server from "./server.js";
+import { personMoves, SEATS, Stage } from "./stage.js";
+import { chance, shares } from "./thought.js";
+
+const GROWTH = 450; // milliseconds in which a search is shown to grow
+const LOOK = 350; // for which a move of a watched game for two is shown
+const FRAME = 40; // for which a move of a watched game for one is shown
+const PATIENCE = 500; // before a game that another tab changes is looked at again
+const OTHER_POSITION = 409;
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+let about;
+let stage;
+let position;
+let analysis = null;
+let moment = 0;
+let paused = false;
+let underWay = null; // the promise of a change that was asked for
+let turn = 0; // counts arrivals: who waits for something of an earlier one gives up
+
+const agentMoves = () => about.agent !== null && !position.over && !personMoves(position);
+const thoughtsWanted = () => about.agent !== null && byId("thoughts").checked;
+const settings = () => ({ seat: byId("seat").value, simulations: byId("simulations").valueAsNumber });
+
+// --- arriving at a position ---
+
+/** Shows a position, lets the agent think about it, and move if it is its turn. */
+async function arrive(next) {
+  turn += 1;
+  const mine = turn;
+  position = next;
+  analysis = null;
+  history.replaceState(null, "", `#${position.id}`);
+  show();
+  if (position.over || !((agentMoves() && !paused) || thoughtsWanted())) return;
+  const found = await server.analyse(position).catch((error) => {
+    if (mine === turn) throw error;
+  });
+  if (mine !== turn) return;
+  note(position, found);
+  await grow(found, mine);
+  if (mine === turn && agentMoves() && !paused) await change(() => server.play(position, found.action));
+}
+
+/** Shows a search from its first simulation to its last. */
+async function grow(found, mine) {
+  const watching = position.seat === "none";
+  const last = found.milestones.length - 1;
+  const animated = thoughtsWanted() && !still.matches && !(watching && about.players === 1);
+  analysis = found;
+  for (moment = animated ? 0 : last; moment < last; moment += 1) {
+    showAnalysis();
+    await sleep(GROWTH / last);
+    if (mine !== turn) return;
+  }
+  showAnalysis();
+  if (watching && !paused) await sleep(about.players === 1 ? FRAME : LOOK);
+}
+
+/** Arrives at the position that `request` leads to; nothing happens while another change is under way. */
+async function change(request) {
+  if (underWay) return;
+  say("");
+  underWay = stage.pictured.then(request).finally(() => {
+    underWay = null;
+  });
+  await arrive(await underWay);
+}
+
+// --- showing ---
+
+function show() {
+  stage.show(position, !position.over && (personMoves(position) || about.agent === null));
+  showButtons();
+  byId("view").hidden = !thoughtsWanted();
+  showThoughts(null);
+  showCourse();
+}
+
+function showButtons() {
+  byId("back").disabled = position.ply === 0;
+  byId("advance").disabled = position.over || about.agent === null;
+  byId("pause").hidden = position.seat !== "none";
+  byId("pause").disabled = position.over;
+  byId("pause").textContent = paused ? "Go on" : "Pause";
+  byId("seat").value = position.seat;
+  byId("simulations").value = position.simulations;
+}
+
+function showAnalysis() {
+  if (thoughtsWanted()) {
+    stage.think(shares(analysis, moment), analysis.action);
+    showThoughts(analysis, moment, about, PLAYERS);
+  }
+  showCourse();
+}
+
+function showCourse() {
+  byId("history").hidden = about.agent === null && about.players === 2 && position.ply === 0;
+  if (thoughtsWanted() || about.players === 1) showCurves(position, about, PLAYERS);
+  else byId("curves").replaceChildren();
+  showBalance(thoughtsWanted() && about.players === 2 ? firstChance() : null, PLAYERS);
+}
+
+/** The first player's chance of winning by the newest value that is known; at the end the outcome. */
+function firstChance() {
+  if (position.over) return chance(Math.sign(position.returns[0]));
+  return chance(position.values.findLast((value) => value !== null) ?? 0);
+}
+
+function say(text) {
+  byId("notice").textContent = text;
+}
+
+// --- what a person does ---
+
+/** Back to where the person can try another move; where the agent plays alone, by one move. */
+async function stepBack() {
+  const back = await server.undo(position, 1);
+  return back.ply > 0 && back.seat !== "none" && !personMoves(back) ? server.undo(back, 1) : back;
+}
+
+async function advance() {
+  const at = position;
+  const found = analysis ?? (await server.analyse(at));
+  return server.play(at, found.action);
+}
+
+function togglePause() {
+  if (paused) return resume();
+  paused = true;
+  showButtons();
+  return undefined;
+}
+
+function resume() {
+  paused = false;
+  return arrive(position);
+}
+
+/** Carries out what a person starts; what goes wrong is said on the page. */
+async function doing(work) {
+  try {
+    await work();
+  } catch (error) {
+    say(error.message);
+    if (position) showButtons();
+    if (error.status === OTHER_POSITION) await follow();
+  }
+}
+
+/** Shows the game as another tab has left it. */
+async function follow() {
+  await sleep(PATIENCE);
+  await doing(async () => arrive(await server.find(position.id)));
+}
+
+/** A change that a person starts: it waits for one that is under way. A watched game stops, or goes on. */
+const changing = (request, stops) => () =>
+  doing(async () => {
+    paused = stops && position.seat === "none";
+    while (underWay) await underWay.catch(() => {});
+    await change(request);
+  });
+
+function connect() {
+  const on = (id, event, does) => byId(id).addEventListener(event, does);
+  const settle = () => {
+    const wanted = settings(); // now: an answer to an earlier choice may set them back
+    return changing(() => server.settle(position, wanted), false)();
+  };
+  on("back", "click", changing(stepBack, true));
+  on("advance", "click", changing(advance, true));
+  on("new", "click", changing(() => server.open(settings()), false));
+  on("seat", "change", settle);
+  on("simulations", "change", settle);
+  on("pause", "click", () => doing(togglePause));
+  on("thoughts", "change", () => doing(() => arrive(position)));
+  on("moment", "input", () => {
+    moment = byId("moment").valueAsNumber;
+    showAnalysis();
+  });
+  addEventListener("hashchange", () => location.reload());
+  return {
+    pick: (action) => doing(() => change(() => server.play(position, action))),
+    goTo: (ply) => changing(() => server.undo(position, position.ply - ply), true)(),
+    refuse: say,
+  };
+}
+
+function describe() {
+  const agent = about.agent ? `Agent: ${about.agent.name}, ${about.agent.updates.toLocaleString("en")} updates` : "";
+  document.title = `${about.game} – MuZero`;
+  byId("game").textContent = about.game;
+  byId("agent").textContent = agent || "No agent: people play each other.";
+  const seats = Object.entries(about.agent ? SEATS[about.players] : { both: SEATS[2].both });
+  byId("seat").replaceChildren(...seats.map(([value, label]) => html("option", { value }, label)));
+  byId("simulations").max = about.most_simulations;
+  byId("settings").hidden = about.agent === null;
+  byId("advance").hidden = about.agent === null;
+}
+
+async function start() {
+  about = await server.about();
+  describe();
+  stage = new Stage(about, connect());
+  const name = location.hash.slice(1);
+  const known = name ? await server.find(name).catch((error) => error) : null;
+  if (known?.id) {
+    paused = known.seat === "none" && known.ply > 0;
+    await arrive(known);
+    return;
+  }
+  const arriving = arrive(await server.open(about.defaults));
+  if (known) say(`A new game: ${known.message}.`);
+  await arriving;
+}
+
+doing(start);

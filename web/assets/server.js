@@ -1,0 +1,37 @@
+// Talking to the server that this page came from. The API is described at the head of web/app.py.
+
+/** A request that was answered with an error: its status, and one line that says why. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(method, path, body) {
+  const request = { method };
+  if (body) {
+    request.headers = { "Content-Type": "application/json" };
+    request.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, request);
+  } catch {
+    throw new Refused(0, "The server does not answer: was it ended?");
+  }
+  const said = await answer.json().catch(() => ({ error: `the server says ${answer.status}` }));
+  if (!answer.ok) throw new Refused(answer.status, said.error);
+  return said;
+}
+
+const path = (position, rest) => `/api/games/${encodeURIComponent(position.id)}/${rest}`;
+
+export const about = () => ask("GET", "/api/game");
+export const open = (settings) => ask("POST", "/api/games", settings);
+export const find = (id) => ask("GET", `/api/games/${encodeURIComponent(id)}`);
+export const play = (at, action) => ask("POST", path(at, "moves"), { ply: at.ply, action });
+export const undo = (at, moves) => ask("POST", path(at, "undo"), { ply: at.ply, moves });
+export const settle = (at, settings) => ask("PUT", path(at, "settings"), settings);
+export const analyse = (at) => ask("GET", path(at, `analysis?ply=${at.ply}`));
+export const picture = (at) => path(at, `frame?ply=${at.ply}`);
