@@ -12,11 +12,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+import frames
 from analysis import Analysis
 from interactive import InteractiveGame
 
-STONES = ("bold red", "bold yellow")
-"""Of player 0 and of player 1."""
+STONES = tuple(f"bold rgb({red},{green},{blue})" for red, green, blue in frames.STONES)
+"""Styles of the stones of player 0 and of player 1."""
 MOVES_SHOWN = 7
 LINE_WIDTH = 30
 BAR_WIDTH = 16

@@ -6,7 +6,6 @@ import io
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -257,14 +256,14 @@ class Terminal:
             encoding="utf-8",
             timeout=600,
             dimensions=(50, 120),
+            # tests in the background ignore Ctrl-C, and children inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.child.logfile_read = self.seen
 
     def __call__(self, typed: str, *answers: str) -> None:
         """Types a line (`^C` and `^D` are the keys), and waits for the answers, one after the other."""
         if typed.startswith("^"):
-            # Between printing a prompt and waiting for a key, readline does not notice an interrupt.
-            time.sleep(0.5)
             self.child.sendcontrol(typed[1].lower())
         else:
             self.child.sendline(typed)

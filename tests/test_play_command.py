@@ -22,7 +22,7 @@ from config import ConfigurationError
 from games import GameSpec, load_game
 from interactive import InteractiveGame
 from play_command import play_command
-from play_screen import Screen, analysis_picture, board_picture
+from play_screen import STONES, Screen, analysis_picture, board_picture
 from terminal_play import COMMANDS, Settings, TerminalPlay
 from tests.toy_games import Walk, WalkConfig
 
@@ -300,7 +300,7 @@ def styled(picture: Text) -> dict[str, str]:
 def test_stones_are_coloured_and_new_ones_stand_out() -> None:
     before, now = "  a b\n1 X .\n2 . .", "  a b\n1 X .\n2 . O"
     picture = board_picture(now, before, "XO")
-    assert styled(picture) == {"bold red": "X", "bold yellow": "O", "reverse": "O"}
+    assert styled(picture) == {STONES[0]: "X", STONES[1]: "O", "reverse": "O"}
     assert "reverse" not in styled(board_picture(now, "", "XO"))
     assert "reverse" not in styled(board_picture(before, now, "XO")), "a stone taken back leaves nothing"
     assert styled(board_picture("A # G", "", ""))["dim"] == "#"
