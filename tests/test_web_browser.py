@@ -241,7 +241,7 @@ def test_two_tabs_on_one_game_come_together(browser: Any, connect4: str) -> None
         choose(tab, "both")
         other = tab.context.new_page()
         other.goto(tab.url)
-        wait_for_moves(other, 0)
+        other.wait_for_selector(".cell")  # before, there are no moves either
         click(tab, 0)
         wait_for_moves(tab, 1)
         click(other, 6)  # on a board that is no longer so
