@@ -96,7 +96,8 @@ def listing(registry: Registry) -> list[Row]:
 
 def rate(matches: Sequence[MatchRecord]) -> list[Rating]:
     """Bradley-Terry ratings from all recorded matches, unfinished ones included."""
-    results = [Result(match.first, match.second, match.tally) for match in matches if match.tally.games]
+    told = [match for match in matches if match.tally.games and match.first != match.second]
+    results = [Result(match.first, match.second, match.tally) for match in told]
     names = sorted({name for result in results for name in (result.first, result.second)})
     return bradley_terry(names, results)
 

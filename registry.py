@@ -61,7 +61,8 @@ class Version:
 class MatchRecord:
     """A match of two players (versions or others, such as `random`), as `first` sees it.
 
-    Raises `ConfigurationError` on a match of a player against itself, or of more games than were wanted.
+    A player against itself shows how far chance alone goes. Raises `ConfigurationError` on a match of more
+    games than were wanted.
     """
 
     first: str
@@ -74,7 +75,6 @@ class MatchRecord:
     sprt: Sprt | None = None  # the sequential test that the match was played under, if any
 
     def __post_init__(self) -> None:
-        require(self.first != self.second, f"player {self.first!r}", "cannot play a match against itself")
         require(0 <= self.tally.games <= self.games, "match", f"has more than the {self.games} games wanted")
 
     @property
@@ -94,7 +94,7 @@ class MatchRecord:
         `elo0` being at least 0. (The interval of a match that was stopped because of its result means
         nothing.) Otherwise the 95 % interval of the score, by Wilson, must lie above 0.5.
         """
-        if not self.finished or {self.first, self.second} != {name, other}:
+        if not self.finished or name == other or {self.first, self.second} != {name, other}:
             return False
         tally = self.tally if self.first == name else self.tally.reversed
         if self.sprt is not None:
