@@ -219,9 +219,9 @@ def _train_parser(defaults: MuZeroConfig) -> Parser:
 
     parser = command_parser(
         "[train] GAME [JSON]",
-        "Train MuZero on a game. Other forms: `python muzero.py` (a menu), `python muzero.py resume [RUN]` "
-        "and `python muzero.py evaluate GAME --checkpoint PATH`, each with its own --help. Options that are "
-        "true or false are written --per, --no-per or --per false.",
+        "Train MuZero on a game. Without arguments there is a menu. Other commands, each with its own "
+        f"--help: {', '.join(name for name in NAMES if name != 'train')}. Options that are true or false are "
+        "written --per, --no-per or --per false.",
     )
     parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(game_names())}")
     parser.add_argument("overrides", metavar="JSON", nargs="?", help="options as '{\"lr_init\": 0.01}'")
