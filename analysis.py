@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,12 @@ class Analysis(NamedTuple):
     @property
     def win_probability(self) -> float:
         """Of the player to move, in a game for two whose outcomes are -1, 0 and 1; a draw is half a win."""
-        return float(np.clip((self.value + 1) / 2, 0.0, 1.0))
+        return win_probability(self.value)
+
+
+def win_probability(value: float) -> float:
+    """The chance to win that a value stands for, in a game for two with the outcomes -1, 0 and 1."""
+    return float(np.clip((value + 1) / 2, 0.0, 1.0))
 
 
 class Agent:
@@ -111,6 +116,13 @@ class Agent:
             return _unsearched(planner, table, rows)
         found = planner.plan(table, rows, RootNoise.none(1, self.config.num_actions))
         return read_tree(planner.search.tree, int(found.action[0]), simulations, limit)
+
+
+def legal_policy(logits: NDArray[Any], legal: NDArray[np.bool_]) -> NDArray[Any]:
+    """The policy [..., A] of `logits` [..., A] over the legal actions alone."""
+    masked = np.where(legal, logits, -np.inf)
+    exponentials = np.exp(masked - masked.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def read_tree(tree: Tree, action: int, simulations: int, limit: TreeLimit) -> Analysis:
@@ -167,15 +179,14 @@ def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNo
 def _unsearched(planner: Planner, table: GameTable, rows: NDArray[np.intp]) -> Analysis:
     """What the network alone says of one position."""
     evaluation = planner.model.root(planner.seen(table, rows), table.to_play[rows])
-    logits = np.where(table.legal[rows[0]], evaluation.policy_logits[0], -np.inf).astype(np.float64)
-    prior = np.exp(logits - logits.max())
-    value, to_play, action = float(evaluation.value[0, 0]), int(table.to_play[rows[0]]), int(logits.argmax())
+    prior = legal_policy(evaluation.policy_logits[0].astype(np.float64), table.legal[rows[0]])
+    value, to_play, action = float(evaluation.value[0, 0]), int(table.to_play[rows[0]]), int(prior.argmax())
     return Analysis(
         action=action,
         value=value,
         network_value=value,
         visits=np.zeros(len(prior), np.int32),
-        prior=(prior / prior.sum()).astype(np.float32),
+        prior=prior.astype(np.float32),
         action_values=np.full(len(prior), np.nan, np.float32),
         principal_variation=(action,),
         tree=TreeNode(None, 0, 1, value, 1.0, 0.0, to_play, ()),

@@ -9,13 +9,12 @@ from config import ConfigurationError, did_you_mean
 from options import Parser, whole_number
 
 FAULTY = 1
-GAMES = 20
 
 
 def check_game_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns 0, or 1 when faults were found."""
     parsed = _parser().parse(arguments)
-    from conformance import check_game, check_names
+    from conformance import GAMES, check_game, check_names
     from games import load_game
 
     names = check_names()
@@ -25,7 +24,7 @@ def check_game_command(arguments: Sequence[str]) -> int:
                 f"there is no check {name!r}{did_you_mean(name, names)} (checks: {', '.join(names)})"
             )
     game = load_game(known_game(parsed.game))
-    report = check_game(game, parsed.games, parsed.ignore)
+    report = check_game(game, parsed.games or GAMES, parsed.ignore)
     speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
     print(f"{game.name}: {report.games} random games, {report.moves:,} moves{speed}")
     for finding in report.findings:
@@ -44,7 +43,7 @@ def _parser() -> Parser:
         "Play random games and check that the game keeps the contract; the exit status is 1 if it does not.",
     )
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
+    parser.add_argument("--games", metavar="INT", type=whole_number(1))
     parser.add_argument(
         "--ignore", metavar="CHECK", action="append", default=[], help="leave out a check; may be repeated"
     )

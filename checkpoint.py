@@ -80,14 +80,21 @@ class Checkpoint:
 # --- run folders ---
 
 
-def new_run_folder(results_path: Path, game: str) -> Path:
-    """Makes `results_path/game/<time>/`. Raises `ConfigurationError` when that is not possible."""
-    stamp = time.strftime("%Y-%m-%d--%H-%M-%S")
+def time_stamp() -> str:
+    """Now, as folders and files are named."""
+    return time.strftime("%Y-%m-%d--%H-%M-%S")
+
+
+def new_folder(parent: Path, results_path: Path) -> Path:
+    """Makes `parent/<time>/`, which is under `results_path`.
+
+    Raises `ConfigurationError` when that is not possible.
+    """
+    stamp = time_stamp()
     for number in range(1000):
-        folder = results_path / game / (stamp if number == 0 else f"{stamp}-{number}")
+        folder = parent / (stamp if number == 0 else f"{stamp}-{number}")
         try:
             folder.mkdir(parents=True)
-            (folder / GENERATIONS).mkdir()
         except FileExistsError as error:
             if folder.exists():
                 continue
@@ -95,7 +102,17 @@ def new_run_folder(results_path: Path, game: str) -> Path:
         except OSError as error:
             raise _unwritable(results_path, error) from None
         return folder
-    raise ConfigurationError(f"results_path: {results_path / game} has too many runs of this second")
+    raise ConfigurationError(f"results_path: {parent} has too many folders of this second")
+
+
+def new_run_folder(results_path: Path, game: str) -> Path:
+    """Makes `results_path/game/<time>/`. Raises `ConfigurationError` when that is not possible."""
+    folder = new_folder(results_path / game, results_path)
+    try:
+        (folder / GENERATIONS).mkdir()
+    except OSError as error:
+        raise _unwritable(results_path, error) from None
+    return folder
 
 
 def newest_run(results_path: Path, game: str | None = None) -> Path:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from config import ConfigurationError, nearest
-from options import Parser
+from config import ConfigurationError, MuZeroConfig, nearest
+from options import Parser, whole_number
 
 PRETRAINED = Path(__file__).parent / "results" / "pretrained"
 """Checkpoints that ship with the project, by game."""
 
 BAD_INPUT = 2
 """Exit status of a command that refused what it was given."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 NAMES = (
     *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),
@@ -24,6 +26,39 @@ NAMES = (
 def command_parser(usage: str, description: str) -> Parser:
     """A parser for `python muzero.py <usage>`."""
     return Parser(usage=f"python muzero.py {usage} [options]", description=description)
+
+
+def add_checkpoint_option(parser: Parser) -> None:
+    """`--checkpoint PATH`: the agent that a command is about."""
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
+    )
+
+
+def add_simulations_option(parser: Parser) -> None:
+    """`--simulations INT`: how the agent searches."""
+    parser.add_argument(
+        "--simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move; 0: the network's policy alone; default: the checkpoint's own",
+    )
+
+
+def add_seed_option(parser: Parser) -> None:
+    """`--seed INT`, by default 0."""
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+
+
+def add_results_path_option(parser: Parser) -> None:
+    """`--results-path PATH`: where runs are looked for."""
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
 
 
 def known_game(name: str) -> str:

@@ -302,6 +302,13 @@ class MuZeroConfig:
         self._check_combinations()
 
     def _check_combinations(self) -> None:
+        self._check_game()
+        self._check_play()
+        self._check_board()
+        self._check_run()
+        self._check_network()
+
+    def _check_game(self) -> None:
         require(
             len(self.observation_shape) == 3 and min(self.observation_shape, default=0) > 0,
             "observation_shape",
@@ -312,6 +319,8 @@ class MuZeroConfig:
             "action_space",
             "must be 0, 1, ..., n-1",
         )
+
+    def _check_play(self) -> None:
         low, high = self.value_bounds
         require(low < high, "value_bounds", "must be (low, high) with low < high")
         require(
@@ -329,7 +338,8 @@ class MuZeroConfig:
             "fast_simulations",
             f"must be below num_simulations={self.num_simulations} with full_search_probability below 1",
         )
-        self._check_board()
+
+    def _check_run(self) -> None:
         require(
             not self.video_interval or self.evaluation_interval > 0,
             "video_interval",
@@ -341,11 +351,6 @@ class MuZeroConfig:
             f"must divide batch_size={self.batch_size}",
         )
         require(
-            self.inference != "numba" or self.network == "fullyconnected",
-            "inference",
-            "numba evaluates fully connected networks only; use auto or torch",
-        )
-        require(
             re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None,
             "device",
             f"is {self.device!r} and must be auto, cpu, cuda or cuda:N",
@@ -354,6 +359,13 @@ class MuZeroConfig:
             self.learning_starts <= self.replay_buffer_size,
             "learning_starts",
             f"must not exceed replay_buffer_size={self.replay_buffer_size}",
+        )
+
+    def _check_network(self) -> None:
+        require(
+            self.inference != "numba" or self.network == "fullyconnected",
+            "inference",
+            "numba evaluates fully connected networks only; use auto or torch",
         )
         layers = [
             self.fc_representation_layers,

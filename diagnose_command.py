@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands import best_checkpoint, command_parser, known_game
+from commands import (
+    add_checkpoint_option,
+    add_results_path_option,
+    add_seed_option,
+    best_checkpoint,
+    command_parser,
+    known_game,
+)
 from config import ConfigurationError, MuZeroConfig
 from options import Parser, whole_number
 
@@ -52,12 +58,12 @@ def default_games(config: MuZeroConfig) -> int:
 
 def default_file(checkpoint: Path, game: str, results_path: Path) -> Path:
     """`diagnosis-<time>.html` in the run's folder, or among the game's results for what is no run."""
-    from checkpoint import run_folder_of
+    from checkpoint import run_folder_of, time_stamp
 
     folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
     if not (folder / "config.json").exists():
         folder = results_path / game
-    return folder / f"diagnosis-{time.strftime('%Y-%m-%d--%H-%M-%S')}.html"
+    return folder / f"diagnosis-{time_stamp()}.html"
 
 
 def check_writable(out: Path) -> None:
@@ -122,13 +128,7 @@ def _parser() -> Parser:
         "policies by horizon, latent drift, calibration, search trees. Prints a verdict, writes a page.",
     )
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
-        "one that ships with the project",
-    )
+    add_checkpoint_option(parser)
     parser.add_argument(
         "--games",
         metavar="INT",
@@ -138,15 +138,13 @@ def _parser() -> Parser:
     parser.add_argument(
         "--simulations", metavar="INT", type=whole_number(1), help="per move; default: the checkpoint's own"
     )
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    add_seed_option(parser)
     parser.add_argument(
         "--out",
         metavar="FILE",
         type=Path,
         help="the page; default: diagnosis-<time>.html in the run's folder",
     )
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_results_path_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

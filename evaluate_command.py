@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands import best_checkpoint, command_parser, known_game
-from config import ConfigurationError, MuZeroConfig
+from commands import (
+    add_checkpoint_option,
+    add_results_path_option,
+    add_seed_option,
+    add_simulations_option,
+    best_checkpoint,
+    command_parser,
+    known_game,
+)
+from config import ConfigurationError
 from data import EvaluationResult
 from games import GameSpec, load_game
 from options import Parser, whole_number
@@ -143,22 +151,11 @@ def _parser() -> Parser:
     )
     players = "random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint"
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
-        "one that ships with the project",
-    )
+    add_checkpoint_option(parser)
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
-    parser.add_argument(
-        "--simulations",
-        metavar="INT",
-        type=whole_number(0),
-        help="per move; 0: the network's policy alone; default: the checkpoint's own",
-    )
+    add_simulations_option(parser)
     parser.add_argument(
         "--opponent-simulations", metavar="INT", type=whole_number(0), help="the same for the opponent"
     )
@@ -168,9 +165,7 @@ def _parser() -> Parser:
         type=whole_number(0),
         help="random first moves, the same for both seats; default: 2 between checkpoints, else 0",
     )
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_seed_option(parser)
+    add_results_path_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

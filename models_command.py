@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from arena import Duel, Stronger, play, stronger_side
-from commands import command_parser, known_game
-from config import ConfigurationError, MuZeroConfig, did_you_mean
+from commands import (
+    add_results_path_option,
+    add_seed_option,
+    command_parser,
+    known_game,
+)
+from config import ConfigurationError, did_you_mean
 from data import EvaluationResult
 from games import load_game
 from options import Parser, whole_number
@@ -312,7 +317,7 @@ def _compare_parser() -> Parser:
     parser.add_argument("second", metavar="SECOND", help=players)
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
     parser.add_argument("--simulations", metavar="INT", type=whole_number(0), default=50, help="per move")
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    add_seed_option(parser)
     parser.add_argument(
         "--all-games", action="store_true", help="do not stop when a sequential test (SPRT) has decided"
     )
@@ -322,9 +327,7 @@ def _compare_parser() -> Parser:
 def _parser(usage: str, description: str) -> Parser:
     parser = command_parser(f"models {usage}", description)
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_results_path_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

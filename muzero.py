@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from commands import BAD_INPUT, NAMES, command_parser, find_run, known_game
+from commands import BAD_INPUT, INTERRUPTED, NAMES, command_parser, find_run, known_game
 from config import ConfigurationError, MuZeroConfig, parse_json_object
 from options import Parser, add_config_options, canonical, config_values, file_values
 from threads import use_one_thread
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from run_log import Observer
     from session import TrainingOutcome
 
-INTERRUPTED = 130
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
 

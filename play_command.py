@@ -6,13 +6,21 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands import best_checkpoint, command_parser, known_game
-from config import ConfigurationError, MuZeroConfig
+from commands import (
+    add_checkpoint_option,
+    add_results_path_option,
+    add_seed_option,
+    add_simulations_option,
+    best_checkpoint,
+    command_parser,
+    known_game,
+)
+from config import ConfigurationError
 from games import GameSpec, load_game
 from options import Parser, whole_number
+from web import PORT
 
 if TYPE_CHECKING:
     from analysis import Agent
@@ -20,7 +28,6 @@ if TYPE_CHECKING:
 
 HUMAN = "human"
 SEATS = ("1", "2", "both", "none")
-PORT = 8000
 PAUSES = {1: 0.1, 2: 0.5}
 """Seconds before each move on a terminal when no person plays, by the number of players."""
 AT_THE_TERMINAL = ("seat", "view")
@@ -153,19 +160,8 @@ def _parser() -> Parser:
         "game by hand.",
     )
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
-        "one that ships with the project",
-    )
-    parser.add_argument(
-        "--simulations",
-        metavar="INT",
-        type=whole_number(0),
-        help="per move; 0: the network's policy alone; default: the checkpoint's own",
-    )
+    add_checkpoint_option(parser)
+    add_simulations_option(parser)
     parser.add_argument(
         "--opponent",
         metavar="PLAYER",
@@ -180,10 +176,8 @@ def _parser() -> Parser:
         help="the agent's view: before its own moves, of every position, or never; default: own, and all "
         "where you play both sides",
     )
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_seed_option(parser)
+    add_results_path_option(parser)
     parser.add_argument("--web", action="store_true", help="in the browser, on this machine only")
     parser.add_argument(
         "--port", metavar="INT", type=whole_number(0), help=f"of --web; 0: any free one; default: {PORT}"

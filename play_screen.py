@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import frames
-from analysis import Analysis
+from analysis import Analysis, win_probability
 from interactive import InteractiveGame
 
 STONES = tuple(f"bold rgb({red},{green},{blue})" for red, green, blue in frames.STONES)
@@ -148,7 +148,7 @@ def _moves(game: InteractiveGame, analysis: Analysis) -> Table:
     order = np.lexsort((-analysis.prior, -analysis.visits))
     for action in [int(a) for a in order if analysis.prior[a] > 0][:MOVES_SHOWN]:
         visits, value = int(analysis.visits[action]), float(analysis.action_values[action])
-        shown = f"{np.clip((value + 1) / 2, 0, 1):.0%}" if two else f"{value:.2f}"
+        shown = f"{win_probability(value):.0%}" if two else f"{value:.2f}"
         table.add_row(
             _marked(game.action_name(action), action == analysis.action),
             Bar(1.0, 0.0, float(shares[action]), width=BAR_WIDTH, color="cyan"),

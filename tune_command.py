@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands import command_parser, known_game
+from commands import INTERRUPTED, command_parser, known_game
 from config import ConfigurationError, MuZeroConfig
 from games import load_game
 from options import Parser, add_config_options, canonical, config_values, whole_number
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 BUDGET = 20
 PARALLEL = 1
 GAMES = 100
-INTERRUPTED = 130
 TRIAL_MIB = 1100
 """Memory of a trial's processes, Ray's included, beside the replay buffer (measured: cartpole)."""
 SEARCHES = "tune"
@@ -48,12 +46,13 @@ OWN_FIELDS = {
 def tune_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parse(arguments)
+    from checkpoint import new_folder
+
     if parsed.resume is not None:
         return _resume(parsed)
     opened = _opened(parsed)
-    folder = _new_folder(
-        Path(config_values(parsed).get("results_path", MuZeroConfig().results_path)), opened.game
-    )
+    results_path = Path(config_values(parsed).get("results_path", MuZeroConfig().results_path))
+    folder = new_folder(results_path / SEARCHES / opened.game, results_path)
     return _search(folder, opened)
 
 
@@ -118,22 +117,7 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-# --- folders ---
-
-
-def _new_folder(results_path: Path, game: str) -> Path:
-    """Makes `results_path`/tune/<game>/<time>/. Raises `ConfigurationError` when that is not possible."""
-    stamp = time.strftime("%Y-%m-%d--%H-%M-%S")
-    for number in range(1000):
-        folder = results_path / SEARCHES / game / (stamp if number == 0 else f"{stamp}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise ConfigurationError(f"results_path: cannot write to {folder}: {error.strerror}") from None
-        return folder
-    raise ConfigurationError(f"results_path: {results_path} has too many searches of this second")
+# --- going on with one ---
 
 
 def _resume(parsed: Namespace) -> int:

@@ -9,8 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands import PRETRAINED, best_checkpoint, command_parser, known_game
-from config import ConfigurationError, MuZeroConfig
+from commands import (
+    PRETRAINED,
+    add_checkpoint_option,
+    add_results_path_option,
+    add_seed_option,
+    add_simulations_option,
+    best_checkpoint,
+    command_parser,
+    known_game,
+)
+from config import ConfigurationError
 from options import Parser, whole_number
 
 if TYPE_CHECKING:
@@ -72,15 +81,14 @@ def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) 
 
     A film of an agent that ships with the project goes to the game's results.
     """
-    from checkpoint import run_folder_of
+    from checkpoint import run_folder_of, time_stamp
 
     if asked != TO_RUN_FOLDER:
         return Path(asked)
     folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
     if folder.absolute().is_relative_to(PRETRAINED.absolute()):
         folder = results_path / game.name
-    stamp = time.strftime("%Y-%m-%d--%H-%M-%S")
-    return folder / f"watch-{stamp}.gif"
+    return folder / f"watch-{time_stamp()}.gif"
 
 
 def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
@@ -178,10 +186,12 @@ def value_bar(moment: Moment) -> Text:
     """How likely the first player of a game for two is to win, as a bar; nothing in a game for one."""
     from rich.text import Text
 
+    from analysis import win_probability
+
     value = moment.first_players_value
     if value is None or moment.game.players == 1:
         return Text()
-    share = min(max((value + 1) / 2, 0.0), 1.0)
+    share = win_probability(value)
     filled = round(BAR_COLUMNS * share)
     bar = "█" * filled + "░" * (BAR_COLUMNS - filled)
     return Text(f"{moment.game.player_name(0)} wins {bar} {share:.0%}")
@@ -190,13 +200,7 @@ def value_bar(moment: Moment) -> Text:
 def _parser() -> Parser:
     parser = command_parser("watch GAME", "Watch a trained agent play, or record it as a film.")
     parser.add_argument("game", metavar="GAME")
-    parser.add_argument(
-        "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
-        "one that ships with the project",
-    )
+    add_checkpoint_option(parser)
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1)
     parser.add_argument(
         "--explore", action="store_true", help="play as in self-play, with noise and temperature; else greedy"
@@ -209,12 +213,7 @@ def _parser() -> Parser:
         help="write a film, FILE.gif or FILE.mp4, instead of showing the games; without FILE, a GIF in the "
         "run's folder",
     )
-    parser.add_argument(
-        "--simulations",
-        metavar="INT",
-        type=whole_number(0),
-        help="per move; 0: the network's policy alone; default: the checkpoint's own",
-    )
+    add_simulations_option(parser)
     parser.add_argument(
         "--fps",
         metavar="INT",
@@ -222,13 +221,11 @@ def _parser() -> Parser:
         help=f"positions in a second; default: {FRAMES_PER_SECOND} of games that draw themselves, else "
         f"{MOVES_PER_SECOND}",
     )
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    add_seed_option(parser)
     parser.add_argument(
         "--opponent",
         metavar="PLAYER",
         help="random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint; default: itself",
     )
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_results_path_option(parser)
     return parser

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import Agent, Analysis, TreeLimit
+from analysis import Agent, Analysis, TreeLimit, legal_policy
 from config import MuZeroConfig
 from data import FloatArray, Weights
 from diagnosis.measures import (
@@ -152,8 +152,7 @@ def trajectory(network: MuZeroNetwork, played: Played, game: int) -> Trajectory:
     steps, first = played.steps, int(played.starts[game])
     rows = np.arange(first, first + int(steps.remaining[first]))
     unrolled = unroll(network, played, rows, 1)
-    logits = np.where(played.legal(rows), unrolled.fresh.logits[0], -np.inf)
-    prior = np.exp(logits - logits.max(axis=1, keepdims=True))
+    prior = legal_policy(unrolled.fresh.logits[0], played.legal(rows))
     actions = steps.actions[rows][:, None]
     return Trajectory(
         network_values=to_first_player(unrolled.fresh.values[0], steps, rows),
@@ -161,7 +160,7 @@ def trajectory(network: MuZeroNetwork, played: Played, game: int) -> Trajectory:
         realised=to_first_player(played.realised[rows], steps, rows),
         rewards=steps.rewards[rows],
         predicted_rewards=unrolled.imagined.rewards[1],
-        prior=np.take_along_axis(prior / prior.sum(axis=1, keepdims=True), actions, axis=1)[:, 0],
+        prior=np.take_along_axis(prior, actions, axis=1)[:, 0],
         policy=np.take_along_axis(steps.policies[rows], actions, axis=1)[:, 0],
     )
 

@@ -29,6 +29,7 @@ from options import canonical, config_values, option_name
 from players import PlayerSpec
 from tests.results import evaluation_result
 from tests.test_progress import make_status
+from tests.typing_people import type_lines
 
 ROOT = Path(__file__).parent.parent
 
@@ -334,15 +335,7 @@ def test_from_python(calls: list[dict[str, Any]], tmp_path: Path) -> None:
 
 def answers(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
     """Types `lines` into `input()`, then closes it."""
-    waiting = iter(lines)
-
-    def answer(prompt: str = "") -> str:
-        typed = next(waiting, EOFError)
-        if isinstance(typed, str):
-            return typed
-        raise typed
-
-    monkeypatch.setattr("builtins.input", answer)
+    type_lines(monkeypatch, *lines)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
 
 

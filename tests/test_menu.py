@@ -20,6 +20,7 @@ from config import ConfigurationError
 from data import Counters, State
 from games import game_names, load_game
 from menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
+from tests.typing_people import type_lines
 
 ROOT = Path(__file__).parent.parent
 Calls = list[list[str]]
@@ -33,19 +34,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(commands, "PRETRAINED", tmp_path / "pretrained")
 
 
-def types(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
-    """Types `lines` into `input()`, then closes it."""
-    waiting = iter(lines)
-
-    def answer(prompt: str = "") -> str:
-        typed = next(waiting, EOFError)
-        if isinstance(typed, str):
-            return typed
-        raise typed
-
-    monkeypatch.setattr("builtins.input", answer)
-
-
 def used(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> Calls:
     """What the menu has carried out when `lines` are typed: commands, each accepted."""
     calls: Calls = []
@@ -56,7 +44,7 @@ def used(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> 
             raise SystemExit(0)
         return 2 if "--wrong" in arguments else 0
 
-    types(monkeypatch, *lines)
+    type_lines(monkeypatch, *lines)
     assert menu(carry_out) == 0
     return calls
 
@@ -137,7 +125,7 @@ def test_the_newest_training_is_loaded_after_it(
         save("new", step=77)
         return 0
 
-    types(monkeypatch, "tictactoe", "train", "")
+    type_lines(monkeypatch, "tictactoe", "train", "")
     menu(carry_out)
     assert "loaded: results/tictactoe/new/best.checkpoint (77 updates" in capsys.readouterr().out
 
@@ -191,7 +179,7 @@ def test_what_is_loaded_in_words() -> None:
 
 @pytest.mark.parametrize(("answer", "index"), [("1", 0), ("3", 2), ("o", 1), ("ONE more", 2), (" two ", 1)])
 def test_choices_by_number_and_name(monkeypatch: pytest.MonkeyPatch, answer: str, index: int) -> None:
-    types(monkeypatch, answer)
+    type_lines(monkeypatch, answer)
     assert (
         choose("Which?", ["connect4", "or two", "one more"][:3] if answer != "o" else ["a", "or", "b"])
         == index
@@ -212,16 +200,16 @@ def test_choices_by_number_and_name(monkeypatch: pytest.MonkeyPatch, answer: str
 def test_bad_choices_are_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, reason: str
 ) -> None:
-    types(monkeypatch, answer, "2")
+    type_lines(monkeypatch, answer, "2")
     assert choose("Which?", ["connect4", "othello"]) == 1
     assert reason in capsys.readouterr().out
 
 
 def test_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    types(monkeypatch, "many", "-1", "11", "1.5", "10")
+    type_lines(monkeypatch, "many", "-1", "11", "1.5", "10")
     assert read_number("How many? ", 10) == 10
     assert capsys.readouterr().out.count("is not a whole number from 0 to 10: try again") == 4
-    types(monkeypatch, "")
+    type_lines(monkeypatch, "")
     assert read_number("How many? ", 10) is None
 
 

@@ -739,7 +739,7 @@ def test_a_trial_does_not_outlive_a_search_that_is_killed(tmp_path: Path) -> Non
     number = int(_eventually(lambda: note.exists() and note.read_text()))
     parent.kill()
     parent.wait()
-    _eventually(lambda: not _alive(number))
+    assert _eventually(lambda: not _alive(number))
 
 
 def _eventually(condition: object) -> str:

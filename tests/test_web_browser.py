@@ -125,6 +125,20 @@ def wait_for_moves(tab: Tab, moves: int) -> None:
     )
 
 
+@contextmanager
+def slow_answers(tab: Tab, request: str) -> Iterator[None]:
+    """Inside it the server's answers to `request` take half a second."""
+
+    def answer_late(route: Any) -> None:
+        late = route.fetch()
+        tab.wait_for_timeout(500)
+        route.fulfill(response=late)
+
+    tab.route(f"**/{request}", answer_late)
+    yield
+    tab.unroute(f"**/{request}")
+
+
 def text(tab: Tab, selector: str) -> str:
     return str(tab.inner_text(selector))
 
@@ -207,6 +221,27 @@ def test_an_illegal_click_changes_nothing(tab: Tab) -> None:
     click(tab, 4)
     wait_for_moves(tab, ROWS + 1)
     assert text(tab, "#notice") == ""
+
+
+def test_a_click_while_a_setting_is_under_way_waits_for_it(browser: Any, connect4: str) -> None:
+    # the server refuses what was asked of a position that has been left: 409
+    with opened(browser, connect4, expected="409") as tab:
+        with slow_answers(tab, "settings"):
+            tab.select_option("#seat", "both")
+            click(tab, 3)
+            wait_for_moves(tab, 1)
+        assert at_server(tab)["moves"] == [3]
+
+
+def test_of_two_clicks_at_once_the_second_does_nothing(tab: Tab) -> None:
+    choose(tab, "both")
+    with slow_answers(tab, "moves"):
+        click(tab, 3)
+        click(tab, 4)
+        wait_for_moves(tab, 1)
+    click(tab, 5)
+    wait_for_moves(tab, 2)
+    assert at_server(tab)["moves"] == [3, 5]
 
 
 def test_a_reload_keeps_the_game(tab: Tab) -> None:

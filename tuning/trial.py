@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 import psutil
 
 from checkpoint import GENERATIONS
-from commands import best_of
+from commands import INTERRUPTED, best_of
 from config import MuZeroConfig
 from metrics_log import FILE_NAME as METRICS_NAME
 from metrics_log import Point, read_metrics
@@ -253,8 +253,6 @@ class TrialProcess:
 
 
 LONGEST_REASON = 300
-INTERRUPTED = 130
-"""Exit status of a training that was told to end."""
 
 
 def score_of(result: dict[str, float]) -> tuple[float, float | None]:

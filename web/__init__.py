@@ -4,3 +4,6 @@
 `view` describes; `guard` refuses what comes from elsewhere. `assets/` is the page: HTML, CSS and JavaScript
 modules as the browser takes them, without a build step and without anything from another host.
 """
+
+PORT = 8000
+"""Where the page is served if nothing else is asked for."""

@@ -12,11 +12,11 @@ import uvicorn
 from analysis import Agent
 from config import ConfigurationError
 from games import GameSpec
+from web import PORT
 from web.app import make_app
 from web.rooms import Rooms
 
 HOST = "127.0.0.1"
-PORT = 8000
 GRACE = 1
 """Seconds that answers under way are given when the server ends."""
 

@@ -102,7 +102,7 @@ def cells(game: InteractiveGame) -> list[int]:
 
 
 def picture(room: Room) -> bytes:
-    """A game's own picture of its position, as PNG. Raises `ConfigurationError` if it cannot draw itself."""
+    """A game's own picture of its position, or of its text where it cannot draw itself here, as PNG."""
     from PIL import Image
 
     png = io.BytesIO()

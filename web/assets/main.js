@@ -171,6 +171,14 @@ const changing = (request, stops) => () =>
     await change(request);
   });
 
+/** The person's move, in the position that was clicked: of two clicks at once, the second does nothing. */
+const pick = (action) =>
+  doing(async () => {
+    const seen = position.ply;
+    while (underWay) await underWay.catch(() => {});
+    if (position.ply === seen) await change(() => server.play(position, action));
+  });
+
 function connect() {
   const on = (id, event, does) => byId(id).addEventListener(event, does);
   const settle = () => {
@@ -190,7 +198,7 @@ function connect() {
   });
   addEventListener("hashchange", () => location.reload());
   return {
-    pick: (action) => doing(() => change(() => server.play(position, action))),
+    pick,
     goTo: (ply) => changing(() => server.undo(position, position.ply - ply), true)(),
     refuse: say,
   };
