@@ -166,9 +166,20 @@ class MuZeroConfig:
     support_size: int = option(
         10,
         "network",
-        "value and reward are categorical over [-support_size, support_size], transformed",
+        "value and reward are categorical over [-support_size, support_size]",
         1,
         1000,
+    )
+    support_transform: bool = option(
+        True,
+        "network",
+        "values and rewards go onto that range by sign(x) (sqrt(|x| + 1) - 1) + 0.001 x (MuZero, appendix "
+        "F); off suits small ones, such as the outcomes of board games",
+    )
+    latent_scaling: Literal["min_max", "none"] = option(
+        "min_max",
+        "network",
+        "latent states are brought to [0, 1] (MuZero, appendix G), or, residual only, left as they are",
     )
     encoding_size: int = option(8, "network", "fully connected: size of the latent state", 1)
     fc_representation_layers: tuple[int, ...] = option((), "network", "hidden layers of the representation")
@@ -229,7 +240,7 @@ class MuZeroConfig:
     value_loss_weight: float = option(0.25, "training", "weight of the value loss", 0.0)
     reward_loss_weight: float = option(1.0, "training", "weight of the reward loss", 0.0)
     autocast: bool = option(
-        False, "training", "bfloat16 autocast; on a CPU it pays where bfloat16 is built in (AVX512-BF16, AMX)"
+        False, "training", "updates in bfloat16 (autograd's) where the device has it: GPUs, AVX512-BF16, AMX"
     )
     compile: bool = option(False, "training", "torch.compile of the update (needs a C compiler)")
     fused_update: bool = option(
@@ -366,6 +377,11 @@ class MuZeroConfig:
             self.inference != "numba" or self.network == "fullyconnected",
             "inference",
             "numba evaluates fully connected networks only; use auto or torch",
+        )
+        require(
+            self.latent_scaling == "min_max" or self.network == "resnet",
+            "latent_scaling",
+            "fully connected networks need min_max",
         )
         layers = [
             self.fc_representation_layers,

@@ -326,7 +326,8 @@ def last_rewards(evidence: Evidence) -> list[list[float]]:
 def value_support(evidence: Evidence) -> str | None:
     """The network can represent the returns."""
     largest = max((abs(value) for game in evidence.games for value in values_of(game)), default=0.0)
-    needed = int(np.ceil(transform(np.array(largest))))
+    on_the_support = transform(np.array(largest)) if evidence.config.support_transform else largest
+    needed = int(np.ceil(on_the_support))
     if needed <= evidence.config.support_size:
         return None
     return (

@@ -96,8 +96,8 @@ def scale(z):  # type: ignore[no-untyped-def]
 
 
 @fast_njit
-def decode(logits, scalars):  # type: ignore[no-untyped-def]
-    """Expectation of the distributions with `logits` [F, B], transformed back, into `scalars` [B]."""
+def decode(logits, transformed, scalars):  # type: ignore[no-untyped-def]
+    """Expectation of the distributions with `logits` [F, B], transformed back if so, into `scalars` [B]."""
     peak = logits[0].copy()
     for f in range(1, len(logits)):
         row = logits[f]
@@ -112,6 +112,9 @@ def decode(logits, scalars):  # type: ignore[no-untyped-def]
             mean[k] += weight * atom
     for k in range(peak.size):
         x = mean[k] / total[k]
+        scalars[k] = x
+        if not transformed:
+            continue
         shifted = abs(x) + np.float32(1 + EPSILON)
         root = 2 * shifted / (1 + np.sqrt(1 + np.float32(4 * EPSILON) * shifted))
         scalars[k] = np.sign(x) * (root * root - 1)
@@ -149,12 +152,24 @@ def add_latents(x, z):  # type: ignore[no-untyped-def]
 
 @fast_njit
 def evaluate(  # type: ignore[no-untyped-def]
-    observations, parents, actions, node, weights, layout, residual, latents, players, turns, answers
+    observations,
+    parents,
+    actions,
+    node,
+    weights,
+    layout,
+    residual,
+    transformed,
+    latents,
+    players,
+    turns,
+    answers,
 ):
     """Evaluates a root (node 0) or edges; all of `FullyConnectedModel` in one compiled function.
 
     observations [B, O] at a root, else not looked at; parents and actions [B] of edges, likewise
     residual: whether the dynamics' output is added to the parents' latents
+    transformed: whether values and rewards are, on their supports
     latents [N, capacity, D]: read at the parents, written at `node`
     turns [N + 1, capacity]: player to move at each node; the last row takes those of this one
     answers [B * (2 + A)]: takes the values, the rewards (not written at a root), the policy logits
@@ -178,7 +193,7 @@ def evaluate(  # type: ignore[no-untyped-def]
         if head == POLICY:
             transpose(logits, answers[2 * B :].reshape(B, -1))
         else:
-            decode(logits, answers[head * B : head * B + B])
+            decode(logits, transformed, answers[head * B : head * B + B])
 
 
 def layer_sizes(config: MuZeroConfig) -> list[tuple[int, ...]]:
@@ -279,6 +294,7 @@ class FullyConnectedModel:
             self._weights,
             self._layout,
             self.config.fc_residual_dynamics,
+            self.config.support_transform,
             latents,
             self.config.players,
             self._turns,

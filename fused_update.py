@@ -303,7 +303,7 @@ class FusedUpdate:
             *losses,
             share * mean_entropy(value_logits),
             share * mean_entropy(policy_logits),
-            support_to_scalar(value_logits),
+            support_to_scalar(value_logits, self.config.support_transform),
         )
 
     def _allocate(self, samples: int) -> None:
@@ -363,7 +363,7 @@ class FusedUpdate:
         """The three losses; fills the heads' gradients and adds up the latents'."""
         weights = batch.weights
         scalars = np.concatenate([batch.target_value.T, batch.target_reward.T])
-        supports = scalar_to_support(scalars, self.config.support_size)
+        supports = scalar_to_support(scalars, self.config.support_size, self.config.support_transform)
         value_supports, reward_supports = np.split(supports, [batch.target_value.shape[1]])
         value_loss = self._value.backward(
             value_supports,

@@ -36,7 +36,7 @@ class NetworkOutput(NamedTuple):
     value_logits: Tensor  # [S, F]
     reward_logits: Tensor  # [S, F] of the edge into the state; zeros, which decode to 0, at a root
     policy_logits: Tensor  # [S, A]
-    latent: Tensor  # [S, D] or [S, channels, height, width], scaled to [0, 1]
+    latent: Tensor  # [S, D] or [S, channels, height, width]
 
 
 # --- value and reward supports: the torch twins of supports.py ---
@@ -54,9 +54,9 @@ def inverse_transform(values: Tensor) -> Tensor:
     return torch.sign(values) * (root * root - 1)
 
 
-def scalar_to_support(values: Tensor, support_size: int) -> Tensor:
+def scalar_to_support(values: Tensor, support_size: int, transformed: bool = True) -> Tensor:
     """Scalars [...] as two-hot distributions [..., F] over the integers -support_size..support_size."""
-    clipped = transform(values).clamp(-support_size, support_size)
+    clipped = (transform(values) if transformed else values).clamp(-support_size, support_size)
     lower = clipped.floor().clamp(max=support_size - 1)
     share = (clipped - lower).unsqueeze(-1)
     index = (lower.long() + support_size).unsqueeze(-1)
@@ -64,11 +64,12 @@ def scalar_to_support(values: Tensor, support_size: int) -> Tensor:
     return distribution.scatter_(-1, index, 1 - share).scatter_(-1, index + 1, share)
 
 
-def support_to_scalar(logits: Tensor) -> Tensor:
-    """Scalars [...] from logits [..., F]: the inverse transform of the distribution's expectation."""
+def support_to_scalar(logits: Tensor, transformed: bool = True) -> Tensor:
+    """Scalars [...] from logits [..., F]: the expectation, transformed back if `transformed`."""
     support_size = logits.shape[-1] // 2
     atoms = torch.arange(-support_size, support_size + 1, dtype=logits.dtype, device=logits.device)
-    return inverse_transform(torch.softmax(logits, -1) @ atoms)
+    mean = torch.softmax(logits, -1) @ atoms
+    return inverse_transform(mean) if transformed else mean
 
 
 # --- pieces of networks ---
@@ -177,6 +178,8 @@ class MuZeroNetwork(nn.Module):
         super().__init__()
         self.num_actions = config.num_actions
         self.full_support_size = config.full_support_size
+        self.support_transform = config.support_transform
+        self.scaled = config.latent_scaling == "min_max"
         self.representation = representation
         self.dynamics = dynamics
         self.reward = heads("reward", config.full_support_size)
@@ -193,11 +196,21 @@ class MuZeroNetwork(nn.Module):
 
     def represent(self, observations: Tensor) -> Tensor:
         """Latents of stacked observations [S, C, H, W]."""
-        return scale_latent(self.representation(observations))
+        latent = cast(Tensor, self.representation(observations))
+        return scale_latent(latent) if self.scaled else latent
 
     def transition(self, latent: Tensor, actions: Tensor) -> Tensor:
         """Latents after taking `actions` [S] (integers)."""
-        return scale_latent(self.dynamics(self.join(latent, actions)))
+        following = cast(Tensor, self.dynamics(self.join(latent, actions)))
+        return scale_latent(following) if self.scaled else following
+
+    def encode(self, scalars: Tensor) -> Tensor:
+        """Values or rewards [...] as distributions [..., F]."""
+        return scalar_to_support(scalars, self.full_support_size // 2, self.support_transform)
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """Values or rewards [...] from their logits [..., F]."""
+        return support_to_scalar(logits, self.support_transform)
 
     def initial_inference(self, observations: Tensor) -> NetworkOutput:
         """Representation and prediction of stacked observations [S, C, H, W]."""
@@ -400,17 +413,21 @@ class TorchModel:
     def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
         """The values [n] of any number of stacked observations [n, C, H, W]."""
         latent = self._network.represent(self._observations(observations))
-        values: NDArray[np.float32] = support_to_scalar(self._network.value(latent)).cpu().numpy()
-        return values
+        return np.asarray(self._network.decode(self._network.value(latent)).cpu().numpy(), np.float32)
 
     def _observations(self, observations: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(observations, np.float32)).to(self.device)
 
     def _evaluate_root(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        return decoded(self._network.initial_inference(observations))
+        return self._decoded(self._network.initial_inference(observations))
 
     def _evaluate_edge(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        return decoded(self._network.recurrent_inference(latent, actions))
+        return self._decoded(self._network.recurrent_inference(latent, actions))
+
+    def _decoded(self, output: NetworkOutput) -> tuple[Tensor, Tensor]:
+        """The latent, and [S, 2 + A]: value, reward and policy logits side by side, to be copied at once."""
+        scalars = self._network.decode(torch.stack([output.value_logits, output.reward_logits], 1))
+        return output.latent, torch.cat([scalars, output.policy_logits], 1)
 
     def _evaluation(self, answer: Tensor, node: int, discount: float) -> Evaluation:
         answers = answer.cpu().numpy()
@@ -443,9 +460,3 @@ class TorchModel:
             return
         self._root, self._recurrent = root, recurrent
         self.name = f"compile ({self.device.type})"
-
-
-def decoded(output: NetworkOutput) -> tuple[Tensor, Tensor]:
-    """The latent, and [S, 2 + A]: value, reward and policy logits beside each other, to be copied at once."""
-    scalars = support_to_scalar(torch.stack([output.value_logits, output.reward_logits], 1))
-    return output.latent, torch.cat([scalars, output.policy_logits], 1)

@@ -32,12 +32,16 @@ def inverse_transform(values: NDArray[Any]) -> NDArray[Any]:
     return scalars
 
 
-def scalar_to_support(values: NDArray[Any], support_size: int) -> NDArray[np.float32]:
+def scalar_to_support(
+    values: NDArray[Any], support_size: int, transformed: bool = True
+) -> NDArray[np.float32]:
     """Scalars [...] as two-hot distributions [..., F] over the integers -support_size..support_size.
 
-    The transformed value is clipped to the support and shared between its two neighbouring atoms.
+    The value, if so wished `transformed`, is clipped to the support and shared between its two neighbouring
+    atoms.
     """
-    clipped = np.clip(transform(np.asarray(values, np.float64)), -support_size, support_size)
+    exact = np.asarray(values, np.float64)
+    clipped = np.clip(transform(exact) if transformed else exact, -support_size, support_size)
     lower = np.minimum(np.floor(clipped), support_size - 1)
     share = (clipped - lower).astype(np.float32)[..., None]
     index = (lower.astype(np.int64) + support_size)[..., None]
@@ -47,9 +51,10 @@ def scalar_to_support(values: NDArray[Any], support_size: int) -> NDArray[np.flo
     return distribution
 
 
-def support_to_scalar(logits: NDArray[Any]) -> NDArray[Any]:
-    """Scalars [...] from logits [..., F]: the inverse transform of the distribution's expectation."""
+def support_to_scalar(logits: NDArray[Any], transformed: bool = True) -> NDArray[Any]:
+    """Scalars [...] from logits [..., F]: the expectation, transformed back if `transformed`."""
     support_size = logits.shape[-1] // 2
     weights = np.exp(logits - logits.max(-1, keepdims=True))
     atoms = np.arange(-support_size, support_size + 1, dtype=logits.dtype)
-    return inverse_transform((weights @ atoms) / weights.sum(-1))
+    mean: NDArray[Any] = (weights @ atoms) / weights.sum(-1)
+    return inverse_transform(mean) if transformed else mean

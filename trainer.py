@@ -37,10 +37,8 @@ from models import (
     MuZeroNetwork,
     get_weights,
     make_network,
-    scalar_to_support,
     scale_gradient,
     set_weights,
-    support_to_scalar,
 )
 
 ALIGNMENT = 32
@@ -187,15 +185,10 @@ def unrolled_loss(
     (value, reward, policy), and the logits at the root [S, F + A].
     """
     predictions = Predictions(*(p.float() for p in unroll(network, observations, actions)))
-    support_size = predictions.value.shape[-1] // 2
     losses = torch.stack(
         [
-            cross_entropy(
-                predictions.value, scalar_to_support(targets.value, support_size), targets.value_scales
-            ),
-            cross_entropy(
-                predictions.reward, scalar_to_support(targets.reward, support_size), targets.reward_scales
-            ),
+            cross_entropy(predictions.value, network.encode(targets.value), targets.value_scales),
+            cross_entropy(predictions.reward, network.encode(targets.reward), targets.reward_scales),
             cross_entropy(predictions.policy, targets.policy, targets.policy_scales),
         ]
     )
@@ -221,6 +214,7 @@ class AutogradGradients:
         self.config = config
         self.network = network
         self.gradient = gradient
+        self._autocast = config.autocast and has_bfloat16(gradient.device)
         self._loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
             self._compile if config.compile else unrolled_loss
         )
@@ -229,7 +223,7 @@ class AutogradGradients:
         """Overwrites the gradients with those of `scale` times the sum of the samples' losses."""
         self.gradient.zero_()
         observations, actions, targets = self._on_device(batch, scale)
-        with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self.config.autocast):
+        with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self._autocast):
             loss, losses, roots = self._loss(
                 self.network,
                 observations,
@@ -276,11 +270,19 @@ class AutogradGradients:
         atoms = self.config.full_support_size
         value_logits, policy_logits = roots[:, :atoms], roots[:, atoms:]
         entropies = torch.stack([mean_entropy(value_logits), mean_entropy(policy_logits)]) * share
-        numbers = torch.cat([losses, entropies, support_to_scalar(value_logits)]).cpu().numpy()
+        numbers = torch.cat([losses, entropies, self.network.decode(value_logits)]).cpu().numpy()
         value_loss, reward_loss, policy_loss, value_entropy, policy_entropy = numbers[:5].tolist()
         return LossStatistics(
             value_loss, reward_loss, policy_loss, value_entropy, policy_entropy, numbers[5:]
         )
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether `device` has bfloat16 in hardware; a CPU without it takes longer than in single precision."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

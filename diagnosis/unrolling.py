@@ -12,7 +12,7 @@ from torch import Tensor
 from config import MuZeroConfig
 from data import BoolArray, Weights
 from diagnosis.played import Played
-from models import MuZeroNetwork, NetworkOutput, make_network, set_weights, support_to_scalar
+from models import MuZeroNetwork, NetworkOutput, make_network, set_weights
 
 CHUNK = 256
 """Positions that the network evaluates at once."""
@@ -78,22 +78,22 @@ def _imagine(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> V
     for rows in at[:-1]:
         actions = torch.from_numpy(played.steps.actions[rows])
         outputs.append(network.recurrent_inference(outputs[-1].latent, actions))
-    return _view(outputs)
+    return _view(network, outputs)
 
 
 @torch.inference_mode()
 def _look(network: MuZeroNetwork, played: Played, rows: NDArray[np.int64]) -> View:
     """The representation's view of the positions `rows` [s], as one of H = 0."""
-    return _view([network.initial_inference(torch.from_numpy(played.stacked(rows)))])
+    return _view(network, [network.initial_inference(torch.from_numpy(played.stacked(rows)))])
 
 
-def _view(outputs: list[NetworkOutput]) -> View:
+def _view(network: MuZeroNetwork, outputs: list[NetworkOutput]) -> View:
     def stacked(tensors: list[Tensor]) -> NDArray[np.float32]:
         return np.asarray(torch.stack(tensors).numpy(), np.float32)
 
     return View(
-        values=stacked([support_to_scalar(output.value_logits) for output in outputs]),
-        rewards=stacked([support_to_scalar(output.reward_logits) for output in outputs]),
+        values=stacked([network.decode(output.value_logits) for output in outputs]),
+        rewards=stacked([network.decode(output.reward_logits) for output in outputs]),
         logits=stacked([output.policy_logits for output in outputs]),
         latents=stacked([output.latent.flatten(1) for output in outputs]),
     )

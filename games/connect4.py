@@ -55,6 +55,7 @@ class MuZeroConfig(config.MuZeroConfig):
     root_dirichlet_alpha = 1.0
     move_temperature = ((8.0, 1.0), (42.0, 0.3))  # varied openings, then games that are worth learning from
     segment_length = SQUARES
+    num_unroll_steps = 2  # updates are what it takes, and these cost half of those with 5
     games_per_worker = 64
 
     # Convolutions see a line of four wherever it lies: a perceptron had to learn each of the 69 by itself.
@@ -66,13 +67,15 @@ class MuZeroConfig(config.MuZeroConfig):
     reduced_channels_reward = 4
     reduced_channels_value = 4
     reduced_channels_policy = 4
-    support_size = 1  # holds values from -1 to 1, which are -0.4 to 0.4 transformed
-    value_loss_weight = 1.0
+    latent_scaling = "none"
+    support_size = 1
+    support_transform = False  # a win is the outermost atom
+    value_loss_weight = 0.5
 
     PER = False
-    ratio = 0.018
+    ratio = 0.05
     batch_size = 256
-    reward_loss_weight = 2.0  # one move in seventeen is rewarded
+    autocast = True
     lr_init = 0.003
     lr_decay_rate = 0.97
     replay_buffer_size = 300_000

@@ -118,6 +118,7 @@ def test_integers_are_floats_but_not_the_reverse() -> None:
         ({"visit_softmax_temperature": ((0.5, -1.0),)}, "visit_softmax_temperature must be"),
         ({"batch_size": 10, "gradient_accumulation": 3}, "gradient_accumulation must divide batch_size=10"),
         ({"inference": "numba", "network": "resnet"}, "inference numba evaluates fully connected"),
+        ({"latent_scaling": "none"}, "latent_scaling fully connected networks need min_max"),
         ({"learning_starts": 11, "replay_buffer_size": 10}, "learning_starts must not exceed"),
         (
             {"action_planes": "board"},

@@ -302,12 +302,15 @@ def test_a_configuration_that_does_not_fit_the_rewards_is_found(changes: dict[st
     assert names(check(rich, mended)) == []
 
 
-def test_the_support_that_is_asked_for_suffices() -> None:
+@pytest.mark.parametrize("transformed", [True, False])
+def test_the_support_that_is_asked_for_suffices(transformed: bool) -> None:
     rich = last_reward(lambda mover: 300.0)
-    found = check(rich, NimConfig(q_transform="min_max")).findings[0].found
+    config = NimConfig(q_transform="min_max", support_transform=transformed)
+    found = check(rich, config).findings[0].found
     needed = int(found.split("support_size=")[1].split(";")[0])
-    assert names(check(rich, NimConfig(q_transform="min_max", support_size=needed))) == []
-    too_small = NimConfig(q_transform="min_max", support_size=needed - 1)
+    assert (needed == 300) == (not transformed)
+    assert names(check(rich, config.replace(support_size=needed))) == []
+    too_small = config.replace(support_size=needed - 1)
     assert names(check(rich, too_small)) == ["value-support"]
 
 

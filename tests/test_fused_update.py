@@ -72,7 +72,9 @@ def by_pseudocode(config: MuZeroConfig, batch: Batch) -> dict:
 
     def categorical(logits: torch.Tensor, scalars: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
-            logits, models.scalar_to_support(scalars, config.support_size), reduction="none"
+            logits,
+            models.scalar_to_support(scalars, config.support_size, config.support_transform),
+            reduction="none",
         )
 
     total = torch.zeros((), dtype=torch.float64)
@@ -106,6 +108,7 @@ def assert_equal_gradients(actual: dict, expected: dict, tolerance: float = 1e-5
     value=LAYERS,
     policy=LAYERS,
     residual=st.booleans(),
+    transformed=st.booleans(),
     reward_weight=st.sampled_from([1.0, 3.0]),
     latent=st.integers(2, 12),
     K=st.integers(1, 5),
@@ -113,7 +116,7 @@ def assert_equal_gradients(actual: dict, expected: dict, tolerance: float = 1e-5
     seed=st.integers(0, 2**16),
 )
 def test_both_paths_equal_the_pseudocode(
-    representation, dynamics, reward, value, policy, residual, reward_weight, latent, K, S, seed
+    representation, dynamics, reward, value, policy, residual, transformed, reward_weight, latent, K, S, seed
 ) -> None:
     config = make_config(
         fc_representation_layers=representation,
@@ -122,6 +125,7 @@ def test_both_paths_equal_the_pseudocode(
         fc_value_layers=value,
         fc_policy_layers=policy,
         fc_residual_dynamics=residual,
+        support_transform=transformed,
         reward_loss_weight=reward_weight,
         encoding_size=latent,
         num_unroll_steps=K,

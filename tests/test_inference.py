@@ -28,6 +28,7 @@ CONFIGS = st.builds(
     fc_representation_layers=HIDDEN,
     fc_dynamics_layers=HIDDEN,
     fc_residual_dynamics=st.booleans(),
+    support_transform=st.booleans(),
     fc_reward_layers=HIDDEN,
     fc_value_layers=HIDDEN,
     fc_policy_layers=HIDDEN,
@@ -91,7 +92,7 @@ def reference(config: MuZeroConfig, weights: Weights, rows: int, nodes: int, see
     def evaluation(node: int) -> Evaluation:
         nodes_of_rows = [row[node] for row in outputs]
         value, reward = (
-            torch.stack([support_to_scalar(logits) for logits in all_logits])
+            torch.stack([support_to_scalar(logits, config.support_transform) for logits in all_logits])
             for all_logits in (
                 [o.value_logits for o in nodes_of_rows],
                 [o.reward_logits for o in nodes_of_rows],
@@ -125,7 +126,9 @@ def test_every_path_agrees_with_the_trainers_network(config: MuZeroConfig, rows:
         assert_same(walk(model, config, rows, 4, seed), expected)
 
 
-@pytest.mark.parametrize("options", [{}, {"batch_norm": False}, {"action_planes": "one_hot"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_norm": False}, {"action_planes": "one_hot"}, {"latent_scaling": "none"}]
+)
 def test_residual_networks_agree_with_the_trainers_network(options: dict[str, Any]) -> None:
     config = RESIDUAL.replace(**options)
     weights = random_weights(config, np.random.default_rng(0), scale=0.3)

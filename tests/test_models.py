@@ -107,6 +107,17 @@ def test_supports_decode_what_they_encode_in_numpy_and_in_torch(values: list[flo
     np.testing.assert_allclose(models.support_to_scalar(torch.tensor(logits)), array, rtol=1e-3, atol=1e-3)
 
 
+def test_supports_without_the_transform() -> None:
+    value = np.array([-1.0, 0.25, 1.0, 7.0])
+    expected: list[list[float]] = [[1, 0, 0], [0, 0.75, 0.25], [0, 0, 1], [0, 0, 1]]
+    np.testing.assert_allclose(supports.scalar_to_support(value, 1, False), expected, atol=1e-6)
+    np.testing.assert_allclose(models.scalar_to_support(torch.tensor(value), 1, False), expected, atol=1e-6)
+    logits = np.log(np.array(expected) + 1e-30)
+    clipped = [-1.0, 0.25, 1.0, 1.0]
+    np.testing.assert_allclose(supports.support_to_scalar(logits, False), clipped, atol=1e-6)
+    np.testing.assert_allclose(models.support_to_scalar(torch.tensor(logits), False), clipped, atol=1e-6)
+
+
 def test_scale_gradient_keeps_the_value_and_scales_the_gradient() -> None:
     x = torch.tensor([2.0, -3.0], requires_grad=True)
     y = models.scale_gradient(x, 0.25)
@@ -130,6 +141,20 @@ def test_outputs_have_the_promised_shapes_and_latents_their_range(config: MuZero
         assert (planes.amax() > 0.99).all()
     assert not root.reward_logits.any()
     assert not torch.equal(edge.latent[0], network.recurrent_inference(root.latent, torch.ones(3)).latent[0])
+
+
+def test_latents_may_be_left_as_they_are() -> None:
+    scaled, plain = (
+        randomised(models.make_network(residual(latent_scaling=scaling))).eval()
+        for scaling in ("min_max", "none")
+    )
+    seen, actions = observations(residual(), 3), torch.tensor([0, 1, 0])
+    raw = plain.represent(seen)
+    assert raw.amax() > 1
+    torch.testing.assert_close(scaled.represent(seen), models.scale_latent(raw))
+    following = plain.transition(raw, actions)
+    assert following.amax() > 1
+    torch.testing.assert_close(scaled.transition(raw, actions), models.scale_latent(following))
 
 
 @pytest.mark.parametrize("config", [c for c in RESIDUALS if c.downsample != "none"])

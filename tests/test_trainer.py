@@ -397,13 +397,24 @@ def test_a_failing_compiler_is_reported_and_training_goes_on(monkeypatch, caplog
     assert_same_weights(eager, fallback)
 
 
-def test_autocast_changes_the_gradients_by_rounding_only() -> None:
+def test_autocast_changes_the_gradients_by_rounding_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     config = make_config(fused_update=False)
     plain, autocast = Trainer(config, "cpu"), Trainer(config.replace(autocast=True), "cpu")
     (batch,) = make_batches(config, 1)
     norms = [trainer.train([batch]).metrics.gradient_norm for trainer in (plain, autocast)]
     assert norms[0] != norms[1]
     assert norms[0] == pytest.approx(norms[1], rel=0.02)
+
+
+def test_a_cpu_without_bfloat16_does_not_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True})
+    config = make_config(fused_update=False)
+    batches = make_batches(config, 2)
+    plain, autocast = Trainer(config, "cpu"), Trainer(config.replace(autocast=True), "cpu")
+    plain.train(batches)
+    autocast.train(batches)
+    assert_same_weights(plain, autocast)
 
 
 def test_loss_is_computed_in_single_precision_under_autocast() -> None:
