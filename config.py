@@ -223,6 +223,11 @@ class MuZeroConfig:
         "how search evaluates the network: numba (fully connected, CPU), torch (any), compile "
         "(torch.compile, needs a C compiler); auto takes the fastest that works",
     )
+    inference_bfloat16: bool = option(
+        False,
+        "network",
+        "search evaluates in bfloat16 (torch's paths) where the device has it, as in autocast",
+    )
 
     # --- training ---
     batch_size: int = option(128, "training", "positions per optimiser step", 1)

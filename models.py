@@ -344,6 +344,14 @@ def set_weights(network: nn.Module, weights: Weights) -> None:
 # --- inference for the search ---
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether `device` has bfloat16 in hardware; a CPU without it takes longer than in single precision."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """`module` with every batch norm merged, in place, into the convolution in front of it."""
     for name, child in module.named_children():
@@ -373,6 +381,8 @@ class TorchModel:
         self.capacity = batch
         self.rows = 0
         self.name = f"torch ({self.device.type})"
+        narrow = config.inference_bfloat16 and has_bfloat16(self.device)
+        self._dtype = torch.bfloat16 if narrow else torch.float32
         self._template = make_network(config).eval().requires_grad_(False)
         self._network = self._inference_network()
         self._latents = self._make_latents(simulations + 1)
@@ -413,10 +423,10 @@ class TorchModel:
     def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
         """The values [n] of any number of stacked observations [n, C, H, W]."""
         latent = self._network.represent(self._observations(observations))
-        return np.asarray(self._network.decode(self._network.value(latent)).cpu().numpy(), np.float32)
+        return np.asarray(self._network.decode(self._network.value(latent).float()).cpu().numpy(), np.float32)
 
     def _observations(self, observations: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(observations, np.float32)).to(self.device)
+        return torch.from_numpy(np.ascontiguousarray(observations, np.float32)).to(self.device, self._dtype)
 
     def _evaluate_root(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         return self._decoded(self._network.initial_inference(observations))
@@ -426,8 +436,8 @@ class TorchModel:
 
     def _decoded(self, output: NetworkOutput) -> tuple[Tensor, Tensor]:
         """The latent, and [S, 2 + A]: value, reward and policy logits side by side, to be copied at once."""
-        scalars = self._network.decode(torch.stack([output.value_logits, output.reward_logits], 1))
-        return output.latent, torch.cat([scalars, output.policy_logits], 1)
+        scalars = self._network.decode(torch.stack([output.value_logits, output.reward_logits], 1).float())
+        return output.latent, torch.cat([scalars, output.policy_logits.float()], 1)
 
     def _evaluation(self, answer: Tensor, node: int, discount: float) -> Evaluation:
         answers = answer.cpu().numpy()
@@ -438,14 +448,14 @@ class TorchModel:
 
     def _inference_network(self) -> MuZeroNetwork:
         network = cast(MuZeroNetwork, fold_batch_norms(copy.deepcopy(self._template)))
-        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return network.to(self.device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     @torch.inference_mode()
     def _make_latents(self, nodes: int) -> Tensor:
         _, height, width = self.config.observation_shape
-        example = torch.zeros((1, self.config.stacked_channels, height, width), device=self.device)
+        example = self._observations(np.zeros((1, self.config.stacked_channels, height, width)))
         shape = self._network.represent(example).movedim(1, -1).shape[1:]
-        return torch.zeros((nodes, self.capacity, *shape), device=self.device)
+        return torch.zeros((nodes, self.capacity, *shape), dtype=self._dtype, device=self.device)
 
     def _compile(self) -> None:
         """Replaces the eager calls by compiled ones, or says in one line why not."""

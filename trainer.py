@@ -36,6 +36,7 @@ from fused_update import (
 from models import (
     MuZeroNetwork,
     get_weights,
+    has_bfloat16,
     make_network,
     scale_gradient,
     set_weights,
@@ -275,14 +276,6 @@ class AutogradGradients:
         return LossStatistics(
             value_loss, reward_loss, policy_loss, value_entropy, policy_entropy, numbers[5:]
         )
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether `device` has bfloat16 in hardware; a CPU without it takes longer than in single precision."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def to_device(array: NDArray[Any], device: torch.device) -> Tensor:

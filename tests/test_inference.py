@@ -137,6 +137,26 @@ def test_residual_networks_agree_with_the_trainers_network(options: dict[str, An
     assert_same(walk(model, config, 3, 6, 1), reference(config, weights, 3, 6, 1))
 
 
+@pytest.mark.parametrize("available", [True, False])
+def test_bfloat16_rounds_where_the_hardware_has_it(available: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": available})
+    config = RESIDUAL.replace(inference_bfloat16=True)
+    weights = random_weights(config, np.random.default_rng(0), scale=0.3)
+    model = make_model(config, 5, 6)
+    model.load(weights)
+    found, expected = walk(model, config, 3, 6, 1), reference(config, weights, 3, 6, 1)
+    if not available:
+        assert_same(found, expected)
+        return
+    errors = [np.abs(a.policy_logits - b.policy_logits) for a, b in zip(found, expected, strict=True)]
+    size = np.abs([evaluation.policy_logits for evaluation in expected]).mean()
+    assert 1e-4 * size < np.mean(errors) < 0.02 * size
+    for evaluation in found:
+        assert {a.dtype for a in (evaluation.value, evaluation.reward, evaluation.policy_logits)} == {
+            np.dtype(np.float32)
+        }
+
+
 @pytest.mark.parametrize("scale", [30.0, 1e-20])
 def test_extreme_logits_are_decoded(scale: float) -> None:
     config = MuZeroConfig(support_size=300)
