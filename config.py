@@ -244,6 +244,13 @@ class MuZeroConfig:
     gradient_accumulation: int = option(1, "training", "parts in which a batch is computed to save memory", 1)
     value_loss_weight: float = option(0.25, "training", "weight of the value loss", 0.0)
     reward_loss_weight: float = option(1.0, "training", "weight of the reward loss", 0.0)
+    consistency_loss_weight: float = option(
+        0.0,
+        "training",
+        "weight of the distance between imagined latent states and those of the observations that came "
+        "(EfficientZero, section 4.1); 0: off",
+        0.0,
+    )
     autocast: bool = option(
         False, "training", "updates in bfloat16 (autograd's) where the device has it: GPUs, AVX512-BF16, AMX"
     )

@@ -123,6 +123,8 @@ class Batch(NamedTuple):
     policy_mask: NDArray[np.float32]  # [S, K + 1] 1 before the game's end, where a policy is known
     weights: NDArray[np.float32]  # [S] importance weights, largest 1
     positions: NDArray[np.int64]  # [S] step ids in the buffer, for priorities (never reused)
+    next_observations: NDArray[np.float32]  # [S, K, C, H, W] stacked; K 0 without consistency loss
+    next_mask: NDArray[np.float32]  # [S, K] 1 where there is that step
 
 
 class ReanalyseRequest(NamedTuple):
@@ -151,6 +153,7 @@ class TrainingMetrics(NamedTuple):
     value_loss: float
     reward_loss: float
     policy_loss: float
+    consistency_loss: float  # 0 without
     value_entropy: float  # of the predicted value distributions at the root, nats
     policy_entropy: float  # of the predicted policies at the root, nats
     gradient_norm: float  # before clipping

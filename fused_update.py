@@ -37,6 +37,7 @@ class LossStatistics(NamedTuple):
     value_loss: float
     reward_loss: float
     policy_loss: float
+    consistency_loss: float
     value_entropy: float  # of the predicted value distributions at the root, nats
     policy_entropy: float  # of the predicted policies at the root, nats
     root_values: NDArray[np.float32]  # [S] decoded predictions at the root
@@ -48,6 +49,7 @@ def add_statistics(parts: Sequence[LossStatistics]) -> LossStatistics:
         sum(part.value_loss for part in parts),
         sum(part.reward_loss for part in parts),
         sum(part.policy_loss for part in parts),
+        sum(part.consistency_loss for part in parts),
         sum(part.value_entropy for part in parts),
         sum(part.policy_entropy for part in parts),
         np.concatenate([part.root_values for part in parts]),
@@ -61,7 +63,7 @@ def loss_scales(masks: FloatMatrix, weights: FloatMatrix, scale: float, first_st
     appendix G): those are all steps but the root, which is there when `first_step` is 0.
     """
     steps = masks.shape[1]
-    of_step = np.full((steps, 1), scale / (steps + first_step - 1), np.float32)
+    of_step = np.full((steps, 1), scale / max(steps + first_step - 1, 1), np.float32)
     of_step[: 1 - first_step] = scale
     return masks.T * weights * of_step
 
@@ -301,6 +303,7 @@ class FusedUpdate:
         share = scale * self._samples
         return LossStatistics(
             *losses,
+            0.0,
             share * mean_entropy(value_logits),
             share * mean_entropy(policy_logits),
             support_to_scalar(value_logits, self.config.support_transform),

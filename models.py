@@ -158,6 +158,17 @@ def plain_downsampling(inputs: int, channels: int, board: tuple[int, int]) -> nn
     )
 
 
+def consistency_heads(latent_size: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """What latents are compared through: a projector for both sides, a predictor for the imagined one (Chen &
+    He 2021; EfficientZero paper, section 4.1).
+    """
+    size, bottleneck = 128, 64
+    projector = nn.Sequential(
+        nn.Linear(latent_size, size), nn.BatchNorm1d(size), nn.ReLU(), nn.Linear(size, size)
+    )
+    return projector, mlp([size, bottleneck, size])
+
+
 # --- networks ---
 
 
@@ -174,6 +185,7 @@ class MuZeroNetwork(nn.Module):
         representation: nn.Module,
         dynamics: nn.Module,
         heads: Callable[[str, int], nn.Sequential],
+        latent_size: int,
     ) -> None:
         super().__init__()
         self.num_actions = config.num_actions
@@ -189,6 +201,8 @@ class MuZeroNetwork(nn.Module):
             last = cast(nn.Linear, head[-1])
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
+        if config.consistency_loss_weight:
+            self.projector, self.predictor = consistency_heads(latent_size)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:
         """The input of the dynamics: `latent` with `actions` [S] beside it."""
@@ -211,6 +225,15 @@ class MuZeroNetwork(nn.Module):
     def decode(self, logits: Tensor) -> Tensor:
         """Values or rewards [...] from their logits [..., F]."""
         return support_to_scalar(logits, self.support_transform)
+
+    def consistency(self, latents: Tensor, observations: Tensor) -> Tensor:
+        """1 minus the cosine similarity [S] of imagined `latents` and those of `observations` (EfficientZero
+        paper, figure 3). The gradient reaches only what was imagined.
+        """
+        with torch.no_grad():
+            seen = self.projector(self.represent(observations).flatten(1))
+        imagined = self.predictor(self.projector(latents.flatten(1)))
+        return 1 - functional.cosine_similarity(imagined.float(), seen.float(), dim=1)
 
     def initial_inference(self, observations: Tensor) -> NetworkOutput:
         """Representation and prediction of stacked observations [S, C, H, W]."""
@@ -241,6 +264,7 @@ class FullyConnectedNetwork(MuZeroNetwork):
             mlp([inputs, *config.fc_representation_layers, D]),
             mlp([D + A, *config.fc_dynamics_layers, D]),
             lambda head, outputs: mlp([D, *hidden[head], outputs]),
+            D,
         )
         self.residual = config.fc_residual_dynamics
 
@@ -282,7 +306,7 @@ class ResidualNetwork(MuZeroNetwork):
 
         planes = action_planes(config)
         dynamics = residual_tower(config, channels + planes.shape[1])
-        super().__init__(config, residual_representation(config), dynamics, head)
+        super().__init__(config, residual_representation(config), dynamics, head, channels * math.prod(board))
         self.register_buffer("action_planes", planes, persistent=False)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:

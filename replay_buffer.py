@@ -157,6 +157,7 @@ class ReplayBuffer:
         drawn = self.symmetries.draw(self.generator, size) if self.symmetries else None
         if drawn is not None:
             targets = turned_targets(targets, drawn)
+        next_observations, next_mask = self._next_observations(places, drawn)
         return Batch(
             observations=self._stacked(places, drawn),
             actions=targets.actions,
@@ -168,7 +169,25 @@ class ReplayBuffer:
             policy_mask=targets.policy_mask,
             weights=weights.astype(np.float32),
             positions=self.first + (places - self.first) % self.capacity,
+            next_observations=next_observations,
+            next_mask=next_mask,
         )
+
+    def _next_observations(
+        self, places: NDArray[np.int64], symmetries: Symmetries | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """`Batch.next_observations` and `Batch.next_mask` for the steps at `places` [S]."""
+        steps = self.config.num_unroll_steps if self.config.consistency_loss_weight else 0
+        # a terminal position has no row
+        known = self.rows.remaining[places] - self.rows.terminated[places]
+        mask = np.arange(1, steps + 1) <= known[:, None]
+        observations = [
+            self._stacked((places + np.where(mask[:, k], k + 1, 0)) % self.capacity, symmetries)
+            for k in range(steps)
+        ]
+        shape = (len(places), steps, self.config.stacked_channels, *self.config.observation_shape[1:])
+        stacked = np.stack(observations, axis=1) if observations else np.empty(shape, np.float32)
+        return stacked, mask.astype(np.float32)
 
     def _stacked(
         self, places: NDArray[np.int64], symmetries: Symmetries | None = None

@@ -147,6 +147,15 @@ class Predictions(NamedTuple):
     value: Tensor  # [K + 1, S, F]
     reward: Tensor  # [K, S, F]
     policy: Tensor  # [K + 1, S, A]
+    latents: Tensor  # [K, S, ...] of the unrolled steps
+
+
+class LossWeights(NamedTuple):
+    """What the losses beside the policy's are multiplied by."""
+
+    value: float
+    reward: float
+    consistency: float
 
 
 class Targets(NamedTuple):
@@ -158,6 +167,8 @@ class Targets(NamedTuple):
     value_scales: Tensor  # [K + 1, S]
     reward_scales: Tensor  # [K, S]
     policy_scales: Tensor  # [K + 1, S]
+    observations: Tensor  # [K, S, C, H, W]; K 0 without consistency loss
+    consistency_scales: Tensor  # [K, S]
 
 
 def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Predictions:
@@ -171,6 +182,7 @@ def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Pre
         network.value(everything).unflatten(0, stacked.shape[:2]),
         network.reward(unrolled).unflatten(0, actions.shape),
         network.policy(everything).unflatten(0, stacked.shape[:2]),
+        stacked[1:],
     )
 
 
@@ -179,21 +191,26 @@ def unrolled_loss(
     observations: Tensor,
     actions: Tensor,
     targets: Targets,
-    value_loss_weight: float,
-    reward_loss_weight: float,
+    weights: LossWeights,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss of MuZero over a batch: the number to differentiate, the three losses it is made of [3]
-    (value, reward, policy), and the logits at the root [S, F + A].
+    """The loss of MuZero over a batch: the number to differentiate, the four losses it is made of [4]
+    (value, reward, policy, consistency), and the logits at the root [S, F + A].
     """
     predictions = Predictions(*(p.float() for p in unroll(network, observations, actions)))
+    consistency = predictions.value.new_zeros(())
+    if weights.consistency:
+        following = targets.observations.flatten(0, 1)
+        distances = network.consistency(predictions.latents.flatten(0, 1), following)
+        consistency = (distances * targets.consistency_scales.flatten()).sum()
     losses = torch.stack(
         [
             cross_entropy(predictions.value, network.encode(targets.value), targets.value_scales),
             cross_entropy(predictions.reward, network.encode(targets.reward), targets.reward_scales),
             cross_entropy(predictions.policy, targets.policy, targets.policy_scales),
+            consistency,
         ]
     )
-    loss = value_loss_weight * losses[0] + reward_loss_weight * losses[1] + losses[2]
+    loss = (losses * losses.new_tensor([weights.value, weights.reward, 1.0, weights.consistency])).sum()
     return loss, losses, torch.cat([predictions.value[0], predictions.policy[0]], -1)
 
 
@@ -215,6 +232,9 @@ class AutogradGradients:
         self.config = config
         self.network = network
         self.gradient = gradient
+        self._weights = LossWeights(
+            config.value_loss_weight, config.reward_loss_weight, config.consistency_loss_weight
+        )
         self._autocast = config.autocast and has_bfloat16(gradient.device)
         self._loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
             self._compile if config.compile else unrolled_loss
@@ -230,8 +250,7 @@ class AutogradGradients:
                 observations,
                 actions,
                 targets,
-                self.config.value_loss_weight,
-                self.config.reward_loss_weight,
+                self._weights,
             )
         loss.backward()  # type: ignore[no-untyped-call]
         return self._statistics(losses, roots, scale * len(roots))
@@ -258,6 +277,8 @@ class AutogradGradients:
             loss_scales(batch.value_mask, batch.weights, scale, 0),
             loss_scales(batch.reward_mask, batch.weights, scale, 1),
             loss_scales(batch.policy_mask, batch.weights, scale, 0),
+            batch.next_observations.swapaxes(0, 1),
+            loss_scales(batch.next_mask, batch.weights, scale, 1),
         )
         return (
             to_device(batch.observations, device),
@@ -272,9 +293,9 @@ class AutogradGradients:
         value_logits, policy_logits = roots[:, :atoms], roots[:, atoms:]
         entropies = torch.stack([mean_entropy(value_logits), mean_entropy(policy_logits)]) * share
         numbers = torch.cat([losses, entropies, self.network.decode(value_logits)]).cpu().numpy()
-        value_loss, reward_loss, policy_loss, value_entropy, policy_entropy = numbers[:5].tolist()
+        value, reward, policy, consistency, value_entropy, policy_entropy = numbers[:6].tolist()
         return LossStatistics(
-            value_loss, reward_loss, policy_loss, value_entropy, policy_entropy, numbers[5:]
+            value, reward, policy, consistency, value_entropy, policy_entropy, root_values=numbers[6:]
         )
 
 
@@ -370,7 +391,8 @@ class Trainer:
 
     def _make_gradients(self) -> Callable[[Batch, float], LossStatistics]:
         config = self.config
-        by_hand = config.fused_update and config.network == "fullyconnected" and self.device.type == "cpu"
+        plain = config.network == "fullyconnected" and not config.consistency_loss_weight
+        by_hand = config.fused_update and plain and self.device.type == "cpu"
         if not by_hand:
             return AutogradGradients(config, self.network, self._parameters.gradient)
         parameters = dict(self.network.named_parameters())
@@ -388,6 +410,7 @@ class Trainer:
             self.config.value_loss_weight * statistics.value_loss
             + self.config.reward_loss_weight * statistics.reward_loss
             + statistics.policy_loss
+            + self.config.consistency_loss_weight * statistics.consistency_loss
         )
         norm = float(torch.linalg.vector_norm(self._parameters.gradient))
         self._check_finite(loss, norm)
@@ -440,6 +463,7 @@ class Trainer:
             value_loss=_mean([s.value_loss for s in statistics]),
             reward_loss=_mean([s.reward_loss for s in statistics]),
             policy_loss=_mean([s.policy_loss for s in statistics]),
+            consistency_loss=_mean([s.consistency_loss for s in statistics]),
             value_entropy=_mean([s.value_entropy for s in statistics]),
             policy_entropy=_mean([s.policy_entropy for s in statistics]),
             gradient_norm=_mean([update.gradient_norm for update in updates]),

@@ -4,7 +4,7 @@
     python -m benchmarks.best_moves --json --checkpoint results/connect4/RUN --simulations 0,50
 
 The positions come from games of random and expert moves mixed, the same number after each count of moves;
-those in which all moves are worth the same are left out. With 0 simulations the network's policy plays. "chance" is
+those in which all moves are worth the same are left out. With 0 simulations the policy plays. "chance" is
 the share of best moves among the legal ones.
 """
 

@@ -55,33 +55,35 @@ class MuZeroConfig(config.MuZeroConfig):
     root_dirichlet_alpha = 1.0
     move_temperature = ((8.0, 1.0), (42.0, 0.3))  # varied openings, then games that are worth learning from
     segment_length = SQUARES
-    num_unroll_steps = 2  # updates are what it takes, and these cost half of those with 5
-    games_per_worker = 64
+    games_per_worker = 128
 
     # Convolutions see a line of four wherever it lies: a perceptron had to learn each of the 69 by itself.
     network = "resnet"
-    blocks = 1
+    blocks = 2
     channels = 16
     action_planes = "board"
     batch_norm = False  # its averages over the unrolled steps fit none of them
+    latent_scaling = "none"
     reduced_channels_reward = 4
     reduced_channels_value = 4
     reduced_channels_policy = 4
-    latent_scaling = "none"
+    inference_bfloat16 = True
     support_size = 1
     support_transform = False  # a win is the outermost atom
-    value_loss_weight = 0.5
 
     PER = False
-    ratio = 0.05
-    batch_size = 256
+    num_unroll_steps = 2  # learning takes updates, and these cost half of those with 5
+    consistency_loss_weight = 0.5
+    value_loss_weight = 0.5
     autocast = True
-    lr_init = 0.003
-    lr_decay_rate = 0.97
-    replay_buffer_size = 300_000
+    ratio = 0.024
+    batch_size = 256
+    lr_init = 0.002
+    lr_decay_rate = 0.985
+    replay_buffer_size = 400_000
     learning_starts = 5_000
 
-    training_steps = 120_000
+    training_steps = 200_000
     training_minutes = 120
     evaluation_interval = 300.0
     evaluation_games = 100

@@ -19,7 +19,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
     status = RunStatus(
         counters=Counters(step, 45_678, 321, 0, 2_000_000, 75.25),
         training_steps=10_000,
-        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
+        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 0.0, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
         play=PlayReport(
             160, 2, 8000, 0.5, 0.1, np.float32([30, 50]), np.int32([31, 51]), 4.5, 17.0, 0.65, step - 30
         ),

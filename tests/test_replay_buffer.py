@@ -90,6 +90,47 @@ def test_a_batch_holds_the_steps_it_names() -> None:
     assert set(batch.actions[batch.policy_mask[:, :-1] == 0]) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("terminated", [True, False])
+@pytest.mark.parametrize("symmetry", ["none", "mirror"])
+def test_next_observations_are_those_that_followed(terminated: bool, symmetry: str) -> None:
+    buffer = make_buffer(
+        batch_size=64,
+        consistency_loss_weight=1.0,
+        stacked_observations=1,
+        symmetry=symmetry,
+        action_space=(0, 1),
+    )
+    observations = np.arange(14, dtype=np.float32).reshape(7, 1, 1, 2)
+    game = random_history(
+        np.random.default_rng(0), 6, actions=2, observations=observations, terminated=terminated
+    )
+    buffer.add([game])
+    plain = [
+        stack_observations(
+            observations[[[t, max(t - 1, 0)]]], game.actions[[[max(t - 1, 0)]]], np.array([min(t, 1)]), 2
+        )[0]
+        for t in range(7)
+    ]
+    turned = [stack.copy() for stack in plain]
+    for t, stack in enumerate(turned):
+        stack[:2] = stack[:2, :, ::-1]
+        stack[2] = (1 - game.actions[t - 1]) / 2 if t else 0
+    (batch,) = buffer.sample(1)
+    assert set(batch.positions) == set(range(6))
+    both = 0
+    for s, step in enumerate(batch.positions):
+        is_plain = np.array_equal(batch.observations[s], plain[step])
+        both += not is_plain
+        known = plain if is_plain else turned
+        np.testing.assert_array_equal(batch.observations[s], known[step])
+        for k in range(1, 4):
+            there = step + k < 6 + (not terminated)
+            assert batch.next_mask[s, k - 1] == there
+            if there:
+                np.testing.assert_array_equal(batch.next_observations[s, k - 1], known[step + k])
+    assert (both > 0) == (symmetry == "mirror")
+
+
 def test_a_batch_has_the_documented_shapes_and_dtypes() -> None:
     buffer = make_buffer(stacked_observations=2)
     add_games(buffer, 4)

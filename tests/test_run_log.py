@@ -41,7 +41,7 @@ def play(steps: int, games: int, version: int = 0) -> PlayReport:
 
 
 def train(updates: int, training_step: int) -> TrainingMetrics:
-    return TrainingMetrics(training_step, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1, updates, 0.1)
+    return TrainingMetrics(training_step, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1, updates, 0.1)
 
 
 def status(log: RunLog) -> RunStatus:

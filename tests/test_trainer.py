@@ -17,6 +17,7 @@ from trainer import (
     SGD,
     AdamW,
     FlatParameters,
+    LossWeights,
     Targets,
     Trainer,
     TrainingError,
@@ -51,6 +52,76 @@ def assert_same_weights(first: Trainer, second: Trainer, tolerance: float = 0.0)
 
 BOTH_PATHS = pytest.mark.parametrize("fused", [True, False], ids=["fused", "autograd"])
 RESNET = {"network": "resnet", "observation_shape": (2, 3, 3), "channels": 4, "blocks": 1}
+
+
+# --- the consistency loss ---
+
+
+def consistent(samples: int = 8, seed: int = 1, **changes) -> tuple[MuZeroConfig, Batch]:
+    """A configuration with the loss, and a batch of random next observations and masks."""
+    config = make_config(**RESNET, batch_size=samples, consistency_loss_weight=0.5, **changes)
+    (batch,) = make_batches(config, 1)
+    generator = np.random.default_rng(seed)
+    shape = (samples, config.num_unroll_steps, *batch.observations.shape[1:])
+    return config, batch._replace(
+        next_observations=generator.normal(size=shape).astype(np.float32),
+        next_mask=(generator.random(shape[:2]) < 0.7).astype(np.float32),
+    )
+
+
+def test_the_consistency_loss_is_the_mean_distance_of_unrolled_latents() -> None:
+    config, batch = consistent(batch_norm=False)
+    trainer = Trainer(config, "cpu")
+    network = trainer.network.train()
+    latent = network.represent(torch.from_numpy(batch.observations))
+    imagined, seen = [], []
+    for k in range(config.num_unroll_steps):
+        latent = network.transition(latent, torch.from_numpy(batch.actions[:, k]))
+        imagined.append(latent)
+        seen.append(network.represent(torch.from_numpy(batch.next_observations[:, k])))
+    left = network.predictor(network.projector(torch.cat(imagined).flatten(1))).detach().double().numpy()
+    right = network.projector(torch.cat(seen).flatten(1)).detach().double().numpy()
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    distances = (1 - (left * right).sum(1) / lengths).reshape(config.num_unroll_steps, -1)
+    expected = (distances * batch.next_mask.T * batch.weights).mean()
+    metrics = trainer.train([batch]).metrics
+    assert metrics.consistency_loss == pytest.approx(expected, rel=1e-3)
+    parts = 0.25 * metrics.value_loss + metrics.reward_loss + metrics.policy_loss
+    assert metrics.loss == pytest.approx(parts + 0.5 * metrics.consistency_loss, rel=1e-6)
+
+
+def test_the_consistency_loss_teaches_the_imagination_alone() -> None:
+    config, batch = consistent()
+    network = Trainer(config, "cpu").network
+    latents = torch.rand(8, 4, 3, 3, requires_grad=True)
+    network.consistency(latents, torch.from_numpy(batch.observations)).sum().backward()
+    assert latents.grad is not None
+    assert latents.grad.any()
+    for name, parameter in network.named_parameters():
+        learns = parameter.grad is not None and bool(parameter.grad.any())
+        assert learns == name.startswith(("projector", "predictor")), name
+
+
+def test_masked_next_observations_change_nothing() -> None:
+    config, batch = consistent(batch_norm=False)
+    hidden = batch._replace(next_mask=np.zeros_like(batch.next_mask))
+    without = Trainer(config.replace(consistency_loss_weight=0.0), "cpu")
+    trainer = Trainer(config, "cpu")
+    assert trainer.train([hidden]).metrics.consistency_loss == 0
+    without.train([hidden])
+    trained = trainer.weights()
+    for name, array in without.weights().items():
+        np.testing.assert_allclose(trained[name], array, rtol=0, atol=1e-7, err_msg=name)
+
+
+def test_imagined_latents_come_to_be_those_of_what_follows() -> None:
+    config, batch = consistent(64, batch_norm=False, num_unroll_steps=1, lr_init=0.003)
+    following = batch.observations.copy()  # each action adds one to the cells of a row
+    following[np.arange(64), :, batch.actions[:, 0] % 3] += 1
+    batch = batch._replace(next_observations=following[:, None], next_mask=np.ones((64, 1), np.float32))
+    trainer = Trainer(config, "cpu")
+    losses = [trainer.train([batch]).metrics.consistency_loss for _ in range(150)]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 # --- the pieces ---
@@ -422,15 +493,18 @@ def test_loss_is_computed_in_single_precision_under_autocast() -> None:
     trainer = Trainer(config, "cpu")
     (batch,) = make_batches(config, 1)
     zeros = torch.zeros(3, 8)
-    targets = Targets(zeros, zeros[1:], torch.full((3, 8, 2), 0.5), zeros + 1, zeros[1:] + 1, zeros + 1)
+    targets = Targets(
+        *(zeros, zeros[1:], torch.full((3, 8, 2), 0.5), zeros + 1, zeros[1:] + 1, zeros + 1),
+        torch.from_numpy(batch.next_observations.swapaxes(0, 1)),
+        zeros[:0],
+    )
     with torch.autocast("cpu", torch.bfloat16):
         loss, losses, roots = unrolled_loss(
             trainer.network,
             torch.from_numpy(batch.observations),
             torch.from_numpy(batch.actions.T.copy()),
             targets,
-            0.25,
-            1.0,
+            LossWeights(0.25, 1.0, 0.0),
         )
     assert loss.dtype == losses.dtype == roots.dtype == torch.float32
     assert losses[2].item() == pytest.approx(24 * math.log(2), rel=1e-6)
