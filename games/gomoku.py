@@ -66,10 +66,21 @@ class MuZeroConfig(config.MuZeroConfig):
     action_planes = "board"
     blocks = 3
     channels = 48
+    batch_norm = False
+    latent_scaling = "none"
     q_transform = "bounds"
     support_size = 1
+    support_transform = False  # a win is the outermost atom
     temperature_threshold = 12
-    value_loss_weight = 1.0
+
+    # What connect4 learns from; see docs/experiments.md.
+    PER = False
+    num_unroll_steps = 2
+    consistency_loss_weight = 0.5
+    value_loss_weight = 0.5
+    lr_init = 0.002
+    autocast = True
+    inference_bfloat16 = True
 
     def __post_init__(self) -> None:
         side = coerce(int, self.board_size, "board_size") or DEFAULT_SIDE
