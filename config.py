@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar, cast
 
 T = TypeVar("T")
+BFLOAT16_LEVELS = 256
+"""Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
 
 Schedule = tuple[tuple[float, float], ...]
 """A step function as data: `(until, value)` pairs, `until` being the fraction of `training_steps` up to
@@ -179,7 +181,7 @@ class MuZeroConfig:
     latent_scaling: Literal["min_max", "none"] = option(
         "min_max",
         "network",
-        "latent states are brought to [0, 1] (MuZero, appendix G), or, residual only, left as they are",
+        "resnet: latent states are brought to [0, 1] (MuZero, appendix G), or left as they are",
     )
     encoding_size: int = option(8, "network", "fully connected: size of the latent state", 1)
     fc_representation_layers: tuple[int, ...] = option((), "network", "hidden layers of the representation")
@@ -391,9 +393,16 @@ class MuZeroConfig:
             "numba evaluates fully connected networks only; use auto or torch",
         )
         require(
-            self.latent_scaling == "min_max" or self.network == "resnet",
-            "latent_scaling",
-            "fully connected networks need min_max",
+            not self.consistency_loss_weight
+            or self.batch_size // self.gradient_accumulation * self.num_unroll_steps > 1,
+            "consistency_loss_weight",
+            "needs more than one unrolled step in a batch",
+        )
+        narrow = self.network == "resnet" and (self.autocast or self.inference_bfloat16)
+        require(
+            not narrow or self.action_planes != "scalar" or self.num_actions <= BFLOAT16_LEVELS,
+            "action_planes",
+            f"scalar cannot tell more than {BFLOAT16_LEVELS} actions apart in bfloat16; use one_hot or board",
         )
         layers = [
             self.fc_representation_layers,

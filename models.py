@@ -11,7 +11,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from supports import EPSILON
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by."""
 
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 logger = logging.getLogger(__name__)
 
 
@@ -158,17 +159,6 @@ def plain_downsampling(inputs: int, channels: int, board: tuple[int, int]) -> nn
     )
 
 
-def consistency_heads(latent_size: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """What latents are compared through: a projector for both sides, a predictor for the imagined one (Chen &
-    He 2021; EfficientZero paper, section 4.1).
-    """
-    size, bottleneck = 128, 64
-    projector = nn.Sequential(
-        nn.Linear(latent_size, size), nn.BatchNorm1d(size), nn.ReLU(), nn.Linear(size, size)
-    )
-    return projector, mlp([size, bottleneck, size])
-
-
 # --- networks ---
 
 
@@ -185,7 +175,6 @@ class MuZeroNetwork(nn.Module):
         representation: nn.Module,
         dynamics: nn.Module,
         heads: Callable[[str, int], nn.Sequential],
-        latent_size: int,
     ) -> None:
         super().__init__()
         self.num_actions = config.num_actions
@@ -201,8 +190,6 @@ class MuZeroNetwork(nn.Module):
             last = cast(nn.Linear, head[-1])
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        if config.consistency_loss_weight:
-            self.projector, self.predictor = consistency_heads(latent_size)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:
         """The input of the dynamics: `latent` with `actions` [S] beside it."""
@@ -225,15 +212,6 @@ class MuZeroNetwork(nn.Module):
     def decode(self, logits: Tensor) -> Tensor:
         """Values or rewards [...] from their logits [..., F]."""
         return support_to_scalar(logits, self.support_transform)
-
-    def consistency(self, latents: Tensor, observations: Tensor) -> Tensor:
-        """1 minus the cosine similarity [S] of imagined `latents` and those of `observations` (EfficientZero
-        paper, figure 3). The gradient reaches only what was imagined.
-        """
-        with torch.no_grad():
-            seen = self.projector(self.represent(observations).flatten(1))
-        imagined = self.predictor(self.projector(latents.flatten(1)))
-        return 1 - functional.cosine_similarity(imagined.float(), seen.float(), dim=1)
 
     def initial_inference(self, observations: Tensor) -> NetworkOutput:
         """Representation and prediction of stacked observations [S, C, H, W]."""
@@ -264,7 +242,6 @@ class FullyConnectedNetwork(MuZeroNetwork):
             mlp([inputs, *config.fc_representation_layers, D]),
             mlp([D + A, *config.fc_dynamics_layers, D]),
             lambda head, outputs: mlp([D, *hidden[head], outputs]),
-            D,
         )
         self.residual = config.fc_residual_dynamics
 
@@ -306,7 +283,7 @@ class ResidualNetwork(MuZeroNetwork):
 
         planes = action_planes(config)
         dynamics = residual_tower(config, channels + planes.shape[1])
-        super().__init__(config, residual_representation(config), dynamics, head, channels * math.prod(board))
+        super().__init__(config, residual_representation(config), dynamics, head)
         self.register_buffer("action_planes", planes, persistent=False)
 
     def join(self, latent: Tensor, actions: Tensor) -> Tensor:
@@ -344,12 +321,49 @@ def board_shape(config: MuZeroConfig) -> tuple[int, int]:
     return math.ceil(height / 16), math.ceil(width / 16)
 
 
+class ConsistencyHeads(nn.Module):
+    """What imagined latents are compared through with those of the observations that came: a projector for
+    both, a predictor for the imagined ones (Chen & He 2021; EfficientZero paper, section 4.1). Only the
+    trainer has them.
+    """
+
+    def __init__(self, latent_size: int, size: int = 128, bottleneck: int = 64) -> None:
+        super().__init__()
+        self.projector = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(latent_size, size),
+            nn.BatchNorm1d(size),
+            nn.ReLU(),
+            nn.Linear(size, size),
+        )
+        self.predictor = mlp([size, bottleneck, size])
+
+    def distances(self, imagined: Tensor, seen: Tensor) -> Tensor:
+        """1 minus the cosine similarity [S] of two latents each. The gradient reaches the imagined ones."""
+        predicted = self.predictor(self.projector(imagined))
+        with torch.no_grad():
+            target = self.projector(seen)
+        return 1 - functional.cosine_similarity(predicted.float(), target.float(), dim=1)
+
+
 def make_network(config: MuZeroConfig) -> MuZeroNetwork:
     """The configured network on the CPU, in training mode; `config.seed` alone decides its weights."""
     kinds = {"fullyconnected": FullyConnectedNetwork, "resnet": ResidualNetwork}
+    return seeded(lambda: kinds[config.network](config), config.seed)
+
+
+def make_consistency_heads(config: MuZeroConfig) -> ConsistencyHeads:
+    """Heads for the configured network's latents, likewise."""
+    resnet = config.network == "resnet"
+    latent_size = config.channels * math.prod(board_shape(config)) if resnet else config.encoding_size
+    return seeded(lambda: ConsistencyHeads(latent_size), config.seed)
+
+
+def seeded(make: Callable[[], AnyModule], seed: int) -> AnyModule:
+    """What `make` returns when `seed` decides all that is random in it."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return kinds[config.network](config)
+        torch.manual_seed(seed)
+        return make()
 
 
 def get_weights(network: nn.Module) -> Weights:
@@ -371,7 +385,8 @@ def set_weights(network: nn.Module, weights: Weights) -> None:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether `device` has bfloat16 in hardware; a CPU without it takes longer than in single precision."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

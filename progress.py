@@ -204,9 +204,10 @@ def _losses(status: RunStatus) -> str:
     metrics = status.metrics
     if metrics is None:
         return "-"
+    consistency = f" consistency {metrics.consistency_loss:.3f}" if metrics.consistency_loss else ""
     return (
         f"{metrics.loss:.3f} (value {metrics.value_loss:.3f} reward {metrics.reward_loss:.3f} "
-        f"policy {metrics.policy_loss:.3f})"
+        f"policy {metrics.policy_loss:.3f}{consistency})"
     )
 
 

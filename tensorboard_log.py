@@ -25,7 +25,7 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
         "game length": ["reward/evaluation_length", "reward/self_play_length"],
     },
     "Loss": {
-        "losses": ["loss/total", "loss/value", "loss/reward", "loss/policy"],
+        "losses": ["loss/total", "loss/value", "loss/reward", "loss/policy", "loss/consistency"],
         "entropy": ["entropy/value", "entropy/policy", "entropy/search_policy"],
         "gradient norm": ["training/gradient_norm"],
         "learning rate": ["training/learning_rate"],

@@ -34,9 +34,11 @@ from fused_update import (
     loss_scales,
 )
 from models import (
+    ConsistencyHeads,
     MuZeroNetwork,
     get_weights,
     has_bfloat16,
+    make_consistency_heads,
     make_network,
     scale_gradient,
     set_weights,
@@ -188,19 +190,21 @@ def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Pre
 
 def unrolled_loss(
     network: MuZeroNetwork,
+    heads: ConsistencyHeads | None,
     observations: Tensor,
     actions: Tensor,
     targets: Targets,
     weights: LossWeights,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss of MuZero over a batch: the number to differentiate, the four losses it is made of [4]
-    (value, reward, policy, consistency), and the logits at the root [S, F + A].
+    (value, reward, policy, and consistency where there are heads), and the logits at the root [S, F + A].
     """
     predictions = Predictions(*(p.float() for p in unroll(network, observations, actions)))
     consistency = predictions.value.new_zeros(())
-    if weights.consistency:
-        following = targets.observations.flatten(0, 1)
-        distances = network.consistency(predictions.latents.flatten(0, 1), following)
+    if heads is not None:
+        with torch.no_grad():
+            seen = network.represent(targets.observations.flatten(0, 1))
+        distances = heads.distances(predictions.latents.flatten(0, 1), seen)
         consistency = (distances * targets.consistency_scales.flatten()).sum()
     losses = torch.stack(
         [
@@ -210,7 +214,8 @@ def unrolled_loss(
             consistency,
         ]
     )
-    loss = (losses * losses.new_tensor([weights.value, weights.reward, 1.0, weights.consistency])).sum()
+    loss = weights.value * losses[0] + weights.reward * losses[1] + losses[2]
+    loss = loss + weights.consistency * losses[3]
     return loss, losses, torch.cat([predictions.value[0], predictions.policy[0]], -1)
 
 
@@ -228,9 +233,16 @@ def mean_entropy(logits: Tensor) -> Tensor:
 class AutogradGradients:
     """Gradients of the unrolled loss by autograd: any network, any device."""
 
-    def __init__(self, config: MuZeroConfig, network: MuZeroNetwork, gradient: Tensor) -> None:
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        network: MuZeroNetwork,
+        gradient: Tensor,
+        heads: ConsistencyHeads | None = None,
+    ) -> None:
         self.config = config
         self.network = network
+        self.heads = heads
         self.gradient = gradient
         self._weights = LossWeights(
             config.value_loss_weight, config.reward_loss_weight, config.consistency_loss_weight
@@ -247,6 +259,7 @@ class AutogradGradients:
         with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self._autocast):
             loss, losses, roots = self._loss(
                 self.network,
+                self.heads,
                 observations,
                 actions,
                 targets,
@@ -331,7 +344,11 @@ class Trainer:
         self.config = config
         self.device = torch.device(device)
         self.network = make_network(config).to(self.device)
-        self._parameters = flatten_parameters(self.network)
+        self.heads: ConsistencyHeads | None = None
+        if config.consistency_loss_weight:
+            self.heads = make_consistency_heads(config).to(self.device)
+        learning = [self.network] if self.heads is None else [self.network, self.heads]
+        self._parameters = flatten_parameters(nn.ModuleList(learning))
         self._optimizer = make_optimizer(config, self._parameters)
         self._gradients: Callable[[Batch, float], LossStatistics] = self._make_gradients()
         self._step = 0
@@ -377,6 +394,7 @@ class Trainer:
             "weights": self.weights(),
             "target": self.target_weights(),
             "optimizer": {n: t.detach().cpu().numpy().copy() for n, t in self._optimizer.state.items()},
+            "heads": {} if self.heads is None else get_weights(self.heads),
         }
         arrays = {f"{group}/{name}": a for group, named in groups.items() for name, a in named.items()}
         return State(arrays, {"training_step": self._step})
@@ -384,6 +402,8 @@ class Trainer:
     def load_state(self, state: State) -> None:
         """Goes back to what `state()` returned. Raises `KeyError` or `RuntimeError` if it does not fit."""
         set_weights(self.network, _group(state, "weights"))
+        if self.heads is not None:
+            set_weights(self.heads, _group(state, "heads"))
         for name, tensor in self._optimizer.state.items():
             tensor.copy_(torch.tensor(state.arrays[f"optimizer/{name}"]))
         self._target = _group(state, "target")
@@ -394,7 +414,7 @@ class Trainer:
         plain = config.network == "fullyconnected" and not config.consistency_loss_weight
         by_hand = config.fused_update and plain and self.device.type == "cpu"
         if not by_hand:
-            return AutogradGradients(config, self.network, self._parameters.gradient)
+            return AutogradGradients(config, self.network, self._parameters.gradient, self.heads)
         parameters = dict(self.network.named_parameters())
         return FusedUpdate(
             config,

@@ -22,7 +22,7 @@ from benchmarks.connect4_solver import ILLEGAL, Solver
 from checkpoint import load_checkpoint
 from commands import PRETRAINED, best_of
 from config import MuZeroConfig
-from games.connect4 import STONES, Game
+from games.connect4 import SQUARES, STONES, Game
 from mcts import RootNoise
 from planner import Planner
 from rules import TO_PLAY
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--simulations", type=numbers, default=[0, 50])
     parser.add_argument("--positions", type=int, default=20, help="after each count of moves")
     parser.add_argument("--first", type=int, default=12, help="moves made at least")
-    parser.add_argument("--last", type=int, default=37, help="moves made at most")
+    parser.add_argument("--last", type=int, default=37, choices=range(SQUARES - 2), metavar="INT")
     parser.add_argument("--seed", type=int, default=5)
     parsed = parser.parse_args()
     path = parsed.checkpoint

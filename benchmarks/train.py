@@ -99,7 +99,7 @@ def random_batch(config: MuZeroConfig, samples: int, generator: np.random.Genera
         weights=generator.uniform(0.1, 1, samples).astype(np.float32),
         positions=np.arange(samples, dtype=np.int64),
         next_observations=np.empty((samples, 0, config.stacked_channels, height, width), np.float32),
-        next_mask=np.empty((samples, 0), np.float32),
+        next_mask=mask(0),
     )
 
 

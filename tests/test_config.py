@@ -118,7 +118,19 @@ def test_integers_are_floats_but_not_the_reverse() -> None:
         ({"visit_softmax_temperature": ((0.5, -1.0),)}, "visit_softmax_temperature must be"),
         ({"batch_size": 10, "gradient_accumulation": 3}, "gradient_accumulation must divide batch_size=10"),
         ({"inference": "numba", "network": "resnet"}, "inference numba evaluates fully connected"),
-        ({"latent_scaling": "none"}, "latent_scaling fully connected networks need min_max"),
+        (
+            {
+                "consistency_loss_weight": 0.5,
+                "batch_size": 4,
+                "gradient_accumulation": 4,
+                "num_unroll_steps": 1,
+            },
+            "consistency_loss_weight needs more than one unrolled step",
+        ),
+        (
+            {"network": "resnet", "action_space": tuple(range(300)), "autocast": True},
+            "action_planes scalar cannot tell more than 256 actions apart",
+        ),
         ({"learning_starts": 11, "replay_buffer_size": 10}, "learning_starts must not exceed"),
         (
             {"action_planes": "board"},

@@ -94,38 +94,42 @@ def test_a_batch_holds_the_steps_it_names() -> None:
 @pytest.mark.parametrize("symmetry", ["none", "mirror"])
 def test_next_observations_are_those_that_followed(terminated: bool, symmetry: str) -> None:
     looking_back = {"stacked_observations": 1, "symmetry": symmetry, "action_space": (0, 1)}
-    buffer = make_buffer(batch_size=64, consistency_loss_weight=1.0, **looking_back)
-    observations = np.arange(14, dtype=np.float32).reshape(7, 1, 1, 2)
-    actions = np.array([0, 1, 1, 0, 1, 0], np.int32)
-    game = random_history(
-        np.random.default_rng(0),
-        6,
-        observations=observations,
-        actions=actions,
-        policies=np.full((6, 2), 0.5, np.float32),
-        terminated=terminated,
-        truncated=not terminated,
+    buffer = make_buffer(
+        batch_size=64, consistency_loss_weight=1.0, replay_buffer_size=12, segment_length=6, **looking_back
     )
-    buffer.add([game])
-    plain = np.zeros((7, 3, 1, 2), np.float32)  # the observation, the one before, the action between them
-    plain[:, :1], plain[1:, 1:2] = observations, observations[:-1]
-    plain[1:, 2] = (actions / 2)[:, None, None]
-    turned = plain[..., ::-1].copy()
-    turned[1:, 2] = ((1 - actions) / 2)[:, None, None]
-    (batch,) = buffer.sample(1)
-    assert set(batch.positions) == set(range(6))
-    both = 0
-    for s, step in enumerate(batch.positions):
-        is_plain = np.array_equal(batch.observations[s], plain[step])
-        both += not is_plain
-        known = plain if is_plain else turned
-        np.testing.assert_array_equal(batch.observations[s], known[step])
-        for k in range(1, 4):
-            there = step + k < 6 + (not terminated)
-            assert batch.next_mask[s, k - 1] == there
-            if there:
-                np.testing.assert_array_equal(batch.next_observations[s, k - 1], known[step + k])
-    assert (both > 0) == (symmetry == "mirror")
+    actions = np.array([0, 1, 1, 0, 1, 0], np.int32)
+    known = []
+    for seed in range(9):  # several times round the ring
+        observations = np.arange(14, dtype=np.float32).reshape(7, 1, 1, 2) + 100 * seed
+        changes = {"observations": observations, "actions": actions, "terminated": terminated}
+        policies = np.full((6, 2), 0.5, np.float32)
+        generator = np.random.default_rng(seed)
+        buffer.add(
+            [random_history(generator, 6, policies=policies, truncated=not terminated, seed=seed, **changes)]
+        )
+        plain = np.zeros((7, 3, 1, 2), np.float32)  # the observation, the one before, the action between them
+        plain[:, :1], plain[1:, 1:2] = observations, observations[:-1]
+        plain[1:, 2] = (actions / 2)[:, None, None]
+        turned = plain[..., ::-1].copy()
+        turned[1:, 2] = ((1 - actions) / 2)[:, None, None]
+        known.append((plain, turned))
+    seen = set()
+    for batch in buffer.sample(10):
+        for s in range(64):
+            seed, step = divmod(int(batch.observations[s, 0].min()), 100)
+            step //= 2
+            which = int(not np.array_equal(batch.observations[s], known[seed][0][step]))
+            np.testing.assert_array_equal(batch.observations[s], known[seed][which][step])
+            seen.add((seed, step, which))
+            for k in range(1, 4):
+                there = step + k < 6 + (not terminated)
+                assert batch.next_mask[s, k - 1] == there
+                if there:
+                    np.testing.assert_array_equal(
+                        batch.next_observations[s, k - 1], known[seed][which][step + k]
+                    )
+    ways = 2 if symmetry == "mirror" else 1
+    assert len(seen) == buffer.status().steps * ways == 12 * ways
 
 
 def test_a_batch_has_the_documented_shapes_and_dtypes() -> None:
