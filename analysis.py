@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config import MuZeroConfig
+from config import ConfigurationError, MuZeroConfig
 from data import Weights
 from game_table import GameTable
 from games import GameSpec
@@ -107,15 +107,28 @@ class Agent:
     ) -> Analysis:
         """Searches the current position of game `row`, which is not over; with 0 simulations not at all.
 
-        The same position and number of simulations lead to the same analysis.
+        The same position and number of simulations lead to the same analysis. Raises `ConfigurationError`
+        when the network's figures are not finite.
         """
         simulations = self.simulations if simulations is None else simulations
         planner = self._planner(simulations)
         rows = np.array([row])
         if not simulations:
-            return _unsearched(planner, table, rows)
+            return checked(_unsearched(planner, table, rows))
         found = planner.plan(table, rows, RootNoise.none(1, self.config.num_actions))
-        return read_tree(planner.search.tree, int(found.action[0]), simulations, limit)
+        return checked(read_tree(planner.search.tree, int(found.action[0]), simulations, limit))
+
+
+def checked(analysis: Analysis) -> Analysis:
+    """`analysis` itself. Raises `ConfigurationError` when its figures are not finite."""
+    require_finite(analysis.value, analysis.network_value, *analysis.prior)
+    return analysis
+
+
+def require_finite(*figures: float) -> None:
+    """Raises `ConfigurationError` when an agent's figures are not finite."""
+    if not np.isfinite(figures).all():
+        raise ConfigurationError("the agent's network gives figures that are not finite: was it damaged?")
 
 
 def legal_policy(logits: NDArray[Any], legal: NDArray[np.bool_]) -> NDArray[Any]:

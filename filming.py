@@ -30,7 +30,7 @@ class Filming:
         player.load(weights, version)
         self.version = version
         self._moments = watch(spec, WatchedAgent(player), None, 1, seed=version)
-        self._every = max(1, config.max_moves // MOST_PICTURES)
+        self._every = -(-config.max_moves // MOST_PICTURES)
         self._fps = DRAWN_FPS if draws_itself(spec.game_class) else TEXT_FPS
         self._film = Film(draw=drawn_or_text)  # a training does not end for want of a library that draws
         self._stream = io.BytesIO()

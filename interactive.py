@@ -33,7 +33,7 @@ class InteractiveGame:
         self._rewards: list[float] = []
         self._movers: list[int] = []
         self._terminated = self._truncated = False
-        self.resigned_by: int | None = None
+        self.resigned = False
         self.restart(seed)
 
     # --- the position ---
@@ -61,7 +61,12 @@ class InteractiveGame:
     @property
     def over(self) -> bool:
         """Whether nobody can move any more."""
-        return self._terminated or self._truncated or self.resigned_by is not None
+        return self._terminated or self._truncated or self.resigned
+
+    @property
+    def resigned_by(self) -> int | None:
+        """Who gave up a game for two, as it was that player's turn."""
+        return self.to_play if self.resigned and self.players == 2 else None
 
     @property
     def legal_actions(self) -> list[int]:
@@ -154,10 +159,7 @@ class InteractiveGame:
 
     def resign(self) -> None:
         """The player to move gives up; in a game for one it stops. Nothing happens once the game is over."""
-        if not self.over:
-            if self.players == 2:
-                self.resigned_by = self.to_play
-            self._truncated = True
+        self.resigned = self.resigned or not self.over
 
     def undo(self, moves: int = 1) -> None:
         """Takes back a resignation and `moves` moves, by playing all others again from the seed.
@@ -170,7 +172,7 @@ class InteractiveGame:
 
     def _replay(self, actions: tuple[int, ...]) -> None:
         self._terminated = self._truncated = False
-        self.resigned_by = None
+        self.resigned = False
         self._rewards, self._movers = [], []
         self._table.reset(0, self.seed)
         for action in actions:

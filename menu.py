@@ -212,14 +212,14 @@ class GameMenu:
 
     def play(self) -> None:
         """Asks where and how, and plays."""
-        from analysis import MOST_SIMULATIONS
+        import analysis
+        import web
 
         loaded = self._needed()
         browser = choose("Where?", ["here", "in the browser"]) == 1
+        most = web.MOST_SIMULATIONS if browser else analysis.MOST_SIMULATIONS
         seat = [] if browser else ["--seat", self._seat()]
-        simulations = read_number(
-            f"How many simulations per move? (Enter: {loaded.simulations}) ", MOST_SIMULATIONS
-        )
+        simulations = read_number(f"How many simulations per move? (Enter: {loaded.simulations}) ", most)
         amount = [] if simulations is None else ["--simulations", str(simulations)]
         self._run("play", [*self._with_checkpoint(), *(["--web"] if browser else seat), *amount])
 
@@ -288,4 +288,7 @@ def _checkpoint_meant(answer: str, found: dict[str, Path]) -> Path:
         return paths[index]
     if not answer:
         raise ConfigurationError("nothing was typed")
-    return Path(answer).expanduser()
+    try:
+        return Path(answer).expanduser()
+    except RuntimeError as error:  # the home of a user who does not exist
+        raise ConfigurationError(f"{answer}: {error}") from None

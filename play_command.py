@@ -46,10 +46,12 @@ def play_command(arguments: Sequence[str]) -> int:
 
 def _check(parsed: argparse.Namespace) -> None:
     """Raises `ConfigurationError` on a number too large, or an option that means nothing in this place."""
-    from analysis import MOST_SIMULATIONS
+    import analysis
+    import web
 
-    if (parsed.simulations or 0) > MOST_SIMULATIONS:
-        raise ConfigurationError(f"--simulations must be at most {MOST_SIMULATIONS}")
+    most = web.MOST_SIMULATIONS if parsed.web else analysis.MOST_SIMULATIONS
+    if (parsed.simulations or 0) > most:
+        raise ConfigurationError(f"--simulations must be at most {most}" + " with --web" * parsed.web)
     for name in AT_THE_TERMINAL if parsed.web else IN_THE_BROWSER:
         if getattr(parsed, name):
             option = "--" + name.replace("_", "-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -231,13 +230,3 @@ def shoot(moments: Iterable[Moment], sink: Sink, fps: float) -> Iterator[Moment]
 def seconds_shown(moment: Moment, fps: float) -> float:
     """How long a moment is shown: the end of a game for longer."""
     return LAST_SECONDS if moment.action is None else 1 / fps
-
-
-def gif_bytes(moments: Iterable[Moment], fps: float) -> bytes:
-    """The film of `moments` as a GIF."""
-    stream = io.BytesIO()
-    gif = Gif(stream)
-    for _ in shoot(moments, gif, fps):
-        pass
-    gif.finish()
-    return stream.getvalue()

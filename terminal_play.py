@@ -134,9 +134,9 @@ class TerminalPlay:
         """Take back your last move, and what followed it."""
         movers = self.game.movers
         own = [number for number, mover in enumerate(movers) if mover in self.people]
-        if not own and self.game.resigned_by is None:
+        if not own and not self.game.resigned:
             raise ConfigurationError("there is no move of yours to take back")
-        self.game.undo(0 if self.game.resigned_by is not None else len(movers) - own[-1])
+        self.game.undo(0 if self.game.resigned else len(movers) - own[-1])
         self._panel = None
         self._arrive("taken back")
 

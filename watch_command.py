@@ -95,12 +95,13 @@ def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
     """Writes the film `path`, and says how the games ended."""
     from recording import film_file, shoot
 
-    pictures = 0
-    with film_file(path, fps) as sink:
+    pictures, endings = 0, []
+    with film_file(path, fps) as sink:  # nothing is printed in here, whose errors are the film's
         for moment in shoot(moments, sink, fps):
             pictures += 1
             if moment.action is None:
-                print(ending(moment), flush=True)
+                endings.append(ending(moment))
+    print(*endings, sep="\n")
     print(f"{pictures} pictures at {fps:g} a second: {path}, {path.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import require_finite
 from config import ConfigurationError, schedule_value
 from data import IntArray
 from evaluator import widest
@@ -53,7 +54,7 @@ class WatchedAgent:
         """See `Player`; `rows` [1]."""
         planner, config = self.player.planner, self.player.config
         if not self.player.simulations:
-            self.value = float(planner.model.evaluate(planner.seen(table, rows))[0])
+            self._expect(planner.model.evaluate(planner.seen(table, rows))[0])
             return self.player.choose(table, rows)
         noise = RootNoise.none(1, config.num_actions)
         temperature = 0.0
@@ -61,8 +62,12 @@ class WatchedAgent:
             noise = RootNoise.draw(self.exploration, table.legal[rows], config)
             temperature = self.temperature(len(table.played[rows[0]]))
         found = planner.plan(table, rows, noise, temperature)
-        self.value = float(found.root_value[0, 0])
+        self._expect(found.root_value[0, 0])
         return found.action
+
+    def _expect(self, value: float) -> None:
+        require_finite(value)
+        self.value = float(value)
 
     def temperature(self, move: int) -> float:
         """Of self-play, `move` moves (from 0) into a game."""

@@ -133,7 +133,7 @@ class Calibration(NamedTuple):
 
     predicted: FloatArray  # [bins] mean
     realised: FloatArray  # [bins] mean
-    spread: FloatArray  # [bins] standard error of the mean realised return
+    spread: FloatArray  # [bins] standard error of the mean realised return, as if positions were independent
     counts: NDArray[np.int64]  # [bins]
     error: float  # expected calibration error: mean of |predicted - realised| over positions, by bin
     rms_error: float  # of single positions

@@ -134,6 +134,9 @@ def test_resigning_loses_and_can_be_taken_back() -> None:
     alone = played("cartpole", 0)
     alone.resign()
     assert alone.outcome == "stopped after 1 moves, return 1"
+    assert (alone.resigned, alone.resigned_by) == (True, None)
+    alone.undo(0)
+    assert (alone.over, alone.resigned, alone.moves) == (False, False, (0,))
 
 
 @pytest.mark.parametrize("name", game_names())

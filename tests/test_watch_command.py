@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from frames import INK, PAPER, STONES, fitted, frame, position_text, text_frame
 from games import load_game
 from interactive import InteractiveGame
 from players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
-from recording import Film, film_file, gif_bytes, shoot
+from recording import Film, Gif, film_file, shoot
 from tests.toy_games import WalkConfig, random_weights, toy_game
 from watch_command import picture, view, watch_command
 from watching import Moment, WatchedAgent, caption, watch
@@ -252,6 +253,16 @@ def test_gymnasiums_games_draw_themselves_without_another_course(name: str) -> N
 
 def moments(games: int = 1) -> Any:
     return watch(load_game("tictactoe"), agent(), None, games, 0)
+
+
+def gif_bytes(moments: Iterable[Moment], fps: float) -> bytes:
+    """The film of `moments`."""
+    stream = io.BytesIO()
+    gif = Gif(stream)
+    for _ in shoot(moments, gif, fps):
+        pass
+    gif.finish()
+    return stream.getvalue()
 
 
 def test_a_gif_holds_every_moment_and_rests_at_the_end() -> None:

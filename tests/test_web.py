@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -19,9 +23,10 @@ from analysis import Agent, TreeNode
 from config import ConfigurationError
 from games import load_game
 from tests.web_agents import untrained
+from web import MOST_SIMULATIONS
 from web.app import ASSETS, LARGEST_BODY, make_app
 from web.guard import HEADERS
-from web.rooms import MOST_SIMULATIONS, Rooms
+from web.rooms import Room, Rooms
 from web.server import listen, make_server, warm
 from web.view import TREE_DEPTH, TREE_NODES, cells, drawn, grown, layout, milestones
 
@@ -179,6 +184,7 @@ def test_figures_that_are_not_finite_are_refused() -> None:
     with TestClient(make_app(rooms_of(agent=broken)), base_url=HOST) as client:
         answer = client.get(f"{begun(client)}/analysis?ply=0")
         assert (answer.status_code, "not finite" in answer.json()["error"]) == (422, True)
+        assert client.get(answer.url.path.removesuffix("/analysis")).json()["values"] == [None]
 
 
 def test_a_long_search_does_not_hold_up_other_games(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +288,8 @@ def test_boards_are_recognised_by_their_shapes(game: str, expected: tuple) -> No
 
 
 def test_the_discs_of_othello() -> None:
-    room = rooms_of("othello", None).open(rooms_of("othello", None).defaults)
+    rooms = rooms_of("othello", None)
+    room = rooms.make(rooms.defaults)
     room.play(19)  # d3
     stones = {cell: stone for cell, stone in enumerate(cells(room.game)) if stone}
     assert stones == {19: 1, 27: 1, 28: 1, 35: 1, 36: 2}
@@ -495,6 +502,20 @@ def test_the_server_outlives_what_is_not_http() -> None:
         assert not thread.is_alive()
 
 
+def ask_for_a_move(address: str) -> None:
+    """Begins a game and moves; the answer may never come."""
+    name = posted(f"{address}api/games", {"seat": "both", "simulations": 0})["id"]
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        posted(f"{address}api/games/{name}/moves", {"ply": 0, "action": 0})
+
+
+def posted(address: str, body: dict[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 SERVE = """
 import sys
 from games import load_game
@@ -502,10 +523,18 @@ from web.server import serve
 serve(load_game("tictactoe"), None, port=0, open_browser=False)
 print("ended")
 """
+WITH_A_SLOW_ANSWER = """
+import time
+import web.rooms
+web.rooms.Room.play = lambda room, action: time.sleep(4)
+import web.server
+web.server.warm = lambda rooms: None
+"""
 
 
-def test_ctrl_c_ends_the_server() -> None:
-    command = [sys.executable, "-u", "-c", SERVE]
+@pytest.mark.parametrize("busy", [False, True])
+def test_ctrl_c_ends_the_server(busy: bool) -> None:
+    command = [sys.executable, "-u", "-c", (WITH_A_SLOW_ANSWER if busy else "") + SERVE]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -513,14 +542,44 @@ def test_ctrl_c_ends_the_server() -> None:
         assert found, line
         with urllib.request.urlopen(f"{found[1]}api/game", timeout=30) as answer:
             assert answer.status == 200
+        if busy:
+            waiting = threading.Thread(target=ask_for_a_move, args=(found[1],), daemon=True)
+            waiting.start()
+            time.sleep(1)  # until it plays
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (out, err, process.returncode) == ("ended\n", "", 0)
 
 
 def test_warming_up_searches_and_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms = rooms_of()
-    room = rooms.open(rooms.defaults)
-    monkeypatch.setattr(rooms, "open", lambda settings: room)
+    done: list[str] = []
+    for name in ("analyse", "play"):
+        monkeypatch.setattr(Room, name, lambda room, *_, name=name: done.append(name))
+    rooms = rooms_of(seed=3)
     warm(rooms)
-    assert (room.ply, list(room.values)) == (1, [0])
+    assert done == ["analyse", "play"]
+    assert rooms.make(rooms.defaults).game.seed == 3  # the first person's game is the first
+
+
+def test_a_position_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = rooms_of()
+    searches: list[int] = []
+    analyse = rooms.agent.analyse
+
+    def counted(table: Any, row: int, simulations: int, limit: Any) -> Any:
+        searches.append(simulations)
+        return analyse(table, row, simulations, limit)
+
+    monkeypatch.setattr(rooms.agent, "analyse", counted)
+    with TestClient(make_app(rooms), base_url=HOST) as client:
+        path = begun(client)
+        answers = [client.get(f"{path}/analysis?ply=0").json() for _ in range(2)]
+        assert answers[0] == answers[1]
+        assert searches == [8]
+        client.put(f"{path}/settings", json={"seat": "first", "simulations": 4})
+        client.get(f"{path}/analysis?ply=0")
+        played(client, path, 3)
+        client.get(f"{path}/analysis?ply=1")
+        client.post(f"{path}/undo", json={"ply": 1, "moves": 1})
+        client.get(f"{path}/analysis?ply=0")
+    assert searches == [8, 4, 4, 4]

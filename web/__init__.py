@@ -7,3 +7,5 @@ modules as the browser takes them, without a build step and without anything fro
 
 PORT = 8000
 """Where the page is served if nothing else is asked for."""
+MOST_SIMULATIONS = 5000
+"""Per move, in the page: more take longer than a person waits, and their trees are large."""

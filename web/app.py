@@ -35,7 +35,7 @@ from starlette.staticfiles import StaticFiles
 
 from config import ConfigurationError, coerce
 from web import view
-from web.guard import Guard
+from web.guard import HEADERS, Guard
 from web.rooms import Room, Rooms, Settings
 
 ASSETS = Path(__file__).parent / "assets"
@@ -77,9 +77,9 @@ def make_app(rooms: Rooms) -> Starlette:
             Route("/api/games/{name}/frame", api.frame),
         ],
         middleware=[
+            Middleware(Guard, protected="/api"),
             # A host name of somebody else's that leads here (DNS rebinding) has another name.
             Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS, www_redirect=False),
-            Middleware(Guard, protected="/api"),
         ],
         exception_handlers={HTTPException: refused, ConfigurationError: impossible, Exception: broken},
         max_body_size=LARGEST_BODY,
@@ -100,8 +100,8 @@ class Api:
     async def open(self, request: Request) -> Response:
         """A new game."""
         settings = self.rooms.checked(await body(request, Settings))
-        room = await run_sync(self.rooms.open, settings)
-        return JSONResponse(view.position(room), 201)
+        room = await run_sync(self.rooms.make, settings)
+        return JSONResponse(view.position(self.rooms.add(room)), 201)
 
     async def position(self, request: Request) -> Response:
         """A game as it stands."""
@@ -133,11 +133,7 @@ class Api:
         async with room.lock:
             require_ply(room, request.query_params.get("ply"))
             found = await run_sync(room.analyse, limiter=self._one_search)
-            shown = await run_sync(view.analysis, room, found)
-        try:
-            return JSONResponse(shown)
-        except ValueError:  # JSON has no NaN
-            raise HTTPException(422, "the agent's network gives figures that are not finite") from None
+            return JSONResponse(await run_sync(view.analysis, room, found))
 
     async def frame(self, request: Request) -> Response:
         """A picture of a position."""
@@ -162,7 +158,7 @@ class Api:
 
 
 def require_ply(room: Room, ply: int | str | None) -> None:
-    """Raises a 409 unless the room's game is where the page believes it to be."""
+    """Raises a 409 unless as many moves have been made in the room's game as the page believes."""
     if str(ply) != str(room.ply):
         raise HTTPException(409, f"the game is at move {room.ply}, not at {ply}: it was changed elsewhere")
 
@@ -196,4 +192,4 @@ async def impossible(request: Request, error: Exception) -> Response:
 
 async def broken(request: Request, error: Exception) -> Response:
     """A fault of ours, or of the game's; it is printed where the server runs."""
-    return JSONResponse({"error": f"{type(error).__name__}: see the terminal"}, 500)
+    return JSONResponse({"error": f"{type(error).__name__}: see the terminal"}, 500, HEADERS)

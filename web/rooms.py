@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from analysis import Agent, Analysis, TreeLimit
 from config import require
 from games import GameSpec
 from interactive import InteractiveGame
+from web import MOST_SIMULATIONS
 
 Seat = Literal["first", "second", "both", "none"]
 """Which players are people."""
-MOST_SIMULATIONS = 5000
 MOST_ROOMS = 64
 WHOLE_TREE_DEPTH = 200
 
@@ -36,6 +37,7 @@ class Room:
     game: InteractiveGame
     settings: Settings
     values: dict[int, float] = field(default_factory=dict)  # to player 0, by the number of moves before
+    newest: Analysis | None = None  # of the position as it is
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
@@ -55,11 +57,17 @@ class Room:
 
     def _forget_later(self, ply: int) -> None:
         self.values = {number: value for number, value in self.values.items() if number <= ply}
+        self.newest = None
 
     def analyse(self) -> Analysis:
-        """What the agent thinks of the position. Raises `ConfigurationError` without one, or at the end."""
-        whole = TreeLimit(WHOLE_TREE_DEPTH, self.game.config.num_actions)
-        found = self.game.analyse(self.settings.simulations, whole)
+        """What the agent thinks of the position, searched once however often it is asked.
+
+        Raises `ConfigurationError` without an agent, or at the end.
+        """
+        if self.newest is None or self.newest.simulations != self.settings.simulations:
+            whole = TreeLimit(WHOLE_TREE_DEPTH, self.game.config.num_actions)
+            self.newest = self.game.analyse(self.settings.simulations, whole)
+        found = self.newest
         self.values[self.ply] = found.value if found.to_play == 0 else -found.value
         return found
 
@@ -74,16 +82,14 @@ class Rooms:
         self,
         spec: GameSpec,
         agent: Agent | None,
-        simulations: int | None = None,
         seed: int = 0,
         most: int = MOST_ROOMS,
     ) -> None:
         self.spec, self.agent, self.most = spec, agent, most
         self.config = spec.config if agent is None else agent.config
-        self._next_seed = seed
+        self._seeds = itertools.count(seed)
         self._rooms: OrderedDict[str, Room] = OrderedDict()
-        if simulations is None:
-            simulations = 0 if agent is None else agent.simulations
+        simulations = 0 if agent is None else agent.simulations
         game = InteractiveGame(spec, agent, seed)
         self.actions = [game.action_name(action) for action in range(self.config.num_actions)]
         self.defaults = self.checked(Settings(self._usual_seat(), simulations))
@@ -113,12 +119,13 @@ class Rooms:
         )
         return settings
 
-    def open(self, settings: Settings) -> Room:
-        """A new game; the one that has not been used for longest is closed if there are too many."""
-        room = Room(
-            secrets.token_urlsafe(9), InteractiveGame(self.spec, self.agent, self._next_seed), settings
-        )
-        self._next_seed += 1
+    def make(self, settings: Settings) -> Room:
+        """A room with the next game, which nobody can find yet; may be called from any thread."""
+        game = InteractiveGame(self.spec, self.agent, next(self._seeds))
+        return Room(secrets.token_urlsafe(9), game, settings)
+
+    def add(self, room: Room) -> Room:
+        """Opens `room`; the one that has not been used for longest is closed if there are too many."""
         self._rooms[room.name] = room
         if len(self._rooms) > self.most:
             self._rooms.popitem(last=False)  # not closed: a search may be reading it

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import socket
 import threading
 import webbrowser
@@ -12,30 +14,30 @@ import uvicorn
 from analysis import Agent
 from config import ConfigurationError
 from games import GameSpec
+from interactive import InteractiveGame
 from web import PORT
 from web.app import make_app
-from web.rooms import Rooms
+from web.rooms import Room, Rooms
 
 HOST = "127.0.0.1"
 GRACE = 1
-"""Seconds that answers under way are given when the server ends."""
+"""Seconds that answers under way are given when the server ends; a search under way is waited for."""
 
 
 def serve(
     spec: GameSpec,
     agent: Agent | None,
     *,
-    simulations: int | None = None,
     port: int = PORT,
     open_browser: bool = True,
     seed: int = 0,
 ) -> None:
     """Serves the page for a game until Ctrl-C; prints its address. Port 0: any that is free.
 
-    `simulations` per move of the agent, by default its own number; without an agent people play each other.
+    Without an agent people play each other.
     Raises `ConfigurationError` if the game cannot be played, or nothing can listen on the port.
     """
-    rooms = Rooms(spec, agent, simulations, seed)
+    rooms = Rooms(spec, agent, seed)
     with listen(port) as listener:
         warm(rooms)
         address = f"http://{HOST}:{listener.getsockname()[1]}/"
@@ -48,21 +50,27 @@ def serve(
 
 def make_server(rooms: Rooms) -> uvicorn.Server:
     """The server for the games of `rooms`; what goes wrong in it is written to stderr."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            make_app(rooms),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=GRACE,
-        )
+    config = uvicorn.Config(
+        make_app(rooms),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
     )
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+    return uvicorn.Server(config)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a person wants to read it; not that an answer under way at the end was given up."""
+    given_up = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not given_up and "graceful shutdown exceeded" not in record.getMessage()
 
 
 def warm(rooms: Rooms) -> None:
     """Plays and searches once, so that nothing is compiled when the first person moves."""
-    room = rooms.open(rooms.defaults)
+    room = Room("", InteractiveGame(rooms.spec, rooms.agent), rooms.defaults)
     if rooms.agent is not None:
         room.analyse()
     room.play(room.game.legal_actions[0])

@@ -19,7 +19,8 @@ import frames
 from analysis import Analysis, TreeNode
 from config import MuZeroConfig
 from interactive import InteractiveGame
-from web.rooms import MOST_SIMULATIONS, Room, Rooms
+from web import MOST_SIMULATIONS
+from web.rooms import Room, Rooms
 
 Json = dict[str, Any]
 
@@ -161,7 +162,9 @@ class Seen(NamedTuple):
 
 
 def grown(tree: TreeNode, moments: list[int]) -> list[Seen]:
-    """All nodes of `tree`. A simulation makes one node, so those of a node's branch are its visits."""
+    """All nodes of `tree`. A simulation makes one node, so those of a node's branch are its visits, but for
+    the ones that `max_depth` stopped at a node that was there.
+    """
     nodes: list[tuple[TreeNode, int | None]] = []
     waiting: list[tuple[TreeNode, int | None]] = [(tree, None)]
     while waiting:

@@ -36,10 +36,11 @@ const settings = () => ({ seat: byId("seat").value, simulations: byId("simulatio
 async function arrive(next) {
   turn += 1;
   const mine = turn;
+  const before = position;
   position = next;
   analysis = null;
   history.replaceState(null, "", `#${position.id}`);
-  show();
+  show(before);
   if (position.over || !((agentMoves() && !paused) || thoughtsWanted())) return;
   const found = await server.analyse(position).catch((error) => {
     if (mine === turn) throw error;
@@ -77,9 +78,11 @@ async function change(request) {
 
 // --- showing ---
 
-function show() {
+function show(before) {
   stage.show(position, !position.over && (personMoves(position) || about.agent === null));
   showButtons();
+  // what a person is typing stays, unless it is settled
+  if (position.simulations !== before?.simulations) showSimulations();
   byId("view").hidden = !thoughtsWanted();
   showThoughts(null);
   showCourse();
@@ -92,6 +95,9 @@ function showButtons() {
   byId("pause").disabled = position.over;
   byId("pause").textContent = paused ? "Go on" : "Pause";
   byId("seat").value = position.seat;
+}
+
+function showSimulations() {
   byId("simulations").value = position.simulations;
 }
 
@@ -152,7 +158,10 @@ async function doing(work) {
     await work();
   } catch (error) {
     say(error.message);
-    if (position) showButtons();
+    if (position) {
+      showButtons();
+      showSimulations();
+    }
     if (error.status === OTHER_POSITION) await follow();
   }
 }
@@ -171,12 +180,16 @@ const changing = (request, stops) => () =>
     await change(request);
   });
 
-/** The person's move, in the position that was clicked: of two clicks at once, the second does nothing. */
+/**
+ * The person's move, in the position that was clicked: of two clicks at once, the second does nothing, nor does
+ * one that was followed by another seat or a new game.
+ */
 const pick = (action) =>
   doing(async () => {
-    const seen = position.ply;
+    const { id, ply } = position;
     while (underWay) await underWay.catch(() => {});
-    if (position.ply === seen) await change(() => server.play(position, action));
+    if (position.id !== id || position.ply !== ply || !stage.playable) return;
+    await change(() => server.play(position, action));
   });
 
 function connect() {
@@ -194,7 +207,7 @@ function connect() {
   on("thoughts", "change", () => doing(() => arrive(position)));
   on("moment", "input", () => {
     moment = byId("moment").valueAsNumber;
-    showAnalysis();
+    if (analysis) showAnalysis();
   });
   addEventListener("hashchange", () => location.reload());
   return {
@@ -219,16 +232,13 @@ function describe() {
 async function start() {
   about = await server.about();
   describe();
-  stage = new Stage(about, connect());
   const name = location.hash.slice(1);
   const known = name ? await server.find(name).catch((error) => error) : null;
-  if (known?.id) {
-    paused = known.seat === "none" && known.ply > 0;
-    await arrive(known);
-    return;
-  }
-  const arriving = arrive(await server.open(about.defaults));
-  if (known) say(`A new game: ${known.message}.`);
+  const first = known?.id ? known : await server.open(about.defaults);
+  stage = new Stage(about, connect());
+  paused = first === known && known.seat === "none" && known.ply > 0;
+  const arriving = arrive(first);
+  if (known && first !== known) say(`A new game: ${known.message}.`);
   await arriving;
 }
 

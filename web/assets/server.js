@@ -25,6 +25,8 @@ async function ask(method, path, body) {
   return said;
 }
 
+let pictures = 0; // numbered, since a browser may show an image again that it knows by its address
+
 const path = (position, rest) => `/api/games/${encodeURIComponent(position.id)}/${rest}`;
 
 export const about = () => ask("GET", "/api/game");
@@ -34,4 +36,4 @@ export const play = (at, action) => ask("POST", path(at, "moves"), { ply: at.ply
 export const undo = (at, moves) => ask("POST", path(at, "undo"), { ply: at.ply, moves });
 export const settle = (at, settings) => ask("PUT", path(at, "settings"), settings);
 export const analyse = (at) => ask("GET", path(at, `analysis?ply=${at.ply}`));
-export const picture = (at) => path(at, `frame?ply=${at.ply}`);
+export const picture = (at) => path(at, `frame?ply=${at.ply}&number=${(pictures += 1)}`);
