@@ -123,7 +123,7 @@ def check_game(
         for stage in STAGES:
             if any(what and check.severity == "fault" for check, what in found):
                 break
-            found += [(check, check.find(evidence)) for check in stage if check.name not in ignored]
+            found += [(check, found_by(check, evidence)) for check in stage if check.name not in ignored]
         else:
             rate = moves_per_second(evidence)
     done = {check.name for check, _ in found}
@@ -135,6 +135,14 @@ def check_game(
         sum(len(game.made) for game in evidence.games),
         rate,
     )
+
+
+def found_by(check: Check, evidence: Evidence) -> str | None:
+    """What `check` finds; that the game raises where it should not, if it does so meanwhile."""
+    try:
+        return check.find(evidence)
+    except Exception as error:  # a game may raise anything
+        return f"the game raised {short(error)} while this was looked at"
 
 
 def check_names() -> list[str]:
@@ -324,15 +332,17 @@ def last_rewards(evidence: Evidence) -> list[list[float]]:
 
 
 def value_support(evidence: Evidence) -> str | None:
-    """The network can represent the returns."""
-    largest = max((abs(value) for game in evidence.games for value in values_of(game)), default=0.0)
+    """The network can represent the returns and the rewards."""
+    values = [value for game in evidence.games for value in values_of(game)]
+    rewards = [float(made.reward) for game in evidence.games for made in game.made]
+    largest = max((abs(number) for number in values + rewards), default=0.0)
     on_the_support = transform(np.array(largest)) if evidence.config.support_transform else largest
     needed = int(np.ceil(on_the_support))
     if needed <= evidence.config.support_size:
         return None
     return (
-        f"a discounted return of {largest:g} was seen, which takes support_size={needed}; the configuration "
-        f"says {evidence.config.support_size}"
+        f"a reward or a discounted return of {largest:g} was seen, which takes "
+        f"support_size={needed}; the configuration says {evidence.config.support_size}"
     )
 
 
@@ -514,13 +524,16 @@ def speed(evidence: Evidence) -> str | None:
 
 
 def moves_per_second(evidence: Evidence) -> float:
-    """Of the game alone, in the repeated games."""
+    """Of the game alone, in the repeated games; 0 if it is not known."""
     seconds, moves = 0.0, 0
     for game in evidence.games[:REPEATED]:
         instance = Recording(evidence.spec, game.seed).game
         started = evidence.clock()
-        for action in game.actions:
-            instance.step(action)
+        try:
+            for action in game.actions:
+                instance.step(action)
+        except Exception:  # a game that is not the same again, which another check says
+            return 0.0
         seconds += evidence.clock() - started
         moves += len(game.made)
     return moves / seconds if seconds > 0 else 0.0

@@ -48,7 +48,8 @@ def plot_command(arguments: Sequence[str]) -> int:
     parsed = _parser().parse(arguments)
     from curves import grouped, load_run
 
-    runs = [load_run(find_run(name, parsed.results_path)) for name in dict.fromkeys(parsed.runs)]
+    folders = [find_run(name, parsed.results_path) for name in parsed.runs]
+    runs = [load_run(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
     metrics = parsed.metric or [runs[0].default_metric]
     out = parsed.out or default_file([run.folder for run in runs], metrics[0], parsed.x)
     save(figure(grouped(runs), metrics, parsed.x), out)

@@ -64,12 +64,26 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
         from actors import Launcher, start_ray
         from ray_run import RayRun
 
-        start_ray(session.config, address)
+        with _sigterm_kept():
+            start_ray(session.config, address)
     try:
         run = RayRun(session, Launcher(session.game, session.config))
         return session.outcome(run.run(interrupted.is_set))
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keeps what a SIGTERM does: Ray takes it for itself when it starts, and ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

@@ -142,14 +142,12 @@ def _search(folder: Path, opened: Opened | None, resumed: Namespace | None = Non
     """Runs a search in `folder`: a new one, or the one whose ledger is there."""
     from tuning.ledger import Ledger
 
-    with closing(Ledger(folder)) as ledger:
+    with _writing(folder), closing(Ledger(folder)) as ledger:
         state = _fresh(ledger, opened) if opened is not None else _restored(ledger, folder, resumed)
         print(_plan(state, folder) + _memory_warning(state), flush=True)
         try:
             with _terminable():
                 _run(state, ledger, folder)
-        except OSError as error:
-            raise ConfigurationError(f"cannot go on in {folder}: {error.strerror or error}") from None
         except KeyboardInterrupt:
             print(f"interrupted; to go on: python muzero.py tune --resume {folder}", flush=True)
             return INTERRUPTED
@@ -157,6 +155,15 @@ def _search(folder: Path, opened: Opened | None, resumed: Namespace | None = Non
             _draw(state, folder)
     print(_summary(state, folder))
     return 0
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """One line for what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"cannot go on in {folder}: {error.strerror or error}") from None
 
 
 def _fresh(ledger: Ledger, opened: Opened) -> State:
@@ -174,8 +181,13 @@ def _restored(ledger: Ledger, folder: Path, resumed: Namespace | None) -> State:
     events = ledger.events()
     if not events or not isinstance(events[0], Opened):
         raise ConfigurationError(f"{ledger.path} does not begin with what is searched")
-    state = State(events[0])
-    state.apply_all(events)
+    try:
+        state = State(events[0])
+        state.apply_all(events)
+    except ConfigurationError:
+        raise
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"{ledger.path} does not fit together ({error!r}): was it edited?") from None
     assert resumed is not None
     if resumed.game not in (None, state.opened.game):
         raise ConfigurationError(f"{folder} is a search of {state.opened.game}, not of {resumed.game}")

@@ -302,6 +302,45 @@ def test_a_configuration_that_does_not_fit_the_rewards_is_found(changes: dict[st
     assert names(check(rich, mended)) == []
 
 
+def test_rewards_must_fit_the_support_too() -> None:
+    class Paid(Nim):
+        """A game for one: 20 for the first move, -15 for the last, so no return is beyond 15."""
+
+        def reset(self, seed: int | None = None) -> Any:
+            self.moves = 0
+            return super().reset(seed)
+
+        def step(self, action: int) -> Any:
+            observation, _, over = super().step(action)
+            self.moves += 1
+            return observation, 20.0 * (self.moves == 1) - 15.0 * over, over
+
+        def to_play(self) -> int:
+            return 0
+
+    config = NimConfig(players=1, q_transform="min_max", support_transform=False, support_size=15)
+    assert names(check(Paid, config)) == ["value-support"]
+    assert names(check(Paid, config.replace(support_size=20))) == []
+
+
+def test_a_game_that_raises_while_a_check_looks_is_a_finding() -> None:
+    class Forgetful(Nim):
+        """Its legal actions are fewer whenever they are asked for."""
+
+        def reset(self, seed: int | None = None) -> np.ndarray:
+            observation = super().reset(seed)
+            self.left = list(range(40))
+            return observation
+
+        def legal_actions(self) -> list[int]:
+            self.left.pop()
+            return [0]
+
+    report = check(Forgetful, NimConfig())
+    assert any("the game raised IndexError" in finding.found for finding in report.findings)
+    assert report.moves_per_second >= 0
+
+
 @pytest.mark.parametrize("transformed", [True, False])
 def test_the_support_that_is_asked_for_suffices(transformed: bool) -> None:
     rich = last_reward(lambda mover: 300.0)

@@ -221,7 +221,8 @@ def test_long_games_and_interruption(tmp_path: Path) -> None:
     assert all(np.isfinite(array).all() for array in checkpoint.weights.values())
 
 
-def test_the_command_line_trains_on_ray_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_line_trains_on_ray_until_it_is_told_to_end(sent: signal.Signals, tmp_path: Path) -> None:
     values = {n: json.dumps(v).replace('"', "") for n, v in SMALL.items() if v is not None}
     options = [f"--{name.replace('_', '-').lower()}={value}" for name, value in values.items()]
     line = ["cartpole", *options, "--target-reward=none", f"--results-path={tmp_path}"]
@@ -232,7 +233,7 @@ def test_the_command_line_trains_on_ray_until_ctrl_c(tmp_path: Path) -> None:
         while "updates/s" not in (text := process.stdout.readline()) or "step 0/" in text or "best -" in text:
             assert process.poll() is None
         children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         last_lines = process.stdout.read()
     assert process.returncode == 130
     folder = max((tmp_path / "cartpole").iterdir())

@@ -197,6 +197,32 @@ def test_killed_in_the_middle_it_goes_on_with_what_had_finished(
     assert len(runner.started) == 2
 
 
+def test_a_ledger_that_does_not_fit_together_is_one_line(
+    runner: FakeRunner, capsys: pytest.CaptureFixture
+) -> None:
+    assert line(*SEARCH, "--budget", "2", "--steps", "9", "--rungs", "0") == 0
+    path = search_folder() / "ledger.jsonl"
+    lines = [one for one in path.read_text().splitlines(True) if '"event": "asked"' not in one]
+    path.write_text("".join(lines))
+    capsys.readouterr()
+    assert line("tune", "--resume", str(search_folder()), "--budget", "3") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {path} does not fit together")
+    assert said.count("\n") == 1
+
+
+def test_a_full_disk_is_one_line(
+    runner: FakeRunner, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tuning.report.write_whole", full)
+    assert line(*SEARCH, "--budget", "2", "--steps", "9", "--rungs", "0") == 2
+    said = capsys.readouterr().err
+    assert said == f"error: cannot go on in {search_folder()}: No space left on device\n"
+
+
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     program = (
         "import sys, muzero\n"

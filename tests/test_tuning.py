@@ -19,7 +19,7 @@ from rich.console import Console
 from config import ConfigurationError, MuZeroConfig
 from games import load_game
 from metrics_log import FILE_NAME as METRICS_NAME
-from tests.fake_trials import FakeRunner, Killed, Noted, folder_of, no_sleep, opened, score_of
+from tests.fake_trials import FakeRunner, FakeTrial, Killed, Noted, folder_of, no_sleep, opened, score_of
 from tuning import trial as trial_module
 from tuning.display import SearchLines, SearchTable, event_line, render, shown_trials
 from tuning.halving import Halving, conservative_score, rung_shares
@@ -35,7 +35,7 @@ from tuning.ledger import (
     Stopped,
 )
 from tuning.picture import PICTURE_NAME, axis_of, draw_search, place, search_figure
-from tuning.report import Reports, best_options, results_table
+from tuning.report import Reports, best_options, results_table, write_hparams
 from tuning.search import Search
 from tuning.space import Parameter, own_values, parse_parameter, parse_space
 from tuning.state import State
@@ -197,6 +197,20 @@ def test_values_that_it_would_not_have_asked_for_can_be_told() -> None:
     assert optimiser.propose() != strange
 
 
+def test_schedules_can_be_searched_and_read_from_json_again() -> None:
+    text = "visit_softmax_temperature=choice:[[0.5,1.0],[1.0,0.5]],[[1.0,0.5]]"
+    space = parse_space([text], CARTPOLE)
+    assert space[0].choices == (((0.5, 1.0), (1.0, 0.5)), ((1.0, 0.5),))
+    optimiser, again = (Suggester(space, 4, 1, 1, None) for _ in range(2))
+    for number in range(4):
+        values = optimiser.propose()
+        assert values == json.loads(json.dumps(values))
+        optimiser.asked(number, values)
+        again.asked(number, values)
+        assert place(space[0], values["visit_softmax_temperature"]) in (0.0, 1.0)
+    assert again.propose() == optimiser.propose()
+
+
 # --- early stopping ---
 
 
@@ -221,6 +235,14 @@ def test_a_trial_that_is_run_again_does_not_compete_with_itself() -> None:
     assert halving.record(1, 0, 4.0)
     assert not halving.record(2, 0, 3.0)
     assert halving.record(3, 0, 4.5)
+
+
+def test_a_trial_that_is_forgotten_competes_with_nobody() -> None:
+    halving = Halving([1 / 9, 1 / 3], reduction=2)
+    assert halving.record(1, 1, 5.0)
+    assert not halving.record(2, 1, 3.0)
+    halving.forget(1)
+    assert halving.record(3, 1, 3.5)
 
 
 def test_a_stopped_trial_counts_as_worse_than_any_in_full_the_shorter_the_worse() -> None:
@@ -417,6 +439,24 @@ def test_values_that_do_not_go_together_fail_without_a_process(tmp_path: Path) -
     assert "learning_starts must not exceed" in failed[0].failed.reason  # type: ignore[union-attr]
 
 
+def test_what_has_ended_is_recorded_before_its_process_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = FakeRunner()
+    ledger = Ledger(folder_of(tmp_path))
+    close, closed_after = FakeTrial.close, []
+
+    def noted(trial: FakeTrial) -> None:
+        number = int(trial.plan.folder.name)
+        closed_after.append([event.trial for event in ends(ledger.events())].count(number))
+        close(trial)
+
+    monkeypatch.setattr(FakeTrial, "close", noted)
+    Search(State(opened()), ledger, tmp_path, runner, [], no_sleep).run()
+    ledger.close()
+    assert closed_after == [1] * 8
+
+
 def ends(events: list[Event]) -> list[Event]:
     return [event for event in events if isinstance(event, Finished | Stopped | Failed)]
 
@@ -577,6 +617,22 @@ def test_tensorboard_reads_the_hyperparameters(finished_search: tuple[State, lis
         assert scores == ([pytest.approx(trial.score)] if trial.score else [])
 
 
+def test_half_a_file_for_tensorboard_is_written_again(
+    finished_search: tuple[State, list[Event], Path], tmp_path: Path
+) -> None:
+    state, _, folder = finished_search
+    part = tmp_path / "hparams" / ".001"
+    part.mkdir(parents=True)
+    (part / "events.out.half").write_text("")
+    write_hparams(state.trials[1], tmp_path)
+    written = next((tmp_path / "hparams" / "001").iterdir())
+    assert not part.exists()
+    assert written.stat().st_size == next((folder / "hparams" / "001").iterdir()).stat().st_size
+    before = written.read_bytes()
+    write_hparams(state.trials[1], tmp_path)
+    assert written.read_bytes() == before
+
+
 def test_the_picture_shows_every_trial_and_names_its_axes(
     finished_search: tuple[State, list[Event], Path],
 ) -> None:
@@ -634,6 +690,17 @@ if options["seed"] == 1:
     sys.exit(2)
 if options["seed"] == 2:
     time.sleep(60)
+if options["seed"] == 3:
+    (run / "best.checkpoint").unlink()
+if options["seed"] == 4:
+    import signal
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+    (run / "ready").write_text("")
+    while not told:
+        time.sleep(0.05)
+    time.sleep(0.5)  # it saves
+    (run / "told").write_text(str(len(told)))
 """
 
 
@@ -714,6 +781,25 @@ def test_a_running_trial_is_closed_with_its_group(stub: Path) -> None:
     trial.close()
     with pytest.raises(ProcessLookupError):
         os.killpg(number, 0)
+
+
+def test_a_trial_is_told_once_to_end(stub: Path) -> None:
+    trial = TrialProcess(plan(stub / "001", 4))
+    run = stub / "001" / "cartpole" / "now"
+    assert _eventually((run / "ready").exists)
+    trial.interrupt()
+    trial.close()
+    assert (run / "told").read_text() == "1"
+
+
+def test_weights_that_were_scored_are_kept_where_there_are_no_better_ones(stub: Path) -> None:
+    trial = TrialProcess(plan(stub / "001", 3))
+    outcome = outcome_of(trial)
+    trial.close()
+    run = stub / "001" / "cartpole" / "now"
+    assert isinstance(outcome, Scored)
+    assert outcome.checkpoint == run
+    assert (run / "checkpoints").exists()
 
 
 def test_orphans_are_ended_and_nobody_else(stub: Path) -> None:

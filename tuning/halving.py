@@ -42,7 +42,7 @@ class Halving:
         self._scores: list[dict[int, float]] = [{} for _ in shares]  # by trial, at each rung
 
     def record(self, trial: int, rung: int, score: float) -> bool:
-        """Notes what a trial has at a rung; whether it goes on. A trial that is run again replaces itself.
+        """Notes what a trial has at a rung; whether it goes on.
 
         A score that is not a number is worse than any.
         """
@@ -50,6 +50,11 @@ class Halving:
         scores[trial] = own = -math.inf if math.isnan(score) else score
         better = sum(other > own for other in scores.values())
         return len(scores) < self.reduction or better < len(scores) / self.reduction
+
+    def forget(self, trial: int) -> None:
+        """Leaves out a trial that is run again: it may not come as far."""
+        for scores in self._scores:
+            scores.pop(trial, None)
 
 
 def conservative_score(full: Sequence[float], share: float) -> float | None:

@@ -83,7 +83,9 @@ def draw_coordinates(axes: Axes, state: State, trials: Sequence[Trial], norm: No
     """One line a trial through its values, coloured by score; grey where the trial was stopped early."""
     from matplotlib import colormaps
 
-    score_axis = number_axis(score_name(state), norm.vmin or 0.0, norm.vmax or 1.0)
+    assert norm.vmin is not None
+    assert norm.vmax is not None
+    score_axis = number_axis(score_name(state), norm.vmin, norm.vmax)
     uprights = [axis_of(parameter) for parameter in state.space] + [score_axis]
     for trial in sorted(trials, key=lambda trial: (trial.score is not None, trial.score)):
         heights = [place(parameter, trial.values[parameter.name]) for parameter in state.space]
@@ -159,8 +161,7 @@ def logarithmic_ticks(low: float, high: float) -> list[float]:
 def place(parameter: Parameter, value: Any) -> float:
     """Where a value is on its axis, from 0 to 1."""
     if parameter.choices:
-        number = parameter.choices.index(tuple(value) if isinstance(value, list) else value)
-        return number / (len(parameter.choices) - 1)
+        return parameter.place_of(value) / (len(parameter.choices) - 1)
     low, high = parameter.low, parameter.high
     if parameter.logarithmic:
         return math.log(value / low) / math.log(high / low)

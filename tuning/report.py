@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +130,12 @@ class Reports:
 def write_hparams(trial: Trial, folder: Path) -> None:
     """Writes a trial that has ended for TensorBoard, in `folder`/hparams/<trial>/, unless it is there."""
     own = folder / HPARAMS / f"{trial.number:03d}"
-    if any(own.glob("events.*")):
+    if own.exists():
         return
-    own.mkdir(parents=True, exist_ok=True)
-    events = HParamsFile(own)
+    part = own.with_name(f".{own.name}")  # a kill may leave a part of it
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    events = HParamsFile(part)
     events.write(trial)
     events.close()
+    part.rename(own)

@@ -88,7 +88,7 @@ class Search:
     def _end_orphans(self) -> None:
         """Ends what is left of the trials of an earlier sitting that was killed."""
         for trial in self.state.trials.values():
-            if trial.started is not None and not trial.ended:
+            if trial.started is not None:
                 end_orphan(ProcessIdentity(trial.started.process, trial.started.created))
 
     def _fill(self) -> None:
@@ -159,9 +159,10 @@ class Search:
 
     def _stop(self, reached: RungReached) -> None:
         self._record(self.state.stop(reached))
-        process = self._running.pop(reached.trial).process
+        process = self._running[reached.trial].process
         process.interrupt()
         process.close()
+        del self._running[reached.trial]
 
     def _check_end(self, number: int) -> None:
         trial, process = self._running[number]
@@ -171,9 +172,9 @@ class Search:
             if working != trial.started:  # it is scored, by another process than has trained
                 self._record(working)
             return
+        self._record(self._event(number, outcome))
         process.close()
         del self._running[number]
-        self._record(self._event(number, outcome))
 
     def _event(self, number: int, outcome: Scored | Died) -> Event:
         if isinstance(outcome, Died):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -63,11 +63,20 @@ class Parameter:
         """Whether equal ratios count the same."""
         return self.scale in LOGARITHMIC
 
+    def place_of(self, value: Any) -> int:
+        """The number of the choice that `value` is, from 0; it may have been read from JSON."""
+        return [as_json(choice) for choice in self.choices].index(as_json(value))
+
     def contains(self, value: Any) -> bool:
         """Whether `value` is one of its values."""
         if self.scale == "choice":
             return value in self.choices
         return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON gives it back: lists for tuples."""
+    return json.loads(json.dumps(value))
 
 
 def parse_parameter(text: str) -> Parameter:
@@ -101,8 +110,15 @@ def _check_field(name: str, text: str) -> None:
 
 
 def _split(text: str) -> list[str]:
-    """Parts between commas outside brackets."""
-    return re.split(r",(?![^\[]*\])", text)
+    """Parts between commas outside all brackets."""
+    depth, parts = 0, [""]
+    for sign in text:
+        depth += (sign == "[") - (sign == "]")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
 
 
 def _choices(name: str, choices: tuple[Any, ...], text: str) -> Parameter:

@@ -126,10 +126,15 @@ class State:
         """Takes note of the events of earlier sittings; what was running then waits now."""
         for event in events:
             self.apply(event)
+        self._interrupted()
+
+    def _interrupted(self) -> None:
+        """What was running is run again, and compared again."""
         for trial in self.trials.values():
             if trial.phase == "running":
                 trial.phase = "waiting"
-                trial.rungs.clear()  # it will be compared again
+                trial.rungs.clear()
+                self.halving.forget(trial.number)
 
     def apply(self, event: Event) -> None:
         """Takes note of an event."""
@@ -137,6 +142,7 @@ class State:
             case Opened():
                 pass
             case Reopened():
+                self._interrupted()
                 self.budget, self.parallel = event.budget, event.parallel
             case Asked():
                 self.suggester.asked(event.trial, event.values)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tuning.space import Parameter, Values
+from tuning.space import Parameter, Values, as_json
 
 OPTIMIZER = "TwoPointsDE"
 DIGITS = 12
@@ -79,7 +79,7 @@ class Suggester:
 
     def _encoded(self, values: Values) -> dict[str, Any]:
         """Values as nevergrad has them: a choice is the number of its place."""
-        return {p.name: _place(p, values[p.name]) if p.choices else values[p.name] for p in self.space}
+        return {p.name: p.place_of(values[p.name]) if p.choices else values[p.name] for p in self.space}
 
     def _decoded(self, value: dict[str, Any]) -> Values:
         return {parameter.name: _plain(parameter, value[parameter.name]) for parameter in self.space}
@@ -96,15 +96,10 @@ def _domain(parameter: Parameter, centre: Any) -> Any:
     return domain.set_integer_casting() if parameter.whole else domain
 
 
-def _place(parameter: Parameter, value: Any) -> int:
-    return parameter.choices.index(tuple(value) if isinstance(value, list) else value)
-
-
 def _plain(parameter: Parameter, value: Any) -> Any:
     """A value as JSON gives it back."""
     if parameter.choices:
-        choice = parameter.choices[int(value)]
-        return list(choice) if isinstance(choice, tuple) else choice
+        return as_json(parameter.choices[int(value)])
     if parameter.whole:
         return int(value)
     return min(max(float(f"{value:.{DIGITS}g}"), parameter.low), parameter.high)

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 import psutil
 
-from checkpoint import GENERATIONS
+from checkpoint import BEST_NAME, GENERATIONS
 from commands import INTERRUPTED, best_of
 from config import MuZeroConfig
 from metrics_log import FILE_NAME as METRICS_NAME
@@ -132,6 +132,7 @@ class TrialProcess:
         options.write_text(plan.config.to_json() + "\n")
         self._points: list[Point] = []
         self._next_read = self._started = time.monotonic()
+        self._told = False  # to end
         self._scoring = False
         self._process = self._run("train", plan.game, "--config", str(options))
 
@@ -172,19 +173,21 @@ class TrialProcess:
             return Died("the training has left no run folder")
         self._read(now=True)
         self._scoring = True
+        end_group(self._process)  # what the training may have left
         self._process = self._evaluate(run)
         return None
 
     def interrupt(self) -> None:
         """See `RunningTrial`."""
+        self._told = True
         with suppress(ProcessLookupError):
             self._process.terminate()
 
     def close(self) -> None:
         """See `RunningTrial`."""
-        end_group(self._process)
+        end_group(self._process, self._told)
         run = self._run_folder()
-        if run is not None:
+        if run is not None and (run / BEST_NAME).exists():
             shutil.rmtree(run / GENERATIONS, ignore_errors=True)  # replay buffers are large
 
     # --- processes ---
@@ -298,9 +301,13 @@ def trial_config(
 NEVER_SECONDS = 1e9
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that leads a group, and what is left of the group."""
-    process.terminate()
+def end_group(process: subprocess.Popen[bytes], told: bool = False) -> None:
+    """Ends a process that leads a group, and what is left of the group.
+
+    One that was `told` to end is not told again: it would take that for impatience, and save nothing.
+    """
+    if not told:
+        process.terminate()
     try:
         process.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
