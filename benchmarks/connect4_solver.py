@@ -91,7 +91,7 @@ def shown(best: Any, alpha: Any, beta: Any) -> Any:
     return EXACT + best
 
 
-@njit(cache=True)
+@njit  # not cached: numba crashes when it loads a function that calls itself
 def search(own: Any, taken: Any, made: Any, alpha: Any, beta: Any, keys: Any, known: Any) -> Any:
     """The value to the player to move, `own`, who cannot win at once: 1, 0 or -1, or a bound outside (alpha,
     beta).
@@ -126,7 +126,7 @@ def search(own: Any, taken: Any, made: Any, alpha: Any, beta: Any, keys: Any, kn
     return best
 
 
-@njit(cache=True)
+@njit
 def fill_values(own: Any, taken: Any, keys: Any, known: Any, values: Any) -> None:
     """Writes the value of each column to the player to move into `values` [7]."""
     made = count(taken)
