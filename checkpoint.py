@@ -135,6 +135,12 @@ def run_folder_of(path: Path) -> Path:
     return path.parents[1] if path.parent.name == GENERATIONS else path
 
 
+def folder_for_files(checkpoint: Path, game: str, results_path: Path) -> Path:
+    """Where files about `checkpoint` go: the run's folder, or the game's results for what is of no run."""
+    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    return folder if (folder / "config.json").exists() else results_path / game
+
+
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"results_path: cannot write to {path}: {error.strerror or error}; choose another with --results-path"

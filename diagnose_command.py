@@ -58,12 +58,9 @@ def default_games(config: MuZeroConfig) -> int:
 
 def default_file(checkpoint: Path, game: str, results_path: Path) -> Path:
     """`diagnosis-<time>.html` in the run's folder, or among the game's results for what is no run."""
-    from checkpoint import run_folder_of, time_stamp
+    from checkpoint import folder_for_files, time_stamp
 
-    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
-    if not (folder / "config.json").exists():
-        folder = results_path / game
-    return folder / f"diagnosis-{time_stamp()}.html"
+    return folder_for_files(checkpoint, game, results_path) / f"diagnosis-{time_stamp()}.html"
 
 
 def check_writable(out: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands import (
-    PRETRAINED,
     add_checkpoint_option,
     add_results_path_option,
     add_seed_option,
@@ -77,18 +76,14 @@ def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
 
 
 def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) -> Path:
-    """The file that `--record` means: as named, or a new one in the run's folder.
-
-    A film of an agent that ships with the project goes to the game's results.
+    """The file that `--record` means: as named, or a new one in the run's folder, or among the game's results
+    for what is no run.
     """
-    from checkpoint import run_folder_of, time_stamp
+    from checkpoint import folder_for_files, time_stamp
 
     if asked != TO_RUN_FOLDER:
         return Path(asked)
-    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
-    if folder.absolute().is_relative_to(PRETRAINED.absolute()):
-        folder = results_path / game.name
-    return folder / f"watch-{time_stamp()}.gif"
+    return folder_for_files(checkpoint, game.name, results_path) / f"watch-{time_stamp()}.gif"
 
 
 def record(moments: Iterator[Moment], path: Path, fps: float) -> None:

@@ -352,6 +352,7 @@ def test_the_shipped_agent_is_watched(capsys: pytest.CaptureFixture[str], tmp_pa
 def test_films_go_to_the_runs_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run = tmp_path / "tictactoe" / "run"
     run.mkdir(parents=True)
+    (run / "config.json").write_text("{}")
     checkpoint = shutil.copy(SHIPPED, run)
     arguments = ["tictactoe", "--simulations", "5", "--results-path", str(tmp_path), "--record"]
     assert watch_command([*arguments, "--checkpoint", str(checkpoint)]) == 0
