@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
+RESUMABLE_FIELDS = ("lr_init", "lr_decay_rate", "lr_decay_steps")
 
 
 class MuZero:
@@ -104,7 +105,9 @@ def _resumable(options: dict[str, Any]) -> dict[str, Any]:
     docs = field_docs()
     for name in options:
         group = docs[name].group if name in docs else None
-        if group is not None and (group not in RESUMABLE_GROUPS or name in RESUMABLE_EXCEPTIONS):
+        if group is None or name in RESUMABLE_FIELDS:
+            continue
+        if group not in RESUMABLE_GROUPS or name in RESUMABLE_EXCEPTIONS:
             raise ConfigurationError(
                 f"{name} cannot be changed when a run is resumed: train a new run with it"
             )

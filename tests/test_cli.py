@@ -291,11 +291,12 @@ def test_resume_finds_the_run(calls: list[dict[str, Any]], named: list[str]) -> 
         save(folder, step=time, lr_init=0.125)
         for manifest in folder.glob("checkpoints/*/manifest.json"):
             os.utime(manifest, (time, time))
-    assert line("resume", *named, "--training-steps", "77") == 0
+    assert line("resume", *named, "--training-steps", "77", "--lr-decay-rate", "0.5") == 0
     [call] = calls
     assert call["folder"] == Path("results/cartpole/new")
     assert call["resume_from"].training_step == 2000
     assert (call["config"].lr_init, call["config"].training_steps) == (0.125, 77)
+    assert call["config"].lr_decay_rate == 0.5
     assert json.loads((call["folder"] / "config.json").read_text())["training_steps"] == 77
 
 
