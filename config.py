@@ -74,7 +74,7 @@ class MuZeroConfig:
     seed: int = option(0, "run", "the one seed from which every random number generator is derived", 0)
     results_path: str = option("results", "run", "folder under which the run's own folder is made")
     device: str = option(
-        "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda or cuda:N"
+        "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda, or with --local cuda:N"
     )
     selfplay_on_gpu: bool = option(False, "run", "self-play, evaluation and reanalysis use the GPU as well")
     num_workers: int = option(1, "run", "self-play actors", 1, 4096)
@@ -223,7 +223,7 @@ class MuZeroConfig:
         "auto",
         "network",
         "how search evaluates the network: numba (fully connected, CPU), torch (any), compile "
-        "(torch.compile, needs a C compiler); auto takes the fastest that works",
+        "(torch.compile, needs a C compiler); auto: numba where it applies, else torch",
     )
     inference_bfloat16: bool = option(
         False,
@@ -254,13 +254,16 @@ class MuZeroConfig:
         0.0,
     )
     autocast: bool = option(
-        False, "training", "updates in bfloat16 (autograd's) where the device has it: GPUs, AVX512-BF16, AMX"
+        False,
+        "training",
+        "updates in bfloat16 (autograd's) where the hardware has it: GPUs, AVX512-BF16, AMX",
     )
     compile: bool = option(False, "training", "torch.compile of the update (needs a C compiler)")
     fused_update: bool = option(
         True,
         "training",
-        "hand-derived gradients for fully connected networks on CPU (equal, several times faster)",
+        "hand-derived gradients for fully connected networks on CPU, without consistency loss (equal, "
+        "several times faster)",
     )
     weights_interval: float = option(0.25, "training", "seconds between two publications of new weights", 0.0)
 
@@ -302,7 +305,7 @@ class MuZeroConfig:
         ("random",),
         "evaluation",
         "two players: whom to play against in evaluation (random, expert, minimax, minimax:DEPTH, "
-        "mcts:SIMULATIONS, a checkpoint, a version such as v0001); the first decides which weights are best",
+        "mcts:SIMULATIONS, or a checkpoint's path); the first decides which weights are best",
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -10,10 +10,10 @@ All parts run at the same time as Ray actors and exchange arrays asynchronously:
       games/ ──observations──▶ self-play ──GameHistory──▶ replay buffer ──Batch──▶ trainer
         ▲                      │  ▲   ▲                    ▲    │  ▲                │  │
         └───────actions────────┘  │   └─mcts + models      │    │  └──priorities────┘  │
-                                  │                   reanalyse◀┘                      │
-                                  └──────────────── shared storage ◀─────weights───────┘
-                                                        │
-                                      evaluation ──▶ best.checkpoint, target_reward
+                                  │                   reanalyse◀┘◀─target network──────┤
+                                  └──────────────── shared storage ◀─────weights───────┤
+                                                                                       │
+                                  best.checkpoint, target_reward ◀── evaluation ◀──────┘
 
 This file knows everything and nothing imports it but people: it runs as `__main__`. Everything heavy is
 imported when it is needed, so that `--help` answers at once.

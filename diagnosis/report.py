@@ -88,7 +88,8 @@ def _sections(diagnosis: Diagnosis) -> Iterator[str]:
         "Latent drift",
         figures.latents(diagnosis),
         "How far the imagined latent state is from the one that the representation makes of the real "
-        "position. MuZero is not trained to bring the two together, so a drift alone is no fault.",
+        "position. Without consistency_loss_weight nothing in the training brings the two together: a drift "
+        "alone is no fault then.",
     )
     yield _section(
         "Calibration of values",
