@@ -19,7 +19,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
     status = RunStatus(
         counters=Counters(step, 45_678, 321, 0, 2_000_000, 75.25),
         training_steps=10_000,
-        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 0.0, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
+        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 0.3, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
         play=PlayReport(
             160, 2, 8000, 0.5, 0.1, np.float32([30, 50]), np.int32([31, 51]), 4.5, 17.0, 0.65, step - 30
         ),
@@ -50,7 +50,7 @@ def test_line_has_every_figure() -> None:
         "step 1200/10000",
         "321 games 45678 steps",
         "123 updates/s 246 steps/s 12.3k sims/s",
-        "4.500 (value 1.250 reward 0.500 policy 2.750)",
+        "4.500 (value 1.250 reward 0.500 policy 2.750 consistency 0.300)",
         "evaluation 412.5 best 487.5",
         "ratio 0.499",
         "40000/100000 steps 3.0 MiB",
