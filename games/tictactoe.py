@@ -53,7 +53,8 @@ class MuZeroConfig(config.MuZeroConfig):
     fc_reward_layers = (64,)
     fc_value_layers = (64,)
     fc_policy_layers = (64,)
-    support_size = 1  # holds values from -1 to 1, which are -0.4 to 0.4 transformed
+    support_size = 1
+    support_transform = False  # a win is the outermost atom
     value_loss_weight = 1.0
 
     # Games cost little. Priorities would favour positions in which somebody blundered.
