@@ -245,12 +245,13 @@ def test_a_click_before_another_seat_is_no_move_of_that_seat(browser: Any, conne
         assert at_server(tab)["moves"] == [best]  # the agent's, as the seat is its own now
 
 
-def test_what_is_being_typed_stays(tab: Tab) -> None:
-    wait_for_moves(tab, 0)
-    tab.fill("#simulations", "77")
-    click(tab, 3)
-    wait_for_moves(tab, 2)
-    assert tab.input_value("#simulations") == "77"
+def test_what_is_being_typed_stays(browser: Any, connect4: str) -> None:
+    with opened(browser, connect4, expected="409") as tab:
+        wait_for_moves(tab, 0)
+        tab.fill("#simulations", "77")
+        click(tab, 3)
+        wait_for_moves(tab, 2)
+        assert tab.input_value("#simulations") == "77"
 
 
 def test_of_two_clicks_at_once_the_second_does_nothing(tab: Tab) -> None:
