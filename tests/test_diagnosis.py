@@ -29,7 +29,7 @@ from diagnosis.unrolling import Unrolled, View, load_network, unroll
 from diagnosis.verdict import judge
 from game_table import GameTable
 from games import load_game
-from models import get_weights, make_network, support_to_scalar
+from models import get_weights, make_network
 from tests.histories import make_history
 
 ROOT = Path(__file__).parent.parent
@@ -135,9 +135,9 @@ def test_the_model_is_unrolled_along_the_moves_that_were_made() -> None:
             output = network.recurrent_inference(latent, torch.tensor(played.steps.actions[[start + k - 1]]))
             latent = output.latent
             seen = network.initial_inference(torch.from_numpy(played.stacked(np.array([start + k]))))
-            assert unrolled.imagined.rewards[k, 0] == near(support_to_scalar(output.reward_logits))
-            assert unrolled.imagined.values[k, 0] == near(support_to_scalar(output.value_logits))
-            assert unrolled.fresh.values[k, 0] == near(support_to_scalar(seen.value_logits))
+            assert unrolled.imagined.rewards[k, 0] == near(network.decode(output.reward_logits))
+            assert unrolled.imagined.values[k, 0] == near(network.decode(output.value_logits))
+            assert unrolled.fresh.values[k, 0] == near(network.decode(seen.value_logits))
             assert unrolled.imagined.latents[k, 0] == near(latent[0])
     assert unrolled.imagined.values[0] == pytest.approx(unrolled.fresh.values[0], abs=1e-5)
     assert unrolled.valid[:, 0].tolist() == [k < moves for k in range(5)]
