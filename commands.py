@@ -61,6 +61,14 @@ def add_results_path_option(parser: Parser) -> None:
     )
 
 
+def add_agent_options(parser: Parser) -> None:
+    """What a command takes that lets an agent play: which, how it searches, the seed, where runs are."""
+    add_checkpoint_option(parser)
+    add_simulations_option(parser)
+    add_seed_option(parser)
+    add_results_path_option(parser)
+
+
 def known_game(name: str) -> str:
     """`name`, or the game that it misspells, if the person at the terminal says so.
 

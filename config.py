@@ -109,6 +109,13 @@ class MuZeroConfig:
         "self-play",
         "puct: temperature by move of the game instead: (until move, value) pairs; (): not used",
     )
+    random_opening_moves: int = option(
+        0,
+        "self-play",
+        "each game's first moves, between none and so many of them, are drawn from all legal ones: more "
+        "varied games",
+        0,
+    )
     resign_value: float = option(
         -1.0,
         "self-play",

@@ -9,10 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands import (
-    add_checkpoint_option,
-    add_results_path_option,
-    add_seed_option,
-    add_simulations_option,
+    add_agent_options,
     best_checkpoint,
     command_parser,
     known_game,
@@ -151,11 +148,10 @@ def _parser() -> Parser:
     )
     players = "random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint"
     parser.add_argument("game", metavar="GAME")
-    add_checkpoint_option(parser)
+    add_agent_options(parser)
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
-    add_simulations_option(parser)
     parser.add_argument(
         "--opponent-simulations", metavar="INT", type=whole_number(0), help="the same for the opponent"
     )
@@ -165,7 +161,5 @@ def _parser() -> Parser:
         type=whole_number(0),
         help="random first moves, the same for both seats; default: 2 between checkpoints, else 0",
     )
-    add_seed_option(parser)
-    add_results_path_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

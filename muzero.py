@@ -56,14 +56,20 @@ class MuZero:
         self.game = game
         self.config: MuZeroConfig = load_game(game).config.replace(**(options or {}))
 
-    def train(self, *, local: bool = False, address: str | None = None) -> TrainingOutcome:
-        """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C."""
+    def train(
+        self, *, local: bool = False, address: str | None = None, games_from: Path | None = None
+    ) -> TrainingOutcome:
+        """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C.
+
+        With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
+        """
         from checkpoint import new_run_folder
         from training import check_launch
 
         check_launch(local, address)
+        start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
-        return _train(self.game, self.config, folder, resumed=None, local=local, address=address)
+        return _train(self.game, self.config, folder, resumed=start, local=local, address=address)
 
     @staticmethod
     def resume(
@@ -112,6 +118,28 @@ def _resumable(options: dict[str, Any]) -> dict[str, Any]:
                 f"{name} cannot be changed when a run is resumed: train a new run with it"
             )
     return options
+
+
+def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
+    """What a new run starts from that has the games of `run` in its buffer, and their cost on its account.
+
+    Raises `CheckpointError` when there are none, or not such games.
+    """
+    from checkpoint import Checkpoint, CheckpointError, load_checkpoint
+    from data import Counters
+    from replay_buffer import check_games, steps_in
+
+    earlier = load_checkpoint(run, expect_game=game)
+    if "buffer" not in earlier.parts:
+        raise CheckpointError(f"{run} holds weights only and no games: give the run's folder")
+    games = earlier.parts["buffer"]
+    try:
+        check_games(games, config)
+    except ValueError as error:
+        raise CheckpointError(f"cannot begin with the games of {run}: {error}") from None
+    counters = Counters(played_steps=min(steps_in(games), config.replay_buffer_size))
+    parts = {"buffer": games}
+    return Checkpoint(game, config.to_json(), {}, counters, parts, measured_cost=earlier.cost)
 
 
 def _train(
@@ -181,7 +209,8 @@ def train_command(arguments: Sequence[str]) -> int:
     game = known_game(parsed.game)
     overrides = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
     trainer = MuZero(game, file_values(parsed.config) | overrides | config_values(parsed))
-    return _finish(trainer.train(local=parsed.local, address=parsed.address))
+    games_from = parsed.games_from and find_run(parsed.games_from, Path(trainer.config.results_path))
+    return _finish(trainer.train(local=parsed.local, address=parsed.address, games_from=games_from))
 
 
 def resume_command(arguments: Sequence[str]) -> int:
@@ -232,6 +261,12 @@ def _train_parser(defaults: MuZeroConfig) -> Parser:
         metavar="FILE",
         type=Path,
         help="JSON file with options: a search's best.json or a run's config.json; others override it",
+    )
+    parser.add_argument(
+        "--games-from",
+        metavar="RUN",
+        help="begin with the games in this run's replay buffer, to learn from them first: another network "
+        "need not play them again",
     )
     _add_launch_options(parser)
     add_config_options(parser, defaults)

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands import (
-    add_checkpoint_option,
-    add_results_path_option,
-    add_seed_option,
-    add_simulations_option,
+    add_agent_options,
     best_checkpoint,
     command_parser,
     known_game,
@@ -162,8 +159,7 @@ def _parser() -> Parser:
         "game by hand.",
     )
     parser.add_argument("game", metavar="GAME")
-    add_checkpoint_option(parser)
-    add_simulations_option(parser)
+    add_agent_options(parser)
     parser.add_argument(
         "--opponent",
         metavar="PLAYER",
@@ -178,8 +174,6 @@ def _parser() -> Parser:
         help="the agent's view: before its own moves, of every position, or never; default: own, and all "
         "where you play both sides",
     )
-    add_seed_option(parser)
-    add_results_path_option(parser)
     parser.add_argument("--web", action="store_true", help="in the browser, on this machine only")
     parser.add_argument(
         "--port", metavar="INT", type=whole_number(0), help=f"of --web; 0: any free one; default: {PORT}"

@@ -310,6 +310,22 @@ class ReplayBuffer:
         return int(starts[np.argmax(fits)])
 
 
+def steps_in(state: State) -> int:
+    """The steps to learn from in a buffer's `state`."""
+    return int(np.count_nonzero(state.arrays["kind"] == OWN))
+
+
+def check_games(state: State, config: MuZeroConfig) -> None:
+    """Raises `ValueError` unless the games in a buffer's `state` are like those of `config`."""
+    found = state.arrays["observations"].shape[1:], state.arrays["policies"].shape[1]
+    wanted = config.observation_shape, config.num_actions
+    if found != wanted:
+        raise ValueError(
+            f"its games have observations {found[0]} and {found[1]} actions, this configuration has "
+            f"{wanted[0]} and {wanted[1]}"
+        )
+
+
 class Reanalyse:
     """Looks at stored positions again with newer weights (MuZero paper, appendix H): values, and policies.
 

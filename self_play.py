@@ -52,6 +52,7 @@ class SelfPlay:
         self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)
         self.resignation = Resignation(config, self.generator, batch)
+        self.openings = RandomOpenings(config, self.generator, batch)
         first = [self._new_game(row) for row in range(batch)]
         self.recorder = Recorder(config, batch, first[0].dtype)
         for row, observation in enumerate(first):
@@ -78,7 +79,7 @@ class SelfPlay:
         """One move in every game that is not resigned; returns the segments that this completed."""
         noise = RootNoise.draw(self.generator, self.table.legal, self.config)
         result = self._search(noise, tally)
-        actions = self._actions(result, noise)
+        actions = self.openings.replace(self._actions(result, noise), self.table)
         resigned = self.resignation.decide(result.root_value[:, 0], self.table)
         histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
         histories += self.recorder.full_segments(self.table)
@@ -97,8 +98,7 @@ class SelfPlay:
         fast = (
             config.full_search_probability < 1 and self.generator.random() >= config.full_search_probability
         )
-        temperature = 0.0 if config.move_temperature else config.temperature(version)
-        result = self.planner.plan(self.table, self.rows, noise, temperature, fast)
+        result = self.planner.plan(self.table, self.rows, noise, 0.0, fast)
         policy = np.zeros_like(result.policy) if fast else result.policy
         surprises = self.planner.surprises(policy, self.table.legal)
         self.recorder.searched(policy, result.root_value[:, 0], surprises, version)
@@ -106,17 +106,11 @@ class SelfPlay:
         return result
 
     def _actions(self, result: SearchResult, noise: RootNoise) -> IntArray:
-        """The actions to play [B]: the search's own, or by move temperature; later on the most visited."""
-        config, actions = self.config, result.action
-        if config.search == "gumbel" or not (config.move_temperature or config.temperature_threshold):
-            return actions
-        moves = moves_made(self.table)
-        if config.move_temperature:
-            actions = sample_visits(result, temperatures_at(config.move_temperature, moves), noise.uniform)
-        if config.temperature_threshold:
-            late = moves >= config.temperature_threshold
-            actions = np.where(late, result.visit_counts.argmax(axis=1), actions)
-        return actions.astype(np.int32)
+        """The actions to play [B]: Gumbel's own, or else sampled from the visits."""
+        if self.config.search == "gumbel":
+            return result.action
+        temperatures = play_temperatures(self.config, self.planner.version, moves_made(self.table))
+        return sample_visits(result, temperatures, noise.uniform).astype(np.int32)
 
     def _finish(self, rows: NDArray[np.intp], moves: Moves, tally: Tally) -> list[GameHistory]:
         """Closes those of the games `rows` [n] that their `moves` have ended.
@@ -143,6 +137,7 @@ class SelfPlay:
     def _new_game(self, row: int) -> NDArray[Any]:
         """Starts a game with a seed of its own in `row`; returns its first observation [C, H, W]."""
         self.resignation.begin(row)
+        self.openings.begin(row)
         return self.table.reset(row, int(self.generator.integers(2**31)))
 
     def state(self) -> State:
@@ -151,6 +146,7 @@ class SelfPlay:
             "table": self.table.state(),
             "recorder": self.recorder.state(),
             "resignation": self.resignation.state(),
+            "openings": self.openings.state(),
         }
         arrays = {
             f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()
@@ -169,6 +165,7 @@ class SelfPlay:
         self.table.load_state(part("table"))
         self.recorder.load_state(part("recorder"))
         self.resignation.load_state(part("resignation"))
+        self.openings.load_state(part("openings"))
         self.generator.bit_generator.state = state.facts["generator"]
 
 
@@ -217,6 +214,39 @@ class Resignation:
         self.hopeless[...] = state.arrays["hopeless"]
 
 
+class RandomOpenings:
+    """Draws the first moves of each of B games from all legal ones, between none and `random_opening_moves`.
+
+    Agents who know the best openings would else play the same few games, and forget the others. The
+    policies that the searches of these positions found are learned like any other.
+    """
+
+    def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
+        self.most, self.generator = config.random_opening_moves, generator
+        self.lengths = np.zeros(batch, np.int64)
+
+    def begin(self, row: int) -> None:
+        """A new game starts in `row`."""
+        if self.most:
+            self.lengths[row] = self.generator.integers(self.most + 1)
+
+    def replace(self, actions: IntArray, table: GameTable) -> IntArray:
+        """The `actions` [B], or random legal ones in games that are in their openings."""
+        if not self.most:
+            return actions
+        preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
+        opening = moves_made(table) < self.lengths
+        return np.where(opening, preferences.argmax(axis=1), actions).astype(np.int32)
+
+    def state(self) -> State:
+        """How long the openings of the running games are."""
+        return State({"lengths": self.lengths.copy()}, {})
+
+    def load_state(self, state: State) -> None:
+        """Goes on from `state`; it is empty in checkpoints from before there were random openings."""
+        self.lengths[...] = state.arrays.get("lengths", 0)
+
+
 def moves_made(table: GameTable) -> NDArray[np.int64]:
     """The moves made so far in each of the running games [B]."""
     return np.array([len(actions) for actions in table.played], np.int64)
@@ -226,6 +256,16 @@ def temperatures_at(schedule: Schedule, moves: NDArray[np.int64]) -> NDArray[np.
     """The temperatures [B] at the moves [B] (from 0) of games, by a schedule of (until move, value) pairs."""
     untils, values = np.array(schedule, np.float64).T
     return np.asarray(values[np.minimum(np.searchsorted(untils, moves, side="right"), len(values) - 1)])
+
+
+def play_temperatures(config: MuZeroConfig, version: int, moves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The temperatures [B] at which moves [B] (from 0) of games are sampled, with weights of `version`."""
+    if config.move_temperature:
+        temperatures = temperatures_at(config.move_temperature, moves)
+    else:
+        temperatures = np.full(len(moves), config.temperature(version))
+    late = (config.temperature_threshold > 0) & (moves >= config.temperature_threshold)
+    return np.where(late, 0.0, temperatures)
 
 
 def sample_visits(

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commands import (
-    add_checkpoint_option,
-    add_results_path_option,
-    add_seed_option,
-    add_simulations_option,
+    add_agent_options,
     best_checkpoint,
     command_parser,
     known_game,
@@ -196,7 +193,7 @@ def value_bar(moment: Moment) -> Text:
 def _parser() -> Parser:
     parser = command_parser("watch GAME", "Watch a trained agent play, or record it as a film.")
     parser.add_argument("game", metavar="GAME")
-    add_checkpoint_option(parser)
+    add_agent_options(parser)
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1)
     parser.add_argument(
         "--explore", action="store_true", help="play as in self-play, with noise and temperature; else greedy"
@@ -209,7 +206,6 @@ def _parser() -> Parser:
         help="write a film, FILE.gif or FILE.mp4, instead of showing the games; without FILE, a GIF in the "
         "run's folder",
     )
-    add_simulations_option(parser)
     parser.add_argument(
         "--fps",
         metavar="INT",
@@ -217,11 +213,9 @@ def _parser() -> Parser:
         help=f"positions in a second; default: {FRAMES_PER_SECOND} of games that draw themselves, else "
         f"{MOVES_PER_SECOND}",
     )
-    add_seed_option(parser)
     parser.add_argument(
         "--opponent",
         metavar="PLAYER",
         help="random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint; default: itself",
     )
-    add_results_path_option(parser)
     return parser

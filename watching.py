@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import require_finite
-from config import ConfigurationError, schedule_value
+from config import ConfigurationError
 from data import IntArray
 from evaluator import widest
 from game_table import GameTable
@@ -18,6 +18,7 @@ from games import GameSpec
 from interactive import InteractiveGame
 from mcts import RootNoise
 from players import NetworkPlayer, Player
+from self_play import play_temperatures
 
 AGENT, OPPONENT = ", the agent,", ", its opponent,"
 """Who moves, as `caption` says it."""
@@ -71,12 +72,8 @@ class WatchedAgent:
 
     def temperature(self, move: int) -> float:
         """Of self-play, `move` moves (from 0) into a game."""
-        config = self.player.config
-        if config.temperature_threshold and move >= config.temperature_threshold:
-            return 0.0
-        if config.move_temperature:
-            return schedule_value(config.move_temperature, move)
-        return config.temperature(self.player.planner.version)
+        version = self.player.planner.version
+        return float(play_temperatures(self.player.config, version, np.array([move]))[0])
 
 
 def watch(

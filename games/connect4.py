@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import config
 from board import BoardGame
+from board_config import BoardConfig
 from rules import (
     DRAWN,
     EVALUATE,
@@ -37,48 +37,31 @@ DIRECTIONS = (1, STRIDE - 1, STRIDE, STRIDE + 1)  # from a square to its neighbo
 STONES = OWN  # entries: the bitboards of player 0 and of player 1
 
 
-class MuZeroConfig(config.MuZeroConfig):
+class MuZeroConfig(BoardConfig):
     """For two cores and up to two hours; the value target is the game's outcome."""
 
     observation_shape = (2, ROWS, COLUMNS)
     action_space = tuple(range(COLUMNS))
-    players = 2
     max_moves = SQUARES
     symmetry = "mirror"
 
-    discount = 1.0
     td_steps = SQUARES
     num_simulations = 50
     evaluation_simulations = 50
-    q_transform = "bounds"
     pb_c_init = 1.0
     root_dirichlet_alpha = 1.0
     move_temperature = ((8.0, 1.0), (42.0, 0.3))  # varied openings, then games that are worth learning from
     segment_length = SQUARES
     games_per_worker = 128
 
-    # Convolutions see a line of four wherever it lies: a perceptron had to learn each of the 69 by itself.
-    network = "resnet"
     blocks = 2
     channels = 16
-    action_planes = "board"
-    batch_norm = False  # its averages over the unrolled steps fit none of them
-    latent_scaling = "none"
     reduced_channels_reward = 4
     reduced_channels_value = 4
     reduced_channels_policy = 4
-    inference_bfloat16 = True
-    support_size = 1
-    support_transform = False  # a win is the outermost atom
 
-    PER = False
-    num_unroll_steps = 2  # learning takes updates, and these cost half of those with 5
-    consistency_loss_weight = 0.5
-    value_loss_weight = 0.5
-    autocast = True
     ratio = 0.024
     batch_size = 256
-    lr_init = 0.002
     lr_decay_rate = 0.985
     replay_buffer_size = 400_000
     learning_starts = 5_000

@@ -17,6 +17,7 @@ from numba import types
 
 import config
 from board import BoardGame
+from board_config import BoardConfig
 from config import ConfigurationError, coerce, require
 from games._coordinates import board_text, square_name
 from rules import (
@@ -46,7 +47,7 @@ LINES = SIDE + 1  # LINES + 6 * player + n: lines with n stones of the player an
 CELLS = LINES + 2 * (LENGTH + 1)  # CELLS + row * side + column: 0 empty, 1 or 2 a stone of player 0 or 1
 
 
-class MuZeroConfig(config.MuZeroConfig):
+class MuZeroConfig(BoardConfig):
     """Gomoku on a board of `board_size` (0: 11); what the board's side determines need not be given."""
 
     board_size = DEFAULT_SIDE
@@ -57,30 +58,12 @@ class MuZeroConfig(config.MuZeroConfig):
     td_steps = 0
     segment_length = 0
 
-    players = 2
-    discount = 1.0
     symmetry = "dihedral"
     opponents = ("expert", "random")
 
-    network = "resnet"
-    action_planes = "board"
     blocks = 3
     channels = 48
-    batch_norm = False
-    latent_scaling = "none"
-    q_transform = "bounds"
-    support_size = 1
-    support_transform = False  # a win is the outermost atom
     temperature_threshold = 12
-
-    # What connect4 learns from; see docs/experiments.md.
-    PER = False
-    num_unroll_steps = 2
-    consistency_loss_weight = 0.5
-    value_loss_weight = 0.5
-    lr_init = 0.002
-    autocast = True
-    inference_bfloat16 = True
 
     def __post_init__(self) -> None:
         side = coerce(int, self.board_size, "board_size") or DEFAULT_SIDE

@@ -12,8 +12,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-import config
 from board import BoardGame
+from board_config import BoardConfig
 from games._coordinates import board_text, square_name
 from rules import (
     DRAWN,
@@ -56,38 +56,20 @@ ENCLOSABLE = (INNER_COLUMNS, INNER_COLUMNS, ALL, INNER_COLUMNS)
 _bits = types.uint64
 
 
-class MuZeroConfig(config.MuZeroConfig):
+class MuZeroConfig(BoardConfig):
     """Othello on the board of 8 x 8."""
 
     observation_shape = (2, SIDE, SIDE)
     action_space = tuple(range(PASS + 1))
-    players = 2
-    discount = 1.0
     max_moves = 2 * PLACEMENTS  # a pass before each disc, at most
     td_steps = 2 * PLACEMENTS  # to the game's end: value targets are outcomes
     segment_length = 2 * PLACEMENTS
     symmetry = "dihedral"
     opponents = ("expert", "random")
 
-    network = "resnet"
-    action_planes = "board"
     blocks = 4
     channels = 48
-    batch_norm = False
-    latent_scaling = "none"
-    q_transform = "bounds"
-    support_size = 1
-    support_transform = False  # a win is the outermost atom
     temperature_threshold = 12
-
-    # What connect4 learns from; see docs/experiments.md.
-    PER = False
-    num_unroll_steps = 2
-    consistency_loss_weight = 0.5
-    value_loss_weight = 0.5
-    lr_init = 0.002
-    autocast = True
-    inference_bfloat16 = True
 
 
 # --- rules ---

@@ -300,6 +300,18 @@ def test_resume_finds_the_run(calls: list[dict[str, Any]], named: list[str]) -> 
     assert json.loads((call["folder"] / "config.json").read_text())["training_steps"] == 77
 
 
+def test_training_from_another_runs_games(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture) -> None:
+    assert line("cartpole", "--games-from", "nowhere") == 2
+    assert "no run at nowhere" in capsys.readouterr().err
+    save(Path("results/cartpole/run"))
+    assert line("cartpole", "--games-from", "cartpole/run") == 2
+    assert "no games" in capsys.readouterr().err
+    assert line("twentyone", "--games-from", "cartpole/run") == 2
+    assert "is a checkpoint of 'cartpole'" in capsys.readouterr().err
+    assert calls == []
+    assert {path.name for path in Path("results/cartpole").iterdir()} == {"run"}, "nothing is left behind"
+
+
 def test_resume_from_an_earlier_generation(calls: list[dict[str, Any]]) -> None:
     folder = Path("results/cartpole/run")
     for step in (10, 20):

@@ -226,6 +226,35 @@ def test_the_one_process_is_measured(tmp_path: Path) -> None:
     assert saved.cost.updates == 5
 
 
+def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
+    _, earlier, _ = run(tmp_path / "one", ratio=0.1)
+    config = toy_game("cartpole").config.replace(**SMALL | {"encoding_size": 8})
+    start = muzero._start_with_games(tmp_path / "one", "cartpole", config)
+    stored = int((earlier.parts["buffer"].arrays["kind"] == replay_buffer.OWN).sum())
+    assert start.counters == Counters(played_steps=stored)
+    played: list[tuple[int, int]] = []
+
+    def act(status: RunStatus) -> None:
+        played.append((status.counters.training_step, status.counters.played_steps))
+
+    outcome, last, _ = run(tmp_path / "two", act, resume_from=start, encoding_size=8, training_steps=140)
+    assert outcome.counters.training_step == 140
+    learned = [steps for updates, steps in played if updates <= 0.2 * stored - 16]
+    assert learned
+    assert set(learned) == {stored}, "the games that are there are learned from first"
+    assert last.counters.played_steps > stored, "then its own"
+    assert last.cost.played_steps == earlier.cost.played_steps + last.counters.played_steps - stored
+    buffer = last.parts["buffer"].arrays["observations"]
+    np.testing.assert_array_equal(buffer[:stored], earlier.parts["buffer"].arrays["observations"][:stored])
+
+
+def test_games_of_another_kind_are_refused(tmp_path: Path) -> None:
+    run(tmp_path / "one")
+    config = toy_game("cartpole").config.replace(observation_shape=(2, 1, 4))
+    with pytest.raises(ConfigurationError, match=r"\Acannot begin with the games of [^\n]*\(2, 1, 4\)"):
+        muzero._start_with_games(tmp_path / "one", "cartpole", config)
+
+
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     _, one, _ = run(tmp_path / "one", training_steps=1)
     _, two, _ = run(tmp_path / "two", training_steps=1, seed=4)

@@ -25,6 +25,7 @@ import ray
 from actors import Launcher, start_ray
 from checkpoint import BEST_NAME, load_checkpoint
 from config import ConfigurationError, MuZeroConfig
+from data import RunStatus
 from ray_run import RayRun
 from registry import Registry
 from session import Reason, Session
@@ -79,74 +80,98 @@ def finish(run: RayRun, interrupted: Callable[[], bool] = lambda: False) -> Reas
     return run.run(watched)
 
 
-def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "memory.READ_SECONDS", 0.0
-    )  # the last status shows the actors however short the run is
-    ratios = []
-    changes = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
-    with started(tmp_path, training_steps=220, **changes) as run:
-        log = run.session.log
-
-        def watch() -> bool:
-            if log.counters.played_steps >= 2000:
-                ratios.append(log.counters.training_step / log.counters.played_steps / RATIO)
-            return False
-
-        assert finish(run, watch) == "training_steps"
-        counters, statuses = log.counters, run.session.observer.statuses  # type: ignore[attr-defined]
-        assert ray.get(run.storage.counters.remote()).played_steps > 0
-    assert counters.training_step == 220
+def assert_trained(statuses: list[RunStatus], updates: int) -> None:
+    """The last status knows every part of a run of so many updates that has played, learned and evaluated."""
+    last = statuses[-1]
+    counters = last.counters
+    assert counters.training_step == updates
+    assert last.metrics is not None
+    assert last.metrics.training_step == updates
     assert counters.reanalysed_steps > 0
     assert counters.simulations == counters.played_steps * SMALL["num_simulations"]
-    assert ratios
-    assert max(abs(ratio - 1) for ratio in ratios) <= 0.1
-    assert {"driver", "self_play", "trainer", "buffer", "evaluator", "storage"} <= set(statuses[-1].memory)
-    cost = statuses[-1].cost
+    assert last.buffer.steps > 1000
+    assert last.play is not None
+    assert last.play.version > 0, "newer weights have reached self-play"
+    assert {"driver", "self_play", "trainer", "buffer", "evaluator", "storage"} <= set(last.memory)
+
+
+def assert_measured(last: RunStatus) -> None:
+    """The cost is that of what was done, and no more processor time than there was."""
+    cost, counters = last.cost, last.counters
+    assert cost.cpu_seconds is not None
     seconds = dataclasses.asdict(cost.cpu_seconds)
     assert min(seconds.values()) > 0, "every kind of process has been measured"
     assert seconds["driver"] < cost.seconds * 1.1
     assert cost.cpu_seconds.total < cost.seconds * (os.cpu_count() or 1) * 1.1
-    assert cost.peak_memory >= sum(statuses[-1].memory.values())
-    assert (cost.gpu_seconds, cost.updates, cost.played_steps) == (0, 220, counters.played_steps)
+    assert cost.peak_memory >= sum(last.memory.values())
+    done = (0, counters.training_step, counters.played_steps)
+    assert (cost.gpu_seconds, cost.updates, cost.played_steps) == done
     networks = cost.network_evaluations
     assert networks.self_play == counters.played_steps * (1 + SMALL["num_simulations"])
     assert networks.reanalysis == counters.reanalysed_steps * (1 + SMALL["num_simulations"])
     assert networks.evaluation == cost.evaluation_steps * (1 + SMALL["evaluation_simulations"]) > 0
-    assert statuses[-1].buffer.steps > 1000
-    assert statuses[-1].counters.training_step == statuses[-1].metrics.training_step == 220
-    assert statuses[-1].play.version > 0, "newer weights have reached self-play"
 
-    checkpoint = load_checkpoint(tmp_path)
-    assert checkpoint.training_step == 220
-    saved = checkpoint.cost
-    assert saved.network_evaluations == networks
-    assert saved.cpu_seconds is not None
+
+def assert_saved(folder: Path, statuses: list[RunStatus]) -> None:
+    """The newest checkpoint is of the last status, the best one of the best evaluation."""
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint.training_step == statuses[-1].counters.training_step
+    assert checkpoint.cost.network_evaluations == statuses[-1].cost.network_evaluations
     assert {"trainer", "buffer", "self_play_0", "judge"} == set(checkpoint.parts)
-    best = load_checkpoint(tmp_path / BEST_NAME)
+    best = load_checkpoint(folder / BEST_NAME)
     assert best.evaluation == max(s.evaluation.mean for s in statuses if s.evaluation is not None)
 
+
+def assert_gone_on(run: RayRun, last: RunStatus) -> None:
+    """The resumed `run` has done more than `last` says of the run before, and counts all of it."""
+    log = run.session.log
+    assert log.counters.training_step >= last.counters.training_step
+    assert log.counters.played_steps > last.counters.played_steps
+    assert log.counters.seconds > last.counters.seconds
+    assert log.cost.cpu_seconds is not None
+    assert last.cost.cpu_seconds is not None
+    assert log.cost.cpu_seconds.self_play > last.cost.cpu_seconds.self_play
+    assert log.cost.cpu_seconds.driver > last.cost.cpu_seconds.driver
+    assert log.buffer.steps >= last.buffer.steps
+
+
+def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the last status shows the actors however short the run is
+    monkeypatch.setattr("memory.READ_SECONDS", 0.0)
+    ratios = []
+    changes = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
+    with started(tmp_path, training_steps=220, **changes) as run:
+
+        def watch() -> bool:
+            counters = run.session.log.counters
+            if counters.played_steps >= 2000:
+                ratios.append(counters.training_step / counters.played_steps / RATIO)
+            return False
+
+        assert finish(run, watch) == "training_steps"
+        statuses = run.session.observer.statuses  # type: ignore[attr-defined]
+        assert ray.get(run.storage.counters.remote()).played_steps > 0
+    assert ratios
+    assert max(abs(ratio - 1) for ratio in ratios) <= 0.1
+    assert_trained(statuses, 220)
+    assert_measured(statuses[-1])
+    assert_saved(tmp_path, statuses)
+
     with started(tmp_path, resume=True, training_steps=10_000) as run:
-        log = run.session.log
-        assert (log.counters.training_step, log.counters.played_steps) == (220, counters.played_steps)
+        counters = run.session.log.counters
+        assert (counters.training_step, counters.played_steps) == (220, statuses[-1].counters.played_steps)
 
         def kill() -> bool:
-            if log.counters.training_step >= 230:
+            if run.session.log.counters.training_step >= 230:
                 ray.kill(run.trainer)
             return False
 
         message = r"\Athe process of actor '\w+' died[^\n]*resume[^\n]*\Z"
         with pytest.raises(ConfigurationError, match=message):
             finish(run, kill)
-        assert log.counters.training_step >= 230
-        assert log.counters.played_steps > counters.played_steps
-        assert log.counters.seconds > counters.seconds
-        assert log.cost.cpu_seconds is not None
-        assert log.cost.cpu_seconds.self_play > saved.cpu_seconds.self_play
-        assert log.cost.cpu_seconds.driver > saved.cpu_seconds.driver
-        assert log.buffer.steps >= statuses[-1].buffer.steps
+        assert_gone_on(run, statuses[-1])
 
 
 def test_a_game_is_filmed_beside_the_training(tmp_path: Path) -> None:

@@ -410,6 +410,28 @@ def test_new_weights_value_the_moves_from_then_on() -> None:
     assert (values[0][:, 5] != values[1][:, 5]).all()
 
 
+# --- random openings ---
+
+
+@pytest.mark.usefixtures("_all_legal")
+def test_first_moves_are_drawn_from_the_legal_ones_in_each_number() -> None:
+    decided = {"visit_softmax_temperature": ((1.0, 0.0),), "root_exploration_fraction": 0.0}
+    histories = free_play(random_opening_moves=4, num_simulations=5, **decided)
+    assert greedy_share(histories, slice(4, None)) == 1
+    for move in range(4):
+        # the openings longer than `move` of 0 to 4, of whose actions 2 in 3 are not the most visited
+        expected = 1 - (4 - move) / 5 * 2 / 3
+        assert greedy_share(histories * 2, slice(move, move + 1)) == pytest.approx(expected, abs=0.25)
+    assert greedy_share(free_play(num_simulations=5, **decided), slice(4)) == 1
+
+
+def test_random_first_moves_are_legal() -> None:
+    histories = make_player(random_opening_moves=25).play(600, FOREVER)[1]
+    for history in histories:
+        legal = np.unpackbits(history.legal_actions, axis=1)
+        assert legal[np.arange(history.steps), history.actions].all()
+
+
 # --- going on ---
 
 
@@ -420,7 +442,7 @@ def through_json(state: State) -> State:
 def test_all_options_of_self_play_go_on_bit_for_bit_from_a_state() -> None:
     changes: dict[str, Any] = {"full_search_probability": 0.5, "fast_simulations": 2, "policy_surprise": 0.5}
     changes |= {"resign_value": -0.02, "resign_check": 0.5, "move_temperature": ((5, 1.0), (9, 0.5))}
-    changes |= {"stacked_observations": 1, "segment_length": 4}
+    changes |= {"stacked_observations": 1, "segment_length": 4, "random_opening_moves": 9}
     one, other = make_player(**changes), make_player(**changes)
     one.play(130, FOREVER)
     state = through_json(one.state())
