@@ -58,7 +58,7 @@ def played(client: TestClient, path: str, *actions: int) -> dict[str, Any]:
     """The position after some moves from the start."""
     answer: Any = None
     for ply, action in enumerate(actions):
-        answer = client.post(f"{path}/moves", json={"ply": ply, "action": action})
+        answer = client.post(f"{path}/moves", json={"revision": ply, "action": action})
         assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -85,7 +85,7 @@ def test_a_move_changes_the_board(client: TestClient) -> None:
 def test_an_illegal_move_changes_nothing(client: TestClient, action: int) -> None:
     path = begun(client)
     before = played(client, path, 3, 3, 3, 3, 3, 3)
-    answer = client.post(f"{path}/moves", json={"ply": 6, "action": action})
+    answer = client.post(f"{path}/moves", json={"revision": 6, "action": action})
     assert answer.status_code == 422
     assert "not legal" in answer.json()["error"]
     assert client.get(path).json() == before
@@ -96,27 +96,38 @@ def test_the_end_and_its_winner(client: TestClient) -> None:
     position = played(client, path, 0, 1, 0, 1, 0, 1, 0)
     assert (position["over"], position["returns"], position["legal"]) == (True, [1, -1], [])
     assert position["cells"][14::7] == [1, 1, 1, 1]
-    assert client.get(f"{path}/analysis?ply=7").status_code == 422
+    assert client.get(f"{path}/analysis?revision=7").status_code == 422
 
 
 def test_moves_are_taken_back_and_others_tried(client: TestClient) -> None:
     path = begun(client)
     played(client, path, 3, 4, 5)
-    back = client.post(f"{path}/undo", json={"ply": 3, "moves": 2}).json()
+    back = client.post(f"{path}/undo", json={"revision": 3, "moves": 2}).json()
     assert (back["moves"], back["to_play"]) == ([3], 1)
-    other = client.post(f"{path}/moves", json={"ply": 1, "action": 0}).json()
+    other = client.post(f"{path}/moves", json={"revision": 4, "action": 0}).json()
     assert other["moves"] == [3, 0]
-    assert client.post(f"{path}/undo", json={"ply": 2, "moves": 3}).status_code == 422
+    assert client.post(f"{path}/undo", json={"revision": 5, "moves": 3}).status_code == 422
+
+
+def test_another_position_after_as_many_moves_is_not_the_one_that_was_asked_about(client: TestClient) -> None:
+    path = begun(client)
+    played(client, path, 3)
+    client.post(f"{path}/undo", json={"revision": 1, "moves": 1})
+    now = client.post(f"{path}/moves", json={"revision": 2, "action": 0}).json()
+    assert (now["ply"], now["revision"]) == (1, 3)
+    stale = client.post(f"{path}/moves", json={"revision": 1, "action": 4})
+    assert (stale.status_code, client.get(path).json()["moves"]) == (409, [0])
+    assert client.get(f"{path}/analysis?revision=1").status_code == 409
 
 
 def test_a_move_for_another_position_is_refused(client: TestClient) -> None:
     path = begun(client)
     before = played(client, path, 3)
-    for request in ({"ply": 0, "action": 1}, {"ply": 2, "action": 1}):
+    for request in ({"revision": 0, "action": 1}, {"revision": 2, "action": 1}):
         answer = client.post(f"{path}/moves", json=request)
         assert answer.status_code == 409
         assert "at move 1" in answer.json()["error"]
-    assert client.get(f"{path}/analysis?ply=0").status_code == 409
+    assert client.get(f"{path}/analysis?revision=0").status_code == 409
     assert client.get(path).json() == before
 
 
@@ -131,7 +142,7 @@ def test_settings_are_changed_during_a_game(client: TestClient) -> None:
     played(client, path, 3)
     changed = client.put(f"{path}/settings", json={"seat": "none", "simulations": 2}).json()
     assert (changed["seat"], changed["simulations"], changed["moves"]) == ("none", 2, [3])
-    assert client.get(f"{path}/analysis?ply=1").json()["simulations"] == 2
+    assert client.get(f"{path}/analysis?revision=1").json()["simulations"] == 2
 
 
 def test_the_oldest_game_makes_room() -> None:
@@ -149,7 +160,7 @@ def test_the_oldest_game_makes_room() -> None:
 def test_an_analysis(client: TestClient) -> None:
     path = begun(client)
     played(client, path, 3)
-    found = client.get(f"{path}/analysis?ply=1").json()
+    found = client.get(f"{path}/analysis?revision=1").json()
     assert (found["ply"], found["to_play"], found["simulations"]) == (1, 1, 8)
     visits = {move["action"]: move["visits"] for move in found["moves"]}
     assert sum(visits.values()) == 8
@@ -164,25 +175,25 @@ def test_an_analysis(client: TestClient) -> None:
 
 def test_values_are_kept_for_the_curve_and_forgotten_with_the_moves(client: TestClient) -> None:
     path = begun(client)
-    first = client.get(f"{path}/analysis?ply=0").json()["value"]
+    first = client.get(f"{path}/analysis?revision=0").json()["value"]
     played(client, path, 3)
-    second = client.get(f"{path}/analysis?ply=1").json()["value"]
+    second = client.get(f"{path}/analysis?revision=1").json()["value"]
     assert client.get(path).json()["values"] == [first, -second]  # both to the first player
-    back = client.post(f"{path}/undo", json={"ply": 1, "moves": 1}).json()
+    back = client.post(f"{path}/undo", json={"revision": 1, "moves": 1}).json()
     assert back["values"] == [first]
-    assert client.post(f"{path}/moves", json={"ply": 0, "action": 5}).json()["values"] == [first, None]
+    assert client.post(f"{path}/moves", json={"revision": 2, "action": 5}).json()["values"] == [first, None]
 
 
 def test_the_network_alone(client: TestClient) -> None:
     path = begun(client, {"seat": "first", "simulations": 0})
-    found = client.get(f"{path}/analysis?ply=0").json()
+    found = client.get(f"{path}/analysis?revision=0").json()
     assert (found["value"], len(found["tree"])) == (found["network_value"], 1)
 
 
 def test_figures_that_are_not_finite_are_refused() -> None:
     broken = untrained("connect4", float("nan"))
     with TestClient(make_app(rooms_of(agent=broken)), base_url=HOST) as client:
-        answer = client.get(f"{begun(client)}/analysis?ply=0")
+        answer = client.get(f"{begun(client)}/analysis?revision=0")
         assert (answer.status_code, "not finite" in answer.json()["error"]) == (422, True)
         assert client.get(answer.url.path.removesuffix("/analysis")).json()["values"] == [None]
 
@@ -200,7 +211,7 @@ def test_a_long_search_does_not_hold_up_other_games(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(rooms.agent, "analyse", slow)
     with TestClient(make_app(rooms), base_url=HOST) as client:
         one, other = begun(client), begun(client)
-        thread = threading.Thread(target=client.get, args=(f"{one}/analysis?ply=0",))
+        thread = threading.Thread(target=client.get, args=(f"{one}/analysis?revision=0",))
         thread.start()
         assert searching.wait(30)
         assert played(client, other, 3)["ply"] == 1  # would wait for ever
@@ -225,7 +236,9 @@ def test_one_search_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms.agent, "analyse", counted)
     with TestClient(make_app(rooms), base_url=HOST) as client:
         paths = [begun(client, {"seat": "first", "simulations": 200}) for _ in range(4)]
-        threads = [threading.Thread(target=client.get, args=(f"{path}/analysis?ply=0",)) for path in paths]
+        threads = [
+            threading.Thread(target=client.get, args=(f"{path}/analysis?revision=0",)) for path in paths
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -239,7 +252,7 @@ def test_without_an_agent_people_play_each_other() -> None:
         assert (about["agent"], about["defaults"]["seat"]) == (None, "both")
         path = begun(client, about["defaults"])
         assert played(client, path, 3, 4)["ply"] == 2
-        answer = client.get(f"{path}/analysis?ply=2")
+        answer = client.get(f"{path}/analysis?revision=2")
         assert (answer.status_code, "no agent" in answer.json()["error"]) == (422, True)
         assert client.post("/api/games", json=FIRST).status_code == 422
 
@@ -266,10 +279,10 @@ def test_a_game_that_draws_itself_is_shown_as_a_picture() -> None:
     with TestClient(make_app(rooms), base_url=HOST) as client:
         path = begun(client, {"seat": "none", "simulations": 2})
         assert client.get(path).json()["picture"]
-        answer = client.get(f"{path}/frame?ply=0")
+        answer = client.get(f"{path}/frame?revision=0")
         assert answer.headers["content-type"] == "image/png"
         assert answer.content.startswith(b"\x89PNG")
-        assert client.get(f"{path}/frame?ply=1").status_code == 409
+        assert client.get(f"{path}/frame?revision=1").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -358,7 +371,7 @@ def test_the_most_visited_nodes_are_drawn() -> None:
 )
 def test_requests_from_other_origins_are_refused(client: TestClient, headers: dict[str, str]) -> None:
     path = begun(client)
-    answer = client.post(f"{path}/moves", json={"ply": 0, "action": 3}, headers=headers)
+    answer = client.post(f"{path}/moves", json={"revision": 0, "action": 3}, headers=headers)
     assert (answer.status_code, "other origins" in answer.json()["error"]) == (403, True)
     assert client.get(path, headers=headers).status_code == 403
     assert client.get(path).json()["ply"] == 0
@@ -383,15 +396,15 @@ def test_other_host_names_are_refused(client: TestClient, host: str) -> None:
         (b"{", 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
         (b"[" * (LARGEST_BODY - 1), 400, "not JSON"),
-        (b"[]", 422, "object with ply, action"),
-        (b'{"ply": 0}', 422, "object with ply, action"),
-        (b'{"ply": 0, "action": 3, "more": 1}', 422, "object with ply, action"),
-        (b'{"ply": 0, "action": "3"}', 422, "action='3' must be int"),
-        (b'{"ply": 0, "action": 3.0}', 422, "action=3.0 must be int"),
-        (b'{"ply": 0, "action": true}', 422, "action=True must be int"),
-        (b'{"ply": 0, "action": null}', 422, "action=None must be int"),
-        (b'{"ply": 0, "action": NaN}', 422, "action=nan must be int"),
-        (b'{"ply": 0, "action": 1' + b"0" * 3000 + b"}", 422, "not legal"),
+        (b"[]", 422, "object with revision, action"),
+        (b'{"revision": 0}', 422, "object with revision, action"),
+        (b'{"revision": 0, "action": 3, "more": 1}', 422, "object with revision, action"),
+        (b'{"revision": 0, "action": "3"}', 422, "action='3' must be int"),
+        (b'{"revision": 0, "action": 3.0}', 422, "action=3.0 must be int"),
+        (b'{"revision": 0, "action": true}', 422, "action=True must be int"),
+        (b'{"revision": 0, "action": null}', 422, "action=None must be int"),
+        (b'{"revision": 0, "action": NaN}', 422, "action=nan must be int"),
+        (b'{"revision": 0, "action": 1' + b"0" * 3000 + b"}", 422, "not legal"),
         (b" " * (LARGEST_BODY + 1), 413, "Too Large"),
     ],
 )
@@ -456,7 +469,7 @@ def test_a_fault_is_answered_and_the_server_goes_on(monkeypatch: pytest.MonkeyPa
     app = make_app(rooms)
     with TestClient(app, base_url=HOST, raise_server_exceptions=False) as client:
         path = begun(client)
-        answer = client.get(f"{path}/analysis?ply=0")
+        answer = client.get(f"{path}/analysis?revision=0")
         assert (answer.status_code, answer.json()) == (500, {"error": "ZeroDivisionError: see the terminal"})
         assert played(client, path, 3)["ply"] == 1
 
@@ -506,7 +519,7 @@ def ask_for_a_move(address: str) -> None:
     """Begins a game and moves; the answers may never come."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         name = posted(f"{address}api/games", {"seat": "both", "simulations": 0})["id"]
-        posted(f"{address}api/games/{name}/moves", {"ply": 0, "action": 0})
+        posted(f"{address}api/games/{name}/moves", {"revision": 0, "action": 0})
 
 
 def posted(address: str, body: dict[str, Any]) -> Any:
@@ -573,13 +586,13 @@ def test_a_position_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms.agent, "analyse", counted)
     with TestClient(make_app(rooms), base_url=HOST) as client:
         path = begun(client)
-        answers = [client.get(f"{path}/analysis?ply=0").json() for _ in range(2)]
+        answers = [client.get(f"{path}/analysis?revision=0").json() for _ in range(2)]
         assert answers[0] == answers[1]
         assert searches == [8]
         client.put(f"{path}/settings", json={"seat": "first", "simulations": 4})
-        client.get(f"{path}/analysis?ply=0")
+        client.get(f"{path}/analysis?revision=0")
         played(client, path, 3)
-        client.get(f"{path}/analysis?ply=1")
-        client.post(f"{path}/undo", json={"ply": 1, "moves": 1})
-        client.get(f"{path}/analysis?ply=0")
+        client.get(f"{path}/analysis?revision=1")
+        client.post(f"{path}/undo", json={"revision": 1, "moves": 1})
+        client.get(f"{path}/analysis?revision=2")
     assert searches == [8, 4, 4, 4]

@@ -191,7 +191,7 @@ def test_what_is_shown_is_what_the_agent_thinks(tab: Tab) -> None:
     click(tab, 2)
     wait_for_moves(tab, 2)
     found = tab.evaluate(
-        "() => fetch(`/api/games/${location.hash.slice(1)}/analysis?ply=2`).then(answer => answer.json())"
+        "() => fetch(`/api/games/${location.hash.slice(1)}/analysis?revision=2`).then(said => said.json())"
     )
     chance = round(100 * (found["value"] + 1) / 2)
     assert text(tab, "#value strong") == f"{chance} %"

@@ -4,13 +4,13 @@
     GET  /api/game                      which game, which agent
     POST /api/games                     {seat, simulations}: a new game
     GET  /api/games/ID                  its position
-    POST /api/games/ID/moves            {ply, action}: makes a move
-    POST /api/games/ID/undo             {ply, moves}: takes moves back
+    POST /api/games/ID/moves            {revision, action}: makes a move
+    POST /api/games/ID/undo             {revision, moves}: takes moves back
     PUT  /api/games/ID/settings         {seat, simulations}
-    GET  /api/games/ID/analysis?ply=N   what the agent thinks of the position
-    GET  /api/games/ID/frame?ply=N      its picture, where the game draws itself
+    GET  /api/games/ID/analysis?revision=N  what the agent thinks of the position
+    GET  /api/games/ID/frame?revision=N     its picture, where the game draws itself
 
-A request that changes a position, or asks about it, names it by the number of moves before (`ply`). Errors
+A request that changes a position, or asks about it, names it by how often the game was changed before. Errors
 are {"error": one line}: 400 unreadable, 403 from elsewhere, 404 no such game, 409 another position, 413 too
 large, 415 not JSON, 422 not possible.
 """
@@ -49,14 +49,14 @@ Body = TypeVar("Body", bound=tuple)
 class Move(NamedTuple):
     """A move to make."""
 
-    ply: int
+    revision: int
     action: int
 
 
 class Undo(NamedTuple):
     """Moves to take back."""
 
-    ply: int
+    revision: int
     moves: int
 
 
@@ -112,12 +112,12 @@ class Api:
     async def move(self, request: Request) -> Response:
         """Makes a move."""
         move = await body(request, Move)
-        return await self._change(request, move.ply, lambda room: room.play(move.action))
+        return await self._change(request, move.revision, lambda room: room.play(move.action))
 
     async def undo(self, request: Request) -> Response:
         """Takes moves back."""
         undo = await body(request, Undo)
-        return await self._change(request, undo.ply, lambda room: room.undo(undo.moves))
+        return await self._change(request, undo.revision, lambda room: room.undo(undo.moves))
 
     async def settings(self, request: Request) -> Response:
         """Changes who plays, and how strong the agent is."""
@@ -131,7 +131,7 @@ class Api:
         """What the agent thinks of a position."""
         room = self._room(request)
         async with room.lock:
-            require_ply(room, request.query_params.get("ply"))
+            require_newest(room, request.query_params.get("revision"))
             found = await run_sync(room.analyse, limiter=self._one_search)
             return JSONResponse(await run_sync(view.analysis, room, found))
 
@@ -139,13 +139,13 @@ class Api:
         """A picture of a position."""
         room = self._room(request)
         async with room.lock:
-            require_ply(room, request.query_params.get("ply"))
+            require_newest(room, request.query_params.get("revision"))
             return Response(await run_sync(view.picture, room), media_type="image/png")
 
-    async def _change(self, request: Request, ply: int, change: Callable[[Room], None]) -> Response:
+    async def _change(self, request: Request, revision: int, change: Callable[[Room], None]) -> Response:
         room = self._room(request)
         async with room.lock:
-            require_ply(room, ply)
+            require_newest(room, revision)
             await run_sync(change, room)
             return JSONResponse(view.position(room))
 
@@ -157,10 +157,10 @@ class Api:
         return room
 
 
-def require_ply(room: Room, ply: int | str | None) -> None:
-    """Raises a 409 unless as many moves have been made in the room's game as the page believes."""
-    if str(ply) != str(room.ply):
-        raise HTTPException(409, f"the game is at move {room.ply}, not at {ply}: it was changed elsewhere")
+def require_newest(room: Room, revision: int | str | None) -> None:
+    """Raises a 409 unless the room's game has been changed as often as the page believes."""
+    if str(revision) != str(room.revision):
+        raise HTTPException(409, f"the game was changed elsewhere: it is at move {room.ply} now")
 
 
 async def body(request: Request, kind: type[Body]) -> Body:

@@ -38,6 +38,7 @@ class Room:
     settings: Settings
     values: dict[int, float] = field(default_factory=dict)  # to player 0, by the number of moves before
     newest: Analysis | None = None  # of the position as it is
+    revision: int = 0  # moves made and takings back
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
@@ -48,14 +49,16 @@ class Room:
     def play(self, action: int) -> None:
         """Makes a move. Raises `ConfigurationError` on an illegal one, and changes nothing."""
         self.game.play(action)
-        self._forget_later(self.ply - 1)
+        self._changed(self.ply - 1)
 
     def undo(self, moves: int) -> None:
         """Takes moves back. Raises `ConfigurationError` where there are not so many."""
         self.game.undo(moves)
-        self._forget_later(self.ply)
+        self._changed(self.ply)
 
-    def _forget_later(self, ply: int) -> None:
+    def _changed(self, ply: int) -> None:
+        """Forgets the values of the positions after `ply` moves."""
+        self.revision += 1
         self.values = {number: value for number, value in self.values.items() if number <= ply}
         self.newest = None
 

@@ -79,6 +79,7 @@ def position(room: Room) -> Json:
     return {
         "id": room.name,
         "ply": room.ply,
+        "revision": room.revision,
         "to_play": game.to_play,
         "legal": game.legal_actions,
         "over": game.over,

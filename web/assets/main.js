@@ -186,9 +186,9 @@ const changing = (request, stops) => () =>
  */
 const pick = (action) =>
   doing(async () => {
-    const { id, ply } = position;
+    const { id, revision } = position;
     while (underWay) await underWay.catch(() => {});
-    if (position.id !== id || position.ply !== ply || !stage.playable) return;
+    if (position.id !== id || position.revision !== revision || !stage.playable) return;
     await change(() => server.play(position, action));
   });
 

@@ -32,8 +32,8 @@ const path = (position, rest) => `/api/games/${encodeURIComponent(position.id)}/
 export const about = () => ask("GET", "/api/game");
 export const open = (settings) => ask("POST", "/api/games", settings);
 export const find = (id) => ask("GET", `/api/games/${encodeURIComponent(id)}`);
-export const play = (at, action) => ask("POST", path(at, "moves"), { ply: at.ply, action });
-export const undo = (at, moves) => ask("POST", path(at, "undo"), { ply: at.ply, moves });
+export const play = (at, action) => ask("POST", path(at, "moves"), { revision: at.revision, action });
+export const undo = (at, moves) => ask("POST", path(at, "undo"), { revision: at.revision, moves });
 export const settle = (at, settings) => ask("PUT", path(at, "settings"), settings);
-export const analyse = (at) => ask("GET", path(at, `analysis?ply=${at.ply}`));
-export const picture = (at) => path(at, `frame?ply=${at.ply}&number=${(pictures += 1)}`);
+export const analyse = (at) => ask("GET", path(at, `analysis?revision=${at.revision}`));
+export const picture = (at) => path(at, `frame?revision=${at.revision}&number=${(pictures += 1)}`);
