@@ -31,6 +31,7 @@ class MuZeroConfig(config.MuZeroConfig):
     evaluation_simulations = 25
     q_transform = "bounds"  # values are known to lie between -1 and 1
     support_size = 1  # check-game says when the values of your rewards need more
+    support_transform = False  # outcomes of -1 and 1 are then the ends of the support
 
     encoding_size = 64  # larger for games with more to know
     fc_representation_layers = (128,)

@@ -419,16 +419,31 @@ def test_commands_have_help(command: str, capsys: pytest.CaptureFixture) -> None
     assert "usage: python muzero.py" in capsys.readouterr().out
 
 
-def test_help_imports_nothing_heavy() -> None:
+HEAVY = {"torch", "ray", "matplotlib", "nevergrad", "tensorboard", "starlette", "rich"}
+NUMERIC = {"numpy", "numba", "gymnasium"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        ([], HEAVY | NUMERIC),
+        *(([name], HEAVY | NUMERIC) for name in commands.NAMES if name not in ("evaluate", "models")),
+        (["evaluate"], HEAVY),
+        (["models"], HEAVY),
+        (["cartpole"], HEAVY | {"numba"}),
+        (["tune", "cartpole"], HEAVY | {"numba"}),
+    ],
+)
+def test_help_imports_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
     code = (
         "import sys, muzero\n"
-        "sys.argv = ['muzero.py', '--help']\n"
+        f"sys.argv = ['muzero.py', *{arguments}, '--help']\n"
         "try: muzero.main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'torch', 'ray', 'numba', 'rich', 'gymnasium', 'tensorboard'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        f"print(sorted({heavy} & set(sys.modules)))"
     )
     finished = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True
     )
     assert finished.stdout.splitlines()[-1] == "[]"
+    assert "usage: python muzero.py" in finished.stdout

@@ -223,20 +223,6 @@ def test_a_full_disk_is_one_line(
     assert said == f"error: cannot go on in {search_folder()}: No space left on device\n"
 
 
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
-    program = (
-        "import sys, muzero\n"
-        "try: muzero.run(['tune', 'cartpole', '--help'])\n"
-        "finally: print(sorted({'nevergrad', 'torch', 'ray', 'matplotlib', 'numba'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "--param PARAM" in done.stdout
-    assert "default 32" in done.stdout, "the game's own defaults"
-
-
 # --- train --config ---
 
 
