@@ -69,6 +69,12 @@ class Checkpoint:
         """Updates made to the weights."""
         return self.counters.training_step
 
+    def with_ratio_from_here(self) -> Checkpoint:
+        """The same, from which on another ratio of updates to played steps is kept."""
+        counters = self.counters
+        changed = {"ratio_since_update": counters.training_step, "ratio_since_step": counters.played_steps}
+        return dataclasses.replace(self, counters=dataclasses.replace(counters, **changed))
+
     @property
     def cost(self) -> Cost:
         """What the run had taken until then, as far as it is known."""

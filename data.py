@@ -173,6 +173,9 @@ class Counters:
     reanalysed_steps: int = 0
     simulations: int = 0
     seconds: float = 0.0  # wall time of training, earlier sittings of a resumed run included
+    # when the configured ratio was last changed, from which on it is kept
+    ratio_since_update: int = 0
+    ratio_since_step: int = 0
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class LocalRun:
     def __init__(self, session: Session, device: str) -> None:
         config = self.config = session.config
         self.session = session
-        self.pacing = Pacing(config)
+        self.pacing = Pacing(config, session.log.counters)
         self.trainer = Trainer(config, device)
         self.buffer = ReplayBuffer(config, make_generator(config.seed, Stream.BUFFER))
         self.storage: SharedStorage[VersionedWeights] = SharedStorage()

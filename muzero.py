@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
-RESUMABLE_FIELDS = ("lr_init", "lr_decay_rate", "lr_decay_steps")
+RESUMABLE_FIELDS = (
+    *("lr_init", "lr_decay_rate", "lr_decay_steps", "value_loss_weight", "reward_loss_weight"),
+    *("consistency_loss_weight", "ratio", "random_opening_moves", "move_temperature"),
+    *("visit_softmax_temperature", "full_search_probability", "fast_simulations"),
+    *("root_dirichlet_alpha", "root_exploration_fraction"),
+)
 
 
 class MuZero:
@@ -81,7 +86,14 @@ class MuZero:
         checkpoint = load_checkpoint(run)
         if not checkpoint.parts:
             raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
-        config = MuZeroConfig.from_json(checkpoint.config_json).replace(**_resumable(options or {}))
+        earlier = MuZeroConfig.from_json(checkpoint.config_json)
+        config = earlier.replace(**_resumable(options or {}))
+        if bool(config.consistency_loss_weight) != bool(earlier.consistency_loss_weight):
+            raise ConfigurationError(
+                "consistency_loss_weight cannot be switched on or off when a run is resumed: train a new run"
+            )
+        if config.ratio != earlier.ratio:
+            checkpoint = checkpoint.with_ratio_from_here()
         folder = run_folder_of(run)
         return _train(checkpoint.game, config, folder, resumed=checkpoint, local=local, address=address)
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 
 from config import MuZeroConfig
+from data import Counters
 
 LEAD = 0.05
 """How far self-play may run ahead of the ratio, so that neither side waits for the other's every call."""
 
 
 class Pacing:
-    """How much either side may do next. Pure arithmetic on the counters."""
+    """How much either side may do next. Pure arithmetic on the counters.
 
-    def __init__(self, config: MuZeroConfig) -> None:
+    The ratio holds from where it was last changed; `start` says where that was.
+    """
+
+    def __init__(self, config: MuZeroConfig, start: Counters | None = None) -> None:
         self.config = config
+        start = start or Counters()
+        self.first_step, self.first_update = start.ratio_since_step, start.ratio_since_update
 
     def steps_allowed(self, played: int, training_step: int) -> int:
         """Steps that may be played beyond `played` (calls in flight included) before more updates.
@@ -24,7 +30,8 @@ class Pacing:
         ratio = self.config.ratio
         if ratio == 0:
             return UNLIMITED
-        ahead = math.ceil(max((1 + LEAD) * training_step, training_step + 1) / ratio)
+        updates = training_step - self.first_update
+        ahead = self.first_step + math.ceil(max((1 + LEAD) * updates, updates + 1) / ratio)
         return max(ahead - played, self.config.learning_starts - played, 0)
 
     def steps_to_play(self, played: int, training_step: int, at_most: int, stored: bool) -> int:
@@ -43,7 +50,8 @@ class Pacing:
             return 0
         if self.config.ratio == 0:
             return max(left, 0)
-        return max(min(int(self.config.ratio * played) - training_step, left), 0)
+        due = self.first_update + int(self.config.ratio * (played - self.first_step))
+        return max(min(due - training_step, left), 0)
 
     def reanalysis_allowed(self, reanalysed: int, training_step: int) -> bool:
         """Whether `reanalyse_batch` more steps may be reanalysed."""

@@ -43,7 +43,7 @@ class RayRun:
 
     def __init__(self, session: Session, launcher: Launcher) -> None:
         self.session, self.config, self.launcher = session, session.config, launcher
-        self.pacing = Pacing(self.config)
+        self.pacing = Pacing(self.config, session.log.counters)
         session.log.players_on_gpu = launcher.player_device != "cpu"
         self.calls: dict[Any, Call] = {}
         self.reason: Reason | None = None

@@ -298,6 +298,9 @@ def test_resume_finds_the_run(calls: list[dict[str, Any]], named: list[str]) -> 
     assert (call["config"].lr_init, call["config"].training_steps) == (0.125, 77)
     assert call["config"].lr_decay_rate == 0.5
     assert json.loads((call["folder"] / "config.json").read_text())["training_steps"] == 77
+    assert call["resume_from"].counters.ratio_since_update == 0
+    assert line("resume", *named, "--ratio", "0.125") == 0
+    assert (calls[1]["config"].ratio, calls[1]["resume_from"].counters.ratio_since_update) == (0.125, 2000)
 
 
 def test_training_from_another_runs_games(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture) -> None:
@@ -328,6 +331,8 @@ def test_resume_refuses_what_cannot_change(
     for option in (["--encoding-size", "4"], ["--seed", "3"], ["--num-workers", "2"]):
         assert line("resume", *option) == 2
         assert "cannot be changed when a run is resumed" in capsys.readouterr().err
+    assert line("resume", "--consistency-loss-weight", "1") == 2
+    assert "cannot be switched on or off" in capsys.readouterr().err
     assert calls == []
 
 

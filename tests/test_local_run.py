@@ -248,6 +248,18 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     np.testing.assert_array_equal(buffer[:stored], earlier.parts["buffer"].arrays["observations"][:stored])
 
 
+def test_another_ratio_holds_from_the_resumption_on(tmp_path: Path) -> None:
+    _, earlier, _ = run(tmp_path)
+    ahead = earlier.with_ratio_from_here()
+    _, later, _ = run(tmp_path, resume_from=ahead, ratio=2.0, training_steps=650)
+    played = later.counters.played_steps - earlier.counters.played_steps
+    assert 600 / played == pytest.approx(2.0, rel=0.2)
+    assert (later.counters.ratio_since_update, later.counters.ratio_since_step) == (
+        50,
+        earlier.counters.played_steps,
+    )
+
+
 def test_games_of_another_kind_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "one")
     config = toy_game("cartpole").config.replace(observation_shape=(2, 1, 4))

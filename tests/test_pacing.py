@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import MuZeroConfig
+from data import Counters
 from pacing import UNLIMITED, Pacing
 
 MOVES_PER_CALL = 32
@@ -126,6 +127,15 @@ def test_steps_that_are_played_out_allow_an_update(ratio: float, training_step: 
     played = pacing.steps_allowed(0, training_step)
     assert pacing.steps_allowed(played, training_step) == 0
     assert pacing.updates_allowed(played, training_step) >= 1
+
+
+def test_another_ratio_is_kept_from_where_it_was_changed() -> None:
+    config = MuZeroConfig(ratio=0.1, learning_starts=10, training_steps=10_000)
+    pacing = Pacing(config, Counters(300, 1000, ratio_since_update=300, ratio_since_step=1000))
+    assert pacing.updates_allowed(1000, 300) == 0
+    assert pacing.updates_allowed(1500, 300) == 50
+    assert pacing.steps_allowed(1000, 300) == 10
+    assert pacing.steps_allowed(1000, 400) == 1050
 
 
 def test_nothing_is_learned_before_learning_starts() -> None:

@@ -64,6 +64,8 @@ def search_figure(state: State, trials: Sequence[Trial]) -> Figure:
 def title(state: State, trials: Sequence[Trial]) -> str:
     """What was searched, and how."""
     stopped = sum(trial.stopped is not None for trial in trials)
+    failed = sum(trial.failed is not None for trial in state.ended)
+    lost = f", {failed} more failed" if failed else ""
     opened = state.opened
     budget = (
         f"{opened.minutes:g} min"
@@ -71,7 +73,7 @@ def title(state: State, trials: Sequence[Trial]) -> str:
         else f"{opened.steps or state.base.training_steps:,} updates"
     )
     return (
-        f"Search of {opened.game}: {len(trials)} trials of {budget} each, {stopped} stopped early "
+        f"Search of {opened.game}: {len(trials)} trials of {budget} each, {stopped} stopped early{lost} "
         f"({opened.optimizer}, seed {opened.seed})"
     )
 
