@@ -235,7 +235,7 @@ class MuZeroConfig:
     inference_bfloat16: bool = option(
         False,
         "network",
-        "search evaluates in bfloat16 (torch's paths) where the device has it, as in autocast",
+        "search of 8 games and more evaluates in bfloat16 (torch's paths) where the device has it, as autocast",
     )
 
     # --- training ---

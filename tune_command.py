@@ -232,7 +232,8 @@ def _terminable() -> Iterator[None]:
 def _plan(state: State, folder: Path) -> str:
     opened = state.opened
     steps = opened.steps or state.base.training_steps
-    budget = f"{opened.minutes:g} minutes" if opened.minutes else f"{steps:,} updates"
+    minutes = "1 minute" if opened.minutes == 1 else f"{opened.minutes:g} minutes"
+    budget = minutes if opened.minutes else f"{steps:,} updates"
     at_once = f", {state.parallel} at a time" if state.parallel > 1 else ""
     again = [str(trial.number) for trial in state.trials.values() if not trial.ended]
     ended = f"; {len(state.ended)} have ended" if state.trials else ""

@@ -8,7 +8,7 @@ import * as server from "./server.js";
 import { personMoves, SEATS, Stage } from "./stage.js";
 import { chance, shares } from "./thought.js";
 
-const GROWTH = 450; // milliseconds in which a search is shown to grow
+const GROWTH = 300; // milliseconds in which a search is shown to grow
 const LOOK = 350; // for which a move of a watched game for two is shown
 const FRAME = 40; // for which a move of a watched game for one is shown
 const PATIENCE = 500; // before a game that another tab changes is looked at again
