@@ -235,7 +235,7 @@ class MuZeroConfig:
     inference_bfloat16: bool = option(
         False,
         "network",
-        "search of 8 games and more evaluates in bfloat16 (torch's paths) where the device has it, as autocast",
+        "searches of 8 games and more evaluate in bfloat16 (torch's paths) where the device has it",
     )
 
     # --- training ---
