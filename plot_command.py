@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from commands import command_parser, find_run
@@ -40,6 +41,10 @@ UNITS = {
 KINDS = (".png", ".svg", ".pdf")
 """Of files that can be written."""
 INCHES = (8.0, 4.5)
+LEGEND_WIDTH, AXIS_WIDTH = 105, 45
+"""Characters of a line of the legend, and along a panel's upright axis."""
+LINE_INCHES = 0.2
+"""Of the legend."""
 DPI = 120
 
 
@@ -67,14 +72,18 @@ def figure(groups: Sequence[Group], metrics: Sequence[str], axis: Axis) -> Any:
     """The curves, one panel a metric. Raises `ConfigurationError` when a run lacks a metric."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(INCHES[0], INCHES[1] * len(metrics)), dpi=DPI, layout="constrained")
+    labels = [fill(group.label, LEGEND_WIDTH) for group in groups] if len(groups) > 1 else []
+    legend_inches = LINE_INCHES * sum(1 + label.count("\n") for label in labels)
+    height = INCHES[1] * len(metrics) + legend_inches
+    drawn = Figure(figsize=(INCHES[0], height), dpi=DPI, layout="constrained")
     panels = drawn.subplots(len(metrics), 1, sharex=True, squeeze=False)[:, 0]
     for panel, metric in zip(panels, metrics, strict=True):
         _draw(panel, groups, metric, axis)
     panels[-1].set_xlabel(AXES[axis])
     panels[0].set_title(_title(groups))
-    if len(groups) > 1:
-        panels[0].legend(loc="best", fontsize="small")
+    if labels:
+        handles, _ = panels[0].get_legend_handles_labels()
+        drawn.legend(handles, labels, loc="outside lower left", fontsize="small")
     return drawn
 
 
@@ -93,7 +102,7 @@ def _draw(panel: Any, groups: Sequence[Group], metric: str, axis: Axis) -> None:
     for number, group in enumerate(groups):
         curves = [curve(run, metric, axis) for run in group.runs]
         _draw_group(panel, group.label, curves, f"C{number % 10}")
-    panel.set_ylabel(axis_label(metric))
+    panel.set_ylabel(fill(axis_label(metric), AXIS_WIDTH))
     panel.set_xlim(left=0)
     panel.grid(alpha=0.3)
 

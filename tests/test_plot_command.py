@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 import muzero
@@ -18,8 +19,6 @@ from metrics_log import FILE_NAME, MetricsLog
 from plot_command import axis_label, figure, plot_command
 from tests.results import evaluation_result
 from tests.test_progress import make_status
-
-ROOT = Path(__file__).parent.parent
 
 
 def make_run(folder: Path, scores: list[float], config: MuZeroConfig | None = None) -> Path:
@@ -107,6 +106,26 @@ def test_axes_are_labelled_with_units(tmp_path: Path) -> None:
 )
 def test_units(metric: str, label: str) -> None:
     assert axis_label(metric) == label
+
+
+def test_long_labels_are_not_cut_off(tmp_path: Path) -> None:
+    config = load_game("connect4").config
+    changed = {"channels": 32, "blocks": 3, "ratio": 0.5, "lr_init": 0.25, "replay_buffer_size": 900_000}
+    changed |= {"consistency_loss_weight": 2.0, "random_opening_moves": 16, "opponents": ("minimax:12",)}
+    others = {"PER": True, "td_steps": 7, "batch_size": 64, "weight_decay": 0.5, "num_unroll_steps": 9}
+    runs = [
+        load_run(make_run(tmp_path / str(number), [1, 2], config.replace(**options)))
+        for number, options in enumerate((changed, others))
+    ]
+    drawn = figure(grouped(runs), ["reward/evaluation_mean"], "updates")
+    FigureCanvasAgg(drawn).draw()
+    (panel,), (legend,) = drawn.axes, drawn.legends
+    assert len(legend.get_texts()) == 2
+    for part in (legend, panel.yaxis.label, panel.xaxis.label, panel.title):
+        box = part.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+        assert (box.x1 <= drawn.bbox.x1, box.y1 <= drawn.bbox.y1) == (True, True)
+    assert legend.get_window_extent().y1 <= panel.get_tightbbox().y0, "it does not cover the curves"
 
 
 def test_the_command_writes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
