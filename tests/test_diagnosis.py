@@ -30,7 +30,6 @@ from games import load_game
 from models import get_weights, make_network
 from tests.histories import make_history
 
-ROOT = Path(__file__).parent.parent
 SMALL = {"fc_representation_layers": (8,), "fc_dynamics_layers": (8,), "num_simulations": 4}
 
 

@@ -25,7 +25,6 @@ from play_screen import STONES, Screen, analysis_picture, board_picture
 from terminal_play import COMMANDS, Settings, TerminalPlay
 from tests.toy_games import Walk, WalkConfig
 
-ROOT = Path(__file__).parent.parent
 Play = Callable[..., str]
 
 
