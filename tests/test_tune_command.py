@@ -223,6 +223,14 @@ def test_a_full_disk_is_one_line(
     assert said == f"error: cannot go on in {search_folder()}: No space left on device\n"
 
 
+def test_help_shows_the_games_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        muzero.run(["tune", "cartpole", "--help"])
+    said = capsys.readouterr().out
+    assert "--param PARAM" in said
+    assert "default 32" in said
+
+
 # --- train --config ---
 
 
