@@ -116,6 +116,13 @@ class MuZeroConfig:
         "varied games",
         0,
     )
+    random_move_probability: float = option(
+        0.0,
+        "self-play",
+        "probability that a later move is drawn from all legal ones: the model learns where they lead",
+        0.0,
+        0.99,
+    )
     resign_value: float = option(
         -1.0,
         "self-play",
@@ -459,6 +466,11 @@ class MuZeroConfig:
     def actions_are_columns(self) -> bool:
         """Whether there is an action for each column of the board, and no other."""
         return not self.actions_are_cells and self.num_actions == self.observation_shape[2]
+
+    @property
+    def explores(self) -> bool:
+        """Whether self-play draws some moves at random, whatever the search found."""
+        return self.random_opening_moves > 0 or self.random_move_probability > 0
 
     @property
     def stacked_channels(self) -> int:

@@ -106,6 +106,7 @@ class GameHistory:
     game_length: int | None  # moves of the whole game, if it ends here
     resigned: bool = False  # by the player to move at the last position
     surprises: NDArray[np.float32] | None = None  # [T + L] KL(policy || network's prior), nats; None: unknown
+    exploratory: BoolArray | None = None  # [T + L] moves drawn at random, not by the search; None: none
 
 
 class Batch(NamedTuple):

@@ -43,8 +43,8 @@ RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
 RESUMABLE_FIELDS = (
     *("lr_init", "lr_decay_rate", "lr_decay_steps", "value_loss_weight", "reward_loss_weight"),
-    *("consistency_loss_weight", "ratio", "random_opening_moves", "move_temperature"),
-    *("visit_softmax_temperature", "full_search_probability", "fast_simulations"),
+    *("consistency_loss_weight", "ratio", "random_opening_moves", "random_move_probability"),
+    *("move_temperature", "visit_softmax_temperature", "full_search_probability", "fast_simulations"),
     *("root_dirichlet_alpha", "root_exploration_fraction"),
 )
 

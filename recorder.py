@@ -14,7 +14,7 @@ from game_table import GameTable
 
 ARRAYS = (
     *("observations", "actions", "rewards", "policies", "root_values", "to_play", "legal", "versions"),
-    "surprises",
+    *("surprises", "exploratory"),
 )
 LOSS = -1.0
 """What a resigned game is worth to the player who gave it up."""
@@ -42,6 +42,7 @@ class Recorder:
         self.legal = np.zeros((batch, length, (actions + 7) // 8), np.uint8)
         self.versions = np.zeros((batch, length), np.int64)
         self.surprises = np.zeros((batch, length), np.float32)
+        self.exploratory = np.zeros((batch, length), np.bool_)
         self.cursor = np.zeros(batch, np.int64)
         self.past = np.zeros(batch, np.int64)
         self.first_step = np.zeros(batch, np.int64)
@@ -64,13 +65,14 @@ class Recorder:
         self,
         rows: NDArray[np.intp],
         actions: IntArray,
+        exploratory: BoolArray,
         rewards: FloatArray,
         observations: NDArray[Any],
         table: GameTable,
     ) -> None:
         """Records the moves of `rows` [n] and the positions that they led to."""
         at = rows, self.cursor[rows]
-        self.actions[at], self.rewards[at] = actions, rewards
+        self.actions[at], self.exploratory[at], self.rewards[at] = actions, exploratory, rewards
         self.cursor[rows] += 1
         self._position(rows, observations, table)
 
@@ -136,6 +138,7 @@ class Recorder:
             game_return=float(table.returns[row]) if over else None,
             game_length=len(table.played[row]) if over else None,
             surprises=self.surprises[row, past:end].copy() if self.config.policy_surprise else None,
+            exploratory=self.exploratory[row, past:end].copy() if self.config.explores else None,
         )
 
     def state(self) -> State:

@@ -106,7 +106,9 @@ class ReplayBuffer:
         for name, column in self.rows._asdict().items():
             column[places] = getattr(run, name)
         own = np.arange(history.past, history.past + history.steps)
-        returns = n_step_returns(run, own, self.config.td_steps, self.config.discount)
+        # An exploratory step's own target is its root value: by that alone it would never be drawn.
+        whole = run._replace(exploratory=np.zeros_like(run.exploratory))
+        returns = n_step_returns(whole, own, self.config.td_steps, self.config.discount)
         self._set_priorities(places[own], np.abs(run.root_values[own] - returns))
         self.next += size
         self.steps += history.steps
@@ -286,14 +288,16 @@ class ReplayBuffer:
 
     def load_state(self, state: State) -> None:
         """Goes on from `state`; a buffer that has become smaller keeps the newest histories."""
-        saved = StepRows(**{name: state.arrays[name] for name in StepRows._fields})
+        # buffers from before there were exploratory moves do not know which theirs are
+        unknown = {"exploratory": np.zeros(len(state.arrays["actions"]), np.bool_)}
+        saved = StepRows(**{name: (unknown | state.arrays)[name] for name in StepRows._fields})
         self._allocate(saved.observations.dtype)
         start = self._first_that_fits(saved)
         self.first = state.facts["first"] + start
         self.next = state.facts["first"] + len(saved.actions)
         places = self._places(self.first, self.next - self.first)
         for name, column in self.rows._asdict().items():
-            column[places] = state.arrays[name][start:]
+            column[places] = getattr(saved, name)[start:]
         self.tree[places] = state.arrays["weights"][start:]
         self.steps = int(np.count_nonzero(saved.kind[start:] == OWN))
         self.games = int(np.count_nonzero((last_rows(saved) & saved.ends_game)[start:]))

@@ -28,6 +28,8 @@ from tables import make_table
 
 NOBODY = -1
 """Instead of a player: none of them."""
+NONE = -1
+"""Instead of an action: none is drawn."""
 
 
 class SelfPlay:
@@ -52,7 +54,7 @@ class SelfPlay:
         self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)
         self.resignation = Resignation(config, self.generator, batch)
-        self.openings = RandomOpenings(config, self.generator, batch)
+        self.random_moves = RandomMoves(config, self.generator, batch)
         first = [self._new_game(row) for row in range(batch)]
         self.recorder = Recorder(config, batch, first[0].dtype)
         for row, observation in enumerate(first):
@@ -79,7 +81,9 @@ class SelfPlay:
         """One move in every game that is not resigned; returns the segments that this completed."""
         noise = RootNoise.draw(self.generator, self.table.legal, self.config)
         result = self._search(noise, tally)
-        actions = self.openings.replace(self._actions(result, noise), self.table)
+        drawn = self.random_moves.draw(self.table)
+        exploratory = drawn != NONE
+        actions = np.where(exploratory, drawn, self._actions(result, noise))
         resigned = self.resignation.decide(result.root_value[:, 0], self.table)
         histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
         histories += self.recorder.full_segments(self.table)
@@ -88,7 +92,9 @@ class SelfPlay:
             started = time.perf_counter()
             moves = self.table.step(rows, actions[rows])
             tally.moved(len(rows), time.perf_counter() - started)
-            self.recorder.moved(rows, actions[rows], moves.rewards, moves.observations, self.table)
+            self.recorder.moved(
+                rows, actions[rows], exploratory[rows], moves.rewards, moves.observations, self.table
+            )
             histories += self._finish(rows, moves, tally)
         return histories
 
@@ -137,7 +143,7 @@ class SelfPlay:
     def _new_game(self, row: int) -> NDArray[Any]:
         """Starts a game with a seed of its own in `row`; returns its first observation [C, H, W]."""
         self.resignation.begin(row)
-        self.openings.begin(row)
+        self.random_moves.begin(row)
         return self.table.reset(row, int(self.generator.integers(2**31)))
 
     def state(self) -> State:
@@ -146,7 +152,7 @@ class SelfPlay:
             "table": self.table.state(),
             "recorder": self.recorder.state(),
             "resignation": self.resignation.state(),
-            "openings": self.openings.state(),
+            "openings": self.random_moves.state(),
         }
         arrays = {
             f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()
@@ -165,7 +171,7 @@ class SelfPlay:
         self.table.load_state(part("table"))
         self.recorder.load_state(part("recorder"))
         self.resignation.load_state(part("resignation"))
-        self.openings.load_state(part("openings"))
+        self.random_moves.load_state(part("openings"))
         self.generator.bit_generator.state = state.facts["generator"]
 
 
@@ -214,15 +220,18 @@ class Resignation:
         self.hopeless[...] = state.arrays["hopeless"]
 
 
-class RandomOpenings:
-    """Draws the first moves of each of B games from all legal ones, between none and `random_opening_moves`.
+class RandomMoves:
+    """Draws moves of B games from all legal ones, whatever the searches found.
 
-    Agents who know the best openings would else play the same few games, and forget the others. The
-    policies that the searches of these positions found are learned like any other.
+    These are the first moves of each game, between none and `random_opening_moves`, and every later one
+    with `random_move_probability`. Agents who know the best moves would else play the same few games, and the
+    model would not learn where the others lead. What the searches of these positions found is learned
+    like any other; `targets.n_step_returns` does not look behind such a move.
     """
 
     def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
-        self.most, self.generator = config.random_opening_moves, generator
+        self.most, self.later = config.random_opening_moves, config.random_move_probability
+        self.generator = generator
         self.lengths = np.zeros(batch, np.int64)
 
     def begin(self, row: int) -> None:
@@ -230,13 +239,16 @@ class RandomOpenings:
         if self.most:
             self.lengths[row] = self.generator.integers(self.most + 1)
 
-    def replace(self, actions: IntArray, table: GameTable) -> IntArray:
-        """The `actions` [B], or random legal ones in games that are in their openings."""
-        if not self.most:
-            return actions
+    def draw(self, table: GameTable) -> IntArray:
+        """A random legal action for each game [B] that is to play one now, `NONE` for the others."""
+        batch = len(self.lengths)
+        now = moves_made(table) < self.lengths
+        if self.later:
+            now |= self.generator.random(batch) < self.later
+        if not now.any():
+            return np.full(batch, NONE, np.int32)
         preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
-        opening = moves_made(table) < self.lengths
-        return np.where(opening, preferences.argmax(axis=1), actions).astype(np.int32)
+        return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
 
     def state(self) -> State:
         """How long the openings of the running games are."""

@@ -31,6 +31,7 @@ class StepRows(NamedTuple):
 
     observations: NDArray[Any]  # [n, C, H, W] unstacked
     actions: NDArray[np.int32]  # [n]
+    exploratory: BoolArray  # [n] the action was drawn at random, whatever the search found
     rewards: NDArray[np.float32]  # [n] to the player who moved
     policies: NDArray[np.float32]  # [n, A]; 0 where a step teaches none
     root_values: NDArray[np.float32]  # [n] to the player to move
@@ -64,6 +65,7 @@ def row_layout(
     return [
         (config.observation_shape, observations if observations.itemsize <= 4 else np.dtype(np.float32)),
         ((), np.dtype(np.int32)),
+        ((), np.dtype(np.bool_)),
         ((), np.dtype(np.float32)),
         ((config.num_actions,), np.dtype(np.float32)),
         ((), np.dtype(np.float32)),
@@ -104,6 +106,7 @@ def history_rows(history: GameHistory, stacked_observations: int, policy_surpris
     return StepRows(
         observations=history.observations[:rows],
         actions=column(history.actions, 0),
+        exploratory=column(np.zeros(0, np.bool_) if history.exploratory is None else history.exploratory),
         rewards=column(history.rewards),
         policies=column(history.policies),
         root_values=column(history.root_values),
@@ -174,13 +177,16 @@ def n_step_returns(
 
     z_t = sum_{i<n} discount^i r_{t+i} + discount^n v_{t+n} (MuZero paper, section 3), from the view of the
     player to move at t: what the other player gets counts negative. Where fewer than n moves are known,
-    the return bootstraps from the last position, or ends with the game.
+    the return bootstraps from the last position, or ends with the game. It also bootstraps from the first
+    position whose move is exploratory, as Watkins's Q(lambda) does (Sutton & Barto, section 12.10): what
+    follows a random move says little about the value of the position before it.
     """
     returns = np.empty(len(rows), np.float32)
     _n_step_returns(
         steps.rewards,
         steps.root_values,
         steps.to_play,
+        steps.exploratory,
         steps.remaining,
         steps.terminated,
         rows,
@@ -196,6 +202,7 @@ def _n_step_returns(
     rewards: FloatArray,
     root_values: FloatArray,
     to_play: IntArray,
+    exploratory: BoolArray,
     remaining: IntArray,
     terminated: BoolArray,
     rows: NDArray[np.int64],
@@ -211,6 +218,9 @@ def _n_step_returns(
         total, scale = 0.0, 1.0
         for step in range(moves):
             at = (row + step) % size
+            if exploratory[at]:
+                moves = step
+                break
             reward = scale * rewards[at]
             total += reward if to_play[at] == player else -reward
             scale *= discount

@@ -68,5 +68,7 @@ def cut(game: GameHistory, length: int, look_ahead: int, stacked: int) -> list[G
             changes[name] = getattr(game, name)[start:stop]
         for name in ("root_values", "to_play", "legal_actions"):
             changes[name] = getattr(game, name)[start : stop + 1]
+        if game.exploratory is not None:
+            changes["exploratory"] = game.exploratory[start:stop]
         segments.append(GameHistory(**(vars(game) | changes)))
     return segments

@@ -21,7 +21,7 @@ from targets import compute_targets, history_rows
 from tests.toy_games import WalkConfig, fixed_source, toy_game
 
 ENDS = ("terminated", "truncated", "resigned", "game_return", "game_length")
-PER_STEP = ("rewards", "policies", "surprises")
+PER_STEP = ("rewards", "policies", "surprises", "exploratory")
 PER_POSITION = ("root_values", "to_play", "legal_actions")
 WHOLE = 10_000
 Games = dict[int, list[GameHistory]]
@@ -106,7 +106,7 @@ def check_targets(segment: GameHistory, whole: GameHistory, config: WalkConfig) 
     resign_value=st.sampled_from([-1.0, -0.96]),
 )
 def test_segments_are_the_game(**changes: Any) -> None:
-    changes |= {"policy_surprise": 0.5, "resign_check": 0.0}
+    changes |= {"policy_surprise": 0.5, "resign_check": 0.0, "random_move_probability": 0.2}
     config = WalkConfig(**changes | {"segment_length": min(changes["segment_length"], changes["max_moves"])})
     wholes = by_game(played(400, **changes | {"segment_length": WHOLE}))
     parts = by_game(played(400, **changes))

@@ -281,6 +281,15 @@ def test_surprise_multiplies_the_priorities_and_the_importance_weights_leave_it_
         np.testing.assert_allclose(batch.weights, expected, rtol=1e-4)
 
 
+def test_an_exploratory_step_enters_with_the_priority_of_what_followed() -> None:
+    buffer = make_buffer(PER_alpha=1.0, td_steps=5, discount=1.0)
+    buffer.add([make_history([0, 8], [1, 2, 0], exploratory=np.array([True, False]))])
+    np.testing.assert_allclose(buffer.tree[np.array([0, 1])], [7, 6], rtol=1e-3)
+    (batch,) = buffer.sample(1)
+    # ... and yet the value that it teaches is its own root value
+    assert dict(zip(batch.positions.tolist(), batch.target_value[:, 0].tolist(), strict=True)) == {0: 1, 1: 8}
+
+
 def test_without_per_surprise_alone_decides_how_often_a_step_is_drawn() -> None:
     buffer = make_buffer(PER=False, policy_surprise=0.8, batch_size=1)
     generator = np.random.default_rng(0)
@@ -442,7 +451,10 @@ def test_a_snapshot_goes_on_with_identical_samples() -> None:
     for length in (9, 10):
         generator = np.random.default_rng(length)
         surprises = generator.exponential(size=length).astype(np.float32)
-        original.add([random_history(generator, length, seed=length - 1, surprises=surprises)])
+        exploratory = generator.random(length) < 0.5
+        original.add(
+            [random_history(generator, length, seed=length - 1, surprises=surprises, exploratory=exploratory)]
+        )
     for _ in range(4):
         original.reanalyse_request(8)  # the cursor is now among what stays
     assert original.cursor > 45 > original.first
@@ -462,6 +474,17 @@ def test_a_snapshot_goes_on_with_identical_samples() -> None:
     assert requests[0] is not None
     assert requests[1] is not None
     np.testing.assert_array_equal(requests[0].positions, requests[1].positions)
+
+
+def test_a_snapshot_from_before_there_were_exploratory_moves() -> None:
+    original = make_buffer()
+    add_games(original, 6)
+    old = original.state()
+    del old.arrays["exploratory"]
+    resumed = make_buffer(1)
+    resumed.load_state(old)
+    assert not resumed.rows.exploratory.any()
+    assert_same(original.sample(1)[0], resumed.sample(1)[0])
 
 
 def test_a_snapshot_of_an_empty_buffer() -> None:

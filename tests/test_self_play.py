@@ -410,7 +410,7 @@ def test_new_weights_value_the_moves_from_then_on() -> None:
     assert (values[0][:, 5] != values[1][:, 5]).all()
 
 
-# --- random openings ---
+# --- random moves ---
 
 
 @pytest.mark.usefixtures("_all_legal")
@@ -426,11 +426,36 @@ def test_first_moves_are_drawn_from_the_legal_ones_in_each_number() -> None:
     assert greedy_share(free_play(num_simulations=5, **decided), slice(4)) == 1
 
 
-def test_random_first_moves_are_legal() -> None:
-    histories = make_player(random_opening_moves=25).play(600, FOREVER)[1]
+@pytest.mark.parametrize("changes", [{"random_opening_moves": 25}, {"random_move_probability": 0.9}])
+def test_random_moves_are_legal(changes: dict[str, Any]) -> None:
+    histories = make_player(**changes).play(600, FOREVER)[1]
     for history in histories:
         legal = np.unpackbits(history.legal_actions, axis=1)
         assert legal[np.arange(history.steps), history.actions].all()
+
+
+@pytest.mark.usefixtures("_all_legal")
+def test_moves_are_drawn_at_random_with_the_probability_asked_for_and_marked() -> None:
+    decided = {"visit_softmax_temperature": ((1.0, 0.0),), "root_exploration_fraction": 0.0}
+    settings = {"num_simulations": 5, "segment_length": 10_000} | decided
+    histories = make_player(random_move_probability=0.25, **settings).play(12_000, FOREVER)[1]
+    drawn = np.concatenate([history.exploratory for history in histories if history.exploratory is not None])
+    assert len(drawn) == sum(history.steps for history in histories) > 10_000
+    assert drawn.mean() == pytest.approx(0.25, abs=0.02)
+    actions = np.concatenate([history.actions for history in histories])
+    policies = np.concatenate([history.policies for history in histories])
+    greedy = policies[np.arange(len(actions)), actions] == policies.max(axis=1)
+    assert greedy[~drawn].all()
+    assert greedy[drawn].mean() == pytest.approx(1 / 3, abs=0.05)
+    assert {history.exploratory for history in free_play(num_simulations=5, **decided)} == {None}
+
+
+def test_random_first_moves_are_marked() -> None:
+    for history in make_player(random_opening_moves=3).play(600, FOREVER)[1]:
+        assert history.exploratory is not None
+        drawn = np.flatnonzero(history.exploratory) + history.first_step
+        assert len(drawn) <= 3
+        assert (drawn < 3).all()
 
 
 # --- going on ---
@@ -444,6 +469,7 @@ def test_all_options_of_self_play_go_on_bit_for_bit_from_a_state() -> None:
     changes: dict[str, Any] = {"full_search_probability": 0.5, "fast_simulations": 2, "policy_surprise": 0.5}
     changes |= {"resign_value": -0.02, "resign_check": 0.5, "move_temperature": ((5, 1.0), (9, 0.5))}
     changes |= {"stacked_observations": 1, "segment_length": 4, "random_opening_moves": 9}
+    changes |= {"random_move_probability": 0.1}
     one, other = make_player(**changes), make_player(**changes)
     one.play(130, FOREVER)
     state = through_json(one.state())

@@ -71,6 +71,24 @@ def test_a_player_who_moves_twice_keeps_the_sign() -> None:
     np.testing.assert_array_equal(targets.reward, [[1, 2, 4, 8]])
 
 
+def test_returns_do_not_look_behind_an_exploratory_move() -> None:
+    to_play = np.array([0, 1, 0, 1, 0], np.int8)
+    exploratory = np.array([False, False, True, False])
+    history = make_history([1, 2, 4, 8], [10, 20, 30, 40, 0], to_play=to_play, exploratory=exploratory)
+    whole = make_history([1, 2, 4, 8], [10, 20, 30, 40, 0], to_play=to_play)
+    targets, uncut = (
+        targets_of(game, [0, 1, 2, 3], 1, td_steps=9, discount=0.5) for game in (history, whole)
+    )
+    # z0 = 1 - 2/2 + 30/4, z1 = 2 - 30/2, z2 = 30, its own root value; z3 = 8 as ever.
+    np.testing.assert_array_equal(targets.value, [[7.5, -13], [-13, 30], [30, 8], [8, 0]])
+    np.testing.assert_array_equal(uncut.value, [[0, 2], [2, 0], [0, 8], [8, 0]])
+    for name in set(Targets._fields) - {"value"}:
+        np.testing.assert_array_equal(getattr(targets, name), getattr(uncut, name), err_msg=name)
+    # one step before the move, the horizon ends first
+    near = targets_of(history, [0], 0, td_steps=1, discount=0.5)
+    np.testing.assert_array_equal(near.value, [[1 - 20 / 2]])
+
+
 def test_a_step_without_a_policy_teaches_value_and_reward() -> None:
     history = make_history([1, 2, 4], [10, 20, 30, 0])
     whole = targets_of(history, [0, 1], unroll=3, td_steps=2, discount=0.5)
@@ -124,7 +142,9 @@ def reference(history: GameHistory, t: int, td_steps: int, discount: float) -> P
     if t > end or (t == end and history.terminated):
         known = float(history.terminated)
         return {"value": 0, "value_mask": known, "reward": 0, "reward_mask": known, "policy_mask": 0}
-    moves = [i for i in range(t, t + td_steps) if i < end]
+    assert history.exploratory is not None
+    drawn = [i for i in range(t, end) if history.exploratory[i]]
+    moves = [i for i in range(t, t + td_steps) if i < min([end, *drawn])]
     signs = [1 if player == history.to_play[t] else -1 for player in history.to_play]
     value = sum(discount ** (i - t) * signs[i] * float(history.rewards[i]) for i in moves)
     bootstrap = t + len(moves)
@@ -144,9 +164,9 @@ def games(draw: st.DrawFn) -> GameHistory:
     rewards = draw(st.lists(numbers, min_size=steps, max_size=steps))
     values = draw(st.lists(numbers, min_size=steps + 1, max_size=steps + 1))
     players = draw(st.lists(st.integers(0, 1), min_size=steps + 1, max_size=steps + 1))
-    return make_history(
-        rewards, values, to_play=np.array(players, np.int8), terminated=terminated, truncated=not terminated
-    )
+    exploratory = draw(st.lists(st.sampled_from([False, False, True]), min_size=steps, max_size=steps))
+    changes = {"to_play": np.array(players, np.int8), "exploratory": np.array(exploratory)}
+    return make_history(rewards, values, terminated=terminated, truncated=not terminated, **changes)
 
 
 @settings(derandomize=True, deadline=None, max_examples=150)

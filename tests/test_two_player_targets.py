@@ -87,6 +87,7 @@ class Ledger:
     gains: list[float] = field(default_factory=list)  # to player 0, of each move
     worths: list[float] = field(default_factory=list)  # to player 0, of each position
     actions: list[int] = field(default_factory=list)
+    drawn: list[bool] = field(default_factory=list)  # whether each move was drawn at random
     policies: list[NDArray[np.float32]] = field(default_factory=list)
     ending: str = "running"
 
@@ -95,8 +96,9 @@ class Ledger:
         self.worths.append(value if mover == 0 else -value)
         self.policies.append(policy)
 
-    def moved(self, action: int, reward: float) -> None:
+    def moved(self, action: int, reward: float, drawn: bool) -> None:
         self.actions.append(action)
+        self.drawn.append(drawn)
         self.rewards.append(reward)
         self.gains.append(reward if self.movers[-1] == 0 else -reward)
 
@@ -104,6 +106,8 @@ class Ledger:
         """The n-step return, to the player to move there."""
         total, weight, at = 0.0, 1.0, position
         while at < position + td_steps and not (self.ending != "running" and at == len(self.gains)):
+            if self.drawn[at]:
+                break
             total += weight * self.gains[at]
             weight *= discount
             at += 1
@@ -193,9 +197,10 @@ class Recording:
     def _move(self, rows: NDArray[np.intp]) -> None:
         actions = self.generator.integers(ACTIONS, size=len(rows)).astype(np.int32)
         step = self.table.step(rows, actions)
-        self.recorder.moved(rows, actions, step.rewards, step.observations, self.table)
-        for row, action, reward in zip(rows, actions, step.rewards, strict=True):
-            self._game(row).moved(int(action), float(reward))
+        drawn = self.generator.random(len(rows)) < self.config.random_move_probability
+        self.recorder.moved(rows, actions, drawn, step.rewards, step.observations, self.table)
+        for row, action, reward, random in zip(rows, actions, step.rewards, drawn, strict=True):
+            self._game(row).moved(int(action), float(reward), bool(random))
         for i in ends_of(step.terminated, step.truncated):
             row, truncated = int(rows[i]), bool(step.truncated[i])
             value = float(self.generator.normal()) if truncated else 0.0
@@ -231,6 +236,7 @@ def make_config(**changes: Any) -> MuZeroConfig:
     discount=st.sampled_from([1.0, 0.9, 0.5]),
     segment_length=st.sampled_from([1, 2, 4, 7, 100]),
     max_moves=st.sampled_from([6, LONGEST]),
+    random_move_probability=st.sampled_from([0.0, 0.2]),
 )
 def test_every_target_of_every_recorded_step_is_the_ledgers(seed: int, **changes: Any) -> None:
     config = make_config(**changes)
