@@ -30,13 +30,17 @@ _arguments = [
 ]
 
 
-@njit(types.void(*_arguments), cache=True, error_model="numpy")
+@njit(types.int64(*_arguments), cache=True, error_model="numpy")
 def step_rows(
     legal_address: int, play_address: int, observe_address: int,
     states: Any, rows: Any, actions: Any,
     masks: Any, to_play: Any, observations: Any, rewards: Any, over: Any,
-) -> None:  # fmt: skip
-    """Makes one move in each of `rows`; all actions are legal in a finished game, for want of any."""
+) -> int:  # fmt: skip
+    """Makes one move in each of `rows`; all actions are legal in a finished game, for want of any.
+
+    Returns the first index into `rows` of a running game that has no legal action; -1: there is none.
+    """
+    stuck = -1
     legal, play, observe = _legal_at(legal_address), _play_at(play_address), _observe_at(observe_address)
     for i in range(len(rows)):
         row = rows[i]
@@ -49,9 +53,12 @@ def step_rows(
             rewards[i] = 1.0 if outcome == WON_BY_0 + player else -1.0
         over[i] = outcome != RUNNING
         to_play[row] = state[TO_PLAY]
-        if legal(state, masks[row]) == 0:
+        if over[i]:
             masks[row] = True
+        elif legal(state, masks[row]) == 0 and stuck < 0:
+            stuck = i
         observe(state, observations[i])
+    return stuck
 
 
 class BoardTable(GameTable):
@@ -78,16 +85,21 @@ class BoardTable(GameTable):
         return observation
 
     def step(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> Moves:
-        """See `GameTable`. Raises `IllegalMoveError` on a move that is not legal, and makes none then."""
+        """See `GameTable`. Raises `IllegalMoveError` on a move that is not legal, and makes none then.
+
+        Raises `GameError` when a game that is not over has no legal action.
+        """
         self._check(rows, actions)
         observations = np.empty((len(rows), *self.config.observation_shape), np.int8)
         rewards, terminated = np.empty(len(rows), np.float32), np.empty(len(rows), np.bool_)
         movers = self.to_play[rows]
         targets = (self.legal, self.to_play, observations, rewards, terminated)
         rows, actions = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(actions, np.int32)
-        step_rows(*self._addresses, self._states, rows, actions, *targets)
+        stuck = step_rows(*self._addresses, self._states, rows, actions, *targets)
         self.returns[rows] += np.where(movers == 0, rewards, -rewards)
         moves = self._count(rows, actions)
+        if stuck >= 0:
+            self.environments[rows[stuck]].legal_mask()  # which refuses, saying after which move
         self._stack(rows, actions, observations)
         truncated = ~terminated & (moves >= self.config.max_moves)
         return Moves(observations, rewards, terminated, truncated)

@@ -9,8 +9,10 @@ import pytest
 
 from board import BoardGame, IllegalMoveError
 from board_table import BoardTable
+from environment import GameError
 from game_table import GameTable
-from games import GameSpec, load_game
+from games import GameSpec, load_game, tictactoe
+from rules import LEGAL, MOVES, compiled
 from tables import make_table
 
 BATCH = 5
@@ -69,6 +71,36 @@ def test_an_illegal_move_is_refused_and_none_is_made() -> None:
     with pytest.raises(IllegalMoveError, match="action 4 is not legal"):
         table.step(rows, np.array([0, 1, 4, 2, 3], np.int32))
     assert table.played == [[4]] * BATCH
+
+
+@compiled(LEGAL)
+def legal_until_move_3(state: Any, mask: Any) -> Any:
+    if state[MOVES] < 3:
+        return tictactoe.legal(state, mask)
+    mask[:] = False
+    return 0
+
+
+class Stuck(tictactoe.Game):
+    """Tic-tac-toe that lists no legal action after move 3, though it goes on."""
+
+    rules = tictactoe.Game.rules._replace(legal=legal_until_move_3)
+
+
+def test_a_running_game_without_a_legal_action_is_refused() -> None:
+    config = load_game("tictactoe").config
+    refusals = []
+    for kind in (GameTable, BoardTable):
+        table = kind(GameSpec("stuck", Stuck, config), config, 3)
+        for row in range(3):
+            table.reset(row, 0)
+        for action in (0, 1):
+            table.step(np.array([0, 2]), np.full(2, action, np.int32))
+        with pytest.raises(GameError) as refused:
+            table.step(np.array([1, 2, 0]), np.full(3, 2, np.int32))
+        refusals.append(str(refused.value))
+    why = "legal_actions is empty before the game's end; expected at least one action"
+    assert refusals == [f"game 'stuck', move 3: {why}"] * 2
 
 
 def test_a_table_goes_on_from_its_state() -> None:
