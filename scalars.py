@@ -136,24 +136,27 @@ def memory_scalars(status: RunStatus) -> Scalars:
 
 def cost_scalars(cost: Cost) -> Scalars:
     """What the run has taken so far, as far as it was measured, and how much of it each step took."""
-    scalars: Scalars = {}
-    figures = {
+    cpu, networks = cost.cpu_seconds, cost.network_evaluations
+    sums = {
+        "wall_seconds": cost.seconds,
+        "cpu_seconds": None if cpu is None else cpu.total,
         "gpu_seconds": cost.gpu_seconds,
         "environment_steps": cost.environment_steps,
+        "network_evaluations": None if networks is None else networks.total,
+    }
+    scalars: Scalars = {}
+    for name, total in sums.items():
+        if total is not None:
+            scalars |= {f"cost/{name}": total} | unit_scalars(f"cost/{name}", total, cost)
+    for name, parts in (("cpu_seconds", cpu), ("network_evaluations", networks)):
+        if parts is not None:
+            scalars |= parts_scalars(f"cost/{name}", parts)
+    others = {
         "environment_steps/self_play": cost.played_steps,
         "environment_steps/evaluation": cost.evaluation_steps,
+        "peak_memory_mib": None if cost.peak_memory is None else cost.peak_memory / 2**20,
     }
-    scalars |= {f"cost/{name}": value for name, value in figures.items() if value is not None}
-    if cost.peak_memory is not None:
-        scalars["cost/peak_memory_mib"] = cost.peak_memory / 2**20
-    if cost.cpu_seconds is not None:
-        scalars |= parts_scalars("cost/cpu_seconds", cost.cpu_seconds)
-        scalars |= unit_scalars("cost/cpu_seconds", cost.cpu_seconds.total, cost)
-    if cost.network_evaluations is not None:
-        scalars["cost/network_evaluations"] = cost.network_evaluations.total
-        scalars |= parts_scalars("cost/network_evaluations", cost.network_evaluations)
-        scalars |= unit_scalars("cost/network_evaluations", cost.network_evaluations.total, cost)
-    return scalars
+    return scalars | {f"cost/{name}": value for name, value in others.items() if value is not None}
 
 
 def parts_scalars(tag: str, parts: CpuSeconds | NetworkEvaluations) -> Scalars:

@@ -52,13 +52,26 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
     },
     "Memory": {"MiB": ["memory/.*_mib"]},
     "Cost": {
-        "CPU seconds": ["cost/cpu_seconds/.*"],
-        "GPU seconds": ["cost/gpu_seconds"],
+        "wall time in seconds": ["cost/wall_seconds"],
+        "wall time per played step and update": [
+            "cost/wall_seconds_per_played_step",
+            "cost/wall_seconds_per_update",
+        ],
+        "CPU seconds": ["cost/cpu_seconds", "cost/cpu_seconds/.*"],
         "CPU seconds per played step and update": [
             "cost/cpu_seconds_per_played_step",
             "cost/cpu_seconds_per_update",
         ],
+        "GPU seconds": ["cost/gpu_seconds"],
+        "GPU seconds per played step and update": [
+            "cost/gpu_seconds_per_played_step",
+            "cost/gpu_seconds_per_update",
+        ],
         "environment steps": ["cost/environment_steps", "cost/environment_steps/.*"],
+        "environment steps per played step and update": [
+            "cost/environment_steps_per_played_step",
+            "cost/environment_steps_per_update",
+        ],
         "network evaluations": ["cost/network_evaluations", "cost/network_evaluations/.*"],
         "network evaluations per played step and update": [
             "cost/network_evaluations_per_played_step",

@@ -23,8 +23,8 @@ from tests.test_progress import EARLY, make_status
 NO_LIMIT = {"scalars": 0, "tensors": 0}
 COST = Cost(
     seconds=10.0,
-    cpu_seconds=CpuSeconds(driver=2.0, self_play=8.0),
-    gpu_seconds=0.0,
+    cpu_seconds=CpuSeconds(driver=2.0, self_play=14.0),
+    gpu_seconds=4.0,
     played_steps=200,
     evaluation_steps=50,
     network_evaluations=NetworkEvaluations(10_000, 0, 2000),
@@ -131,12 +131,20 @@ def test_heavy_modules_are_not_imported(tmp_path: Path, module: str) -> None:
 
 def test_the_cost_by_kind_and_per_step() -> None:
     assert cost_scalars(COST) == {
+        "cost/wall_seconds": 10.0,
+        "cost/wall_seconds_per_played_step": 0.05,
+        "cost/wall_seconds_per_update": 0.25,
+        "cost/cpu_seconds": 16.0,
         "cost/cpu_seconds/driver": 2.0,
-        "cost/cpu_seconds/self_play": 8.0,
-        "cost/cpu_seconds_per_played_step": 0.05,
-        "cost/cpu_seconds_per_update": 0.25,
-        "cost/gpu_seconds": 0.0,
+        "cost/cpu_seconds/self_play": 14.0,
+        "cost/cpu_seconds_per_played_step": 0.08,
+        "cost/cpu_seconds_per_update": 0.4,
+        "cost/gpu_seconds": 4.0,
+        "cost/gpu_seconds_per_played_step": 0.02,
+        "cost/gpu_seconds_per_update": 0.1,
         "cost/environment_steps": 250,
+        "cost/environment_steps_per_played_step": 1.25,
+        "cost/environment_steps_per_update": 6.25,
         "cost/environment_steps/self_play": 200,
         "cost/environment_steps/evaluation": 50,
         "cost/network_evaluations": 12_000,
@@ -150,7 +158,11 @@ def test_the_cost_by_kind_and_per_step() -> None:
 
 
 def test_a_cost_that_is_not_known_or_of_no_step_leaves_no_point() -> None:
-    assert cost_scalars(Cost(5.0, played_steps=10)) == {"cost/environment_steps/self_play": 10}
+    assert cost_scalars(Cost(5.0, played_steps=10)) == {
+        "cost/wall_seconds": 5.0,
+        "cost/wall_seconds_per_played_step": 0.5,
+        "cost/environment_steps/self_play": 10,
+    }
     assert not any("_per_" in tag for tag in cost_scalars(NOTHING))
 
 
