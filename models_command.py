@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,14 @@ from config import ConfigurationError, did_you_mean
 from data import EvaluationResult
 from games import load_game
 from options import Parser, whole_number
-from players import BUILT_IN, PlayerSpec, parse_player
+from players import (
+    BUILT_IN,
+    LARGEST_SOLVED,
+    MCTS_SIMULATIONS,
+    MINIMAX_DEPTH,
+    PlayerSpec,
+    parse_player,
+)
 from ratings import Rating, Result, Sprt, Tally, bradley_terry, elo_difference, json_number, wilson_interval
 from registry import MatchRecord, Registry, Version
 
@@ -55,16 +63,57 @@ USAGE = """usage: python muzero.py models COMMAND GAME [options]
 Each takes --help."""
 
 
-# --- list and show ---
+# --- ratings ---
+
+
+class Entrant(NamedTuple):
+    """Who is rated. A version that searches with another number of simulations is another player."""
+
+    name: str
+    simulations: int | None  # per move; None for a built-in player, which the matches' number does not touch
+
+    def __str__(self) -> str:
+        return self.name if self.simulations is None else f"{self.name} ({self.simulations} simulations)"
+
+
+def entrants(match: MatchRecord) -> tuple[Entrant, Entrant]:
+    """The first and the second player of a match."""
+    first, second = (
+        Entrant(name, None if _built_in(name) else match.simulations) for name in (match.first, match.second)
+    )
+    return first, second
+
+
+def rate(matches: Sequence[MatchRecord]) -> dict[Entrant, Rating]:
+    """Bradley-Terry ratings from all recorded matches, unfinished ones included.
+
+    A version has one rating for each number of simulations that it played with. Built-in players have one.
+    In the group of `random`, that player is rated 0 and errors are relative to it; in the other groups the
+    mean is 0.
+    """
+    told = [match for match in matches if match.tally.games and match.first != match.second]
+    pairs = [entrants(match) for match in told]
+    results = [
+        Result(str(first), str(second), match.tally)
+        for (first, second), match in zip(pairs, told, strict=True)
+    ]
+    players = sorted({player for pair in pairs for player in pair})
+    anchor = "random" if Entrant("random", None) in players else None
+    return dict(zip(players, bradley_terry(list(map(str, players)), results, anchor=anchor), strict=True))
+
+
+# --- list ---
 
 
 class Row(NamedTuple):
     """A line of `models list`."""
 
     name: str
+    simulations: int | None  # that the version was rated with; None without matches and for a built-in player
     promoted: bool
     elo: float | None  # None without matches
     error: float | None
+    group: int | None  # from 0; ratings of two groups cannot be compared; None without matches
     games: int
     training_steps: int | None  # None for a built-in player
     evaluation: float | None
@@ -75,7 +124,9 @@ class Row(NamedTuple):
 def list_command(arguments: Sequence[str]) -> int:
     """`models list GAME`."""
     parsed = _parser(
-        "list GAME", "All versions of a game's agents, with ratings from the recorded matches."
+        "list GAME",
+        "All versions of a game's agents, with ratings from the recorded matches. Players who have not met, "
+        "not even through others, are listed apart.",
     ).parse(arguments)
     registry = _registry(parsed)
     rows = listing(registry)
@@ -84,35 +135,30 @@ def list_command(arguments: Sequence[str]) -> int:
         return 0
     if not rows:
         print(f"no versions of {registry.game} yet: train, or add a checkpoint")
-    for row in rows:
-        print(_row_text(row))
+    for line in listing_text(rows):
+        print(line)
     return 0
 
 
 def listing(registry: Registry) -> list[Row]:
-    """Versions and built-in players by rating, those without matches last."""
-    ratings = {rating.name: rating for rating in rate(registry.matches())}
+    """Versions and built-in players by group and rating, those without matches last."""
+    ratings = rate(registry.matches())
     promoted = registry.promoted
     versions = {version.name: version for version in registry.versions()}
-    names = list(versions) + [name for name in ratings if name not in versions]
-    rows = [_row(name, versions.get(name), ratings.get(name), promoted) for name in names]
-    return sorted(rows, key=lambda row: -row.elo if row.elo is not None else float("inf"))
+    rated = {player.name for player in ratings}
+    players = [*ratings, *(Entrant(name, None) for name in versions if name not in rated)]
+    rows = [_row(player, versions.get(player.name), ratings.get(player), promoted) for player in players]
+    return sorted(rows, key=lambda row: (row.group is None, row.group or 0, -(row.elo or 0.0)))
 
 
-def rate(matches: Sequence[MatchRecord]) -> list[Rating]:
-    """Bradley-Terry ratings from all recorded matches, unfinished ones included."""
-    told = [match for match in matches if match.tally.games and match.first != match.second]
-    results = [Result(match.first, match.second, match.tally) for match in told]
-    names = sorted({name for result in results for name in (result.first, result.second)})
-    return bradley_terry(names, results)
-
-
-def _row(name: str, version: Version | None, rating: Rating | None, promoted: Version | None) -> Row:
+def _row(player: Entrant, version: Version | None, rating: Rating | None, promoted: Version | None) -> Row:
     return Row(
-        name=name,
-        promoted=promoted is not None and promoted.name == name,
+        name=player.name,
+        simulations=player.simulations,
+        promoted=promoted is not None and promoted.name == player.name,
         elo=json_number(rating.elo) if rating else None,
         error=json_number(rating.error) if rating else None,
+        group=rating.group if rating else None,
         games=rating.games if rating else 0,
         training_steps=version.training_steps if version else None,
         evaluation=version.evaluation if version else None,
@@ -121,13 +167,29 @@ def _row(name: str, version: Version | None, rating: Rating | None, promoted: Ve
     )
 
 
+def listing_text(rows: Sequence[Row]) -> Iterator[str]:
+    """The lines of `models list`; with several groups, each under its heading."""
+    several = len({row.group for row in rows} - {None}) > 1
+    for group, members in itertools.groupby(rows, key=lambda row: row.group):
+        if several:
+            yield (
+                "no matches with others yet:"
+                if group is None
+                else f"group {group + 1}, Elo among its own players only:"
+            )
+        yield from map(_row_text, members)
+
+
 def _row_text(row: Row) -> str:
     rating = "      -       " if row.elo is None else f"{row.elo:+7.0f} ± {row.error or 0:<4.0f}"
     steps = "built in" if row.training_steps is None else f"{row.training_steps:,} updates"
     evaluation = "" if row.evaluation is None else f"evaluation {row.evaluation:.2f}"
     mark = "*" if row.promoted else " "
-    start = f"{mark} {row.name:12} {rating} {row.games:6} games  {steps:>18}"
+    start = f"{mark} {Entrant(row.name, row.simulations)!s:24} {rating} {row.games:6} games  {steps:>18}"
     return f"{start}  {evaluation:17} {row.date} {row.note}".rstrip()
+
+
+# --- show ---
 
 
 def show_command(arguments: Sequence[str]) -> int:
@@ -203,8 +265,8 @@ def compare_command(arguments: Sequence[str]) -> int:
     registry = _registry(parsed)
     sprt = None if parsed.all_games else Sprt()
     wanted = MatchRecord(
-        _player_name(registry, parsed.first),
-        _player_name(registry, parsed.second),
+        player_name(registry, parsed.first),
+        player_name(registry, parsed.second),
         (Tally(0, 0, 0), Tally(0, 0, 0)),
         parsed.games,
         parsed.seed,
@@ -250,15 +312,32 @@ def _continued(match: MatchRecord, result: EvaluationResult) -> MatchRecord:
     return dataclasses.replace(match, seats=seats, finished=decided or tally.games >= match.games)
 
 
-def _player_name(registry: Registry, name: str) -> str:
-    """The name under which a player is recorded: that of a version, or of a built-in player."""
-    if name.partition(":")[0] in BUILT_IN:
-        return str(parse_player(name))
-    return registry.version(name).name
+def player_name(registry: Registry, name: str) -> str:
+    """The name under which a player is recorded: that of a version, or of a built-in player.
+
+    A built-in player's amount is left out where it is the default: `mcts:1000` is `mcts`.
+    """
+    if not _built_in(name):
+        return registry.version(name).name
+    spec = parse_player(name)
+    usual = spec.amount is not None and spec.amount == _default_amount(spec, registry.game)
+    return str(dataclasses.replace(spec, amount=None) if usual else spec)
+
+
+def _default_amount(spec: PlayerSpec, game: str) -> int:
+    """The amount that `make_player` gives minimax or mcts that is named without one."""
+    if spec.kind == "mcts":
+        return MCTS_SIMULATIONS
+    moves = load_game(game).config.max_moves
+    return moves if moves <= LARGEST_SOLVED else MINIMAX_DEPTH
+
+
+def _built_in(name: str) -> bool:
+    return name.partition(":")[0] in BUILT_IN
 
 
 def _spec(registry: Registry, name: str, simulations: int) -> PlayerSpec:
-    if name.partition(":")[0] in BUILT_IN:
+    if _built_in(name):
         return parse_player(name)
     return PlayerSpec("checkpoint", simulations, registry.path(registry.version(name)))
 
@@ -267,8 +346,9 @@ def match_text(match: MatchRecord) -> str:
     """A match in one line."""
     tally = match.tally
     elo, interval = elo_difference(tally), wilson_interval(tally.score, tally.games)
+    first, second = entrants(match)
     return (
-        f"{match.first} against {match.second}: {tally.games} of {match.games} games, "
+        f"{first} against {second}: {tally.games} of {match.games} games, "
         f"{tally.wins} wins, {tally.draws} draws, {tally.losses} losses, "
         f"score {tally.score:.1%} ({interval.low:.1%} to {interval.high:.1%}), "
         f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f})"
@@ -292,6 +372,7 @@ def _match_json(match: MatchRecord) -> dict[str, Any]:
     return {
         "first": match.first,
         "second": match.second,
+        "simulations": match.simulations,
         "games": tally.games,
         "wins": tally.wins,
         "draws": tally.draws,

@@ -10,7 +10,11 @@ import pytest
 
 import models_command
 import muzero
-from registry import Registry
+from games import load_game
+from models_command import player_name, rate
+from players import MinimaxPlayer, PlayerSpec, make_player
+from ratings import Tally
+from registry import MatchRecord, Registry
 from tests.test_players import saved
 
 
@@ -28,6 +32,12 @@ def output(capsys: pytest.CaptureFixture, *arguments: str) -> Any:
     """What a command prints with --json."""
     assert line(*arguments, "--json") == 0
     return json.loads(capsys.readouterr().out)
+
+
+def played(first: str, second: str, wins: int, losses: int, simulations: int = 50) -> MatchRecord:
+    """A finished match without draws."""
+    seats = (Tally(wins, 0, losses), Tally(0, 0, 0))
+    return MatchRecord(first, second, seats, wins + losses, 0, simulations, True)
 
 
 def add_two() -> None:
@@ -48,6 +58,78 @@ def test_versions_are_added_listed_and_shown(capsys: pytest.CaptureFixture) -> N
     assert (shown["name"], shown["source"]) == ("v0002", str(Path("2.checkpoint").resolve()))
     assert line("models", "show", "tictactoe", "v0002") == 0
     assert "evaluation_simulations 4" in capsys.readouterr().out
+
+
+def test_players_who_never_met_are_listed_apart(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    registry = Registry(Path("results"), "tictactoe")
+    for match in (played("random", "mcts:20", 0, 40), played("v0001", "expert", 10, 30)):
+        registry.record(match)
+    capsys.readouterr()
+    rows = output(capsys, "models", "list", "tictactoe")
+    assert [(row["name"], row["group"]) for row in rows] == [
+        ("expert", 0),
+        ("v0001", 0),
+        ("mcts:20", 1),
+        ("random", 1),
+        ("v0002", None),
+    ]
+    assert line("models", "list", "tictactoe") == 0
+    lines = capsys.readouterr().out.splitlines()
+    words = ["group", "expert", "v0001", "group", "mcts:20", "random", "no", "v0002"]
+    assert [text.split()[0] for text in lines] == words
+    registry.record(played("random", "expert", 0, 10))
+    assert {row["group"] for row in output(capsys, "models", "list", "tictactoe")} == {0, None}
+    assert line("models", "list", "tictactoe") == 0
+    assert "group" not in capsys.readouterr().out, "there is one"
+
+
+def test_random_is_rated_0_in_its_group_and_the_mean_in_others() -> None:
+    matches = [played("random", "mcts:20", 4, 36), played("v0001", "expert", 10, 30)]
+    rated = {player.name: rating for player, rating in rate(matches).items()}
+    assert (rated["random"].elo, rated["random"].error) == (0, 0)
+    assert rated["mcts:20"].elo > 200
+    assert rated["v0001"].elo == pytest.approx(-rated["expert"].elo)
+
+
+def test_a_version_is_another_player_with_another_number_of_simulations(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    add_two()
+    for match in (played("v0001", "mcts", 2, 38, 0), played("mcts", "v0001", 10, 30, 4)):
+        Registry(Path("results"), "tictactoe").record(match)
+    capsys.readouterr()
+    rows = output(capsys, "models", "list", "tictactoe")
+    assert [(row["name"], row["simulations"], row["games"]) for row in rows] == [
+        ("v0001", 4, 40),
+        ("mcts", None, 80),
+        ("v0001", 0, 40),
+        ("v0002", None, 0),
+    ]
+    assert line("models", "list", "tictactoe") == 0
+    assert "v0001 (4 simulations) " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("game", "given", "recorded"),
+    [
+        ("tictactoe", "mcts:1000", "mcts"),
+        ("tictactoe", "mcts:20", "mcts:20"),
+        ("tictactoe", "minimax:9", "minimax"),
+        ("tictactoe", "minimax:4", "minimax:4"),
+        ("connect4", "minimax:4", "minimax"),
+        ("connect4", "minimax:9", "minimax:9"),
+    ],
+)
+def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, recorded: str) -> None:
+    assert player_name(Registry(Path("results"), game), given) == recorded
+
+
+@pytest.mark.parametrize("game", ["tictactoe", "connect4"])
+def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
+    player = make_player(PlayerSpec("minimax"), load_game(game), 1, 0)
+    assert isinstance(player, MinimaxPlayer)
+    assert player_name(Registry(Path("results"), game), f"minimax:{player.solver.depth}") == "minimax"
 
 
 def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureFixture) -> None:
