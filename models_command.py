@@ -16,7 +16,7 @@ from commands import (
     command_parser,
     known_game,
 )
-from config import ConfigurationError, did_you_mean
+from config import ConfigurationError, MuZeroConfig, did_you_mean
 from data import EvaluationResult
 from games import load_game
 from options import Parser, whole_number
@@ -55,7 +55,7 @@ def models_command(arguments: Sequence[str]) -> int:
 USAGE = """usage: python muzero.py models COMMAND GAME [options]
 
   list GAME                    all versions, with ratings
-  show GAME VERSION            one version: origin, cost, configuration, matches
+  show GAME VERSION            one version: origin, cost, ratings, configuration, matches
   add GAME CHECKPOINT          register a best.checkpoint file or a run's folder
   compare GAME FIRST SECOND    a match between two versions, or with random, expert, minimax, mcts:N
   promote GAME VERSION         make a version the one in use, once it has beaten the one that is
@@ -192,6 +192,17 @@ def _row_text(row: Row) -> str:
 # --- show ---
 
 
+class Shown(NamedTuple):
+    """What `models show` tells of a version."""
+
+    version: Version
+    file: Path
+    config: MuZeroConfig
+    ratings: dict[Entrant, Rating]  # its own, one for each number of simulations
+    groups: int  # of all players of the game who are rated
+    matches: list[MatchRecord]  # its own
+
+
 def show_command(arguments: Sequence[str]) -> int:
     """`models show GAME VERSION`."""
     parser = _parser("show GAME VERSION", "What is known of one version.")
@@ -201,30 +212,69 @@ def show_command(arguments: Sequence[str]) -> int:
     version = registry.version(parsed.version) if parsed.version else registry.promoted
     if version is None:
         raise ConfigurationError(f"no version of {registry.game} is promoted: name one")
-    matches = [match for match in registry.matches() if version.name in (match.first, match.second)]
+    shown = known_of(registry, version)
     if parsed.json:
-        print(
-            json.dumps(dataclasses.asdict(version) | {"matches": [_match_json(match) for match in matches]})
-        )
+        print(json.dumps(_shown_json(shown)))
         return 0
-    for name, value in dataclasses.asdict(version).items():
-        print(f"{name:15} {value}")
-    print(f"{'file':15} {registry.path(version)}")
-    for name, value in changed_options(registry, version).items():
-        print(f"{name:15} {value}")
-    for match in matches:
-        print(match_text(match))
+    for line in _shown_text(shown, load_game(registry.game).config):
+        print(line)
     return 0
 
 
-def changed_options(registry: Registry, version: Version) -> dict[str, Any]:
-    """The options of a version that are not the game's own, by name."""
+def known_of(registry: Registry, version: Version) -> Shown:
+    """What the registry and the version's file tell of it."""
     from checkpoint import load_checkpoint
 
-    found = load_checkpoint(registry.path(version), expect_game=registry.game)
-    defaults = json.loads(load_game(registry.game).config.to_json())
-    own = json.loads(found.config_json)
-    return {name: value for name, value in own.items() if value != defaults.get(name)}
+    file, matches = registry.path(version), registry.matches()
+    ratings = rate(matches)
+    return Shown(
+        version,
+        file,
+        MuZeroConfig.from_json(load_checkpoint(file, expect_game=registry.game).config_json),
+        {player: rating for player, rating in ratings.items() if player.name == version.name},
+        len({rating.group for rating in ratings.values()}),
+        [match for match in matches if version.name in (match.first, match.second)],
+    )
+
+
+def changed_options(config: MuZeroConfig, preset: MuZeroConfig) -> dict[str, Any]:
+    """The options in which `config` is not the game's preset, by name."""
+    own, usual = dataclasses.asdict(config), dataclasses.asdict(preset)
+    return {name: value for name, value in own.items() if value != usual[name]}
+
+
+def _shown_text(shown: Shown, preset: MuZeroConfig) -> Iterator[str]:
+    facts = dataclasses.asdict(shown.version) | {"file": shown.file}
+    for name, value in facts.items():
+        yield f"{name:15} {value}"
+    for player, rating in shown.ratings.items():
+        yield (
+            f"{'rating':15} {rating.elo:+.0f} ± {rating.error:.0f} Elo in {rating.games} games with "
+            f"{player.simulations} simulations (group {rating.group + 1} of {shown.groups})"
+        )
+    if not shown.ratings:
+        yield f"{'rating':15} none: no matches with others yet"
+    for name, value in changed_options(shown.config, preset).items():
+        yield f"{name:15} {value}"
+    yield from map(match_text, shown.matches)
+
+
+def _shown_json(shown: Shown) -> dict[str, Any]:
+    ratings = [
+        {
+            "simulations": player.simulations,
+            "elo": json_number(rating.elo),
+            "error": json_number(rating.error),
+            "group": rating.group,
+            "games": rating.games,
+        }
+        for player, rating in shown.ratings.items()
+    ]
+    return dataclasses.asdict(shown.version) | {
+        "ratings": ratings,
+        "configuration": dataclasses.asdict(shown.config),
+        "matches": [_match_json(match) for match in shown.matches],
+    }
 
 
 # --- add and promote ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 import models_command
 import muzero
+from checkpoint import Checkpoint, save_best
+from data import Counters
 from games import load_game
 from models_command import player_name, rate
 from players import MinimaxPlayer, PlayerSpec, make_player
@@ -57,7 +60,42 @@ def test_versions_are_added_listed_and_shown(capsys: pytest.CaptureFixture) -> N
     shown = output(capsys, "models", "show", "tictactoe", "v0002")
     assert (shown["name"], shown["source"]) == ("v0002", str(Path("2.checkpoint").resolve()))
     assert line("models", "show", "tictactoe", "v0002") == 0
-    assert "evaluation_simulations 4" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "evaluation_simulations 4" in text
+    assert "rating          none: no matches with others yet" in text
+
+
+def test_show_tells_configuration_and_strength(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    for match in (played("v0001", "v0002", 30, 10), played("random", "mcts:20", 1, 9)):
+        Registry(Path("results"), "tictactoe").record(match)
+    capsys.readouterr()
+    shown = output(capsys, "models", "show", "tictactoe", "v0001")
+    preset = json.loads(load_game("tictactoe").config.to_json())
+    assert shown["configuration"] == preset | {"evaluation_simulations": 4}
+    (rating,) = shown["ratings"]
+    assert (rating["simulations"], rating["group"], rating["games"]) == (50, 1, 40)
+    win = 30.5 / 41  # with one virtual draw
+    assert rating["elo"] == pytest.approx(200 * math.log10(win / (1 - win)))
+    assert rating["error"] == pytest.approx(400 / math.log(10) / math.sqrt(4 * 41 * win * (1 - win)))
+    assert [match["simulations"] for match in shown["matches"]] == [50]
+    assert line("models", "show", "tictactoe", "v0001") == 0
+    wanted = "rating          +93 ± 31 Elo in 40 games with 50 simulations (group 2 of 2)\n"
+    assert wanted in capsys.readouterr().out
+
+
+def test_show_lists_an_option_that_the_checkpoint_is_too_old_to_have(capsys: pytest.CaptureFixture) -> None:
+    """It loads as the general default, which is not the game's own."""
+    config = json.loads(load_game("tictactoe").config.to_json())
+    assert config.pop("support_transform") is False
+    save_best(Path("old.checkpoint"), Checkpoint("tictactoe", json.dumps(config), {}, Counters(7)))
+    assert line("models", "add", "tictactoe", "old.checkpoint") == 0
+    capsys.readouterr()
+    assert (
+        output(capsys, "models", "show", "tictactoe", "v0001")["configuration"]["support_transform"] is True
+    )
+    assert line("models", "show", "tictactoe", "v0001") == 0
+    assert "support_transform True\n" in capsys.readouterr().out
 
 
 def test_players_who_never_met_are_listed_apart(capsys: pytest.CaptureFixture) -> None:
@@ -106,6 +144,8 @@ def test_a_version_is_another_player_with_another_number_of_simulations(
         ("v0001", 0, 40),
         ("v0002", None, 0),
     ]
+    shown = output(capsys, "models", "show", "tictactoe", "v0001")
+    assert [rating["simulations"] for rating in shown["ratings"]] == [0, 4]
     assert line("models", "list", "tictactoe") == 0
     assert "v0001 (4 simulations) " in capsys.readouterr().out
 
