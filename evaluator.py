@@ -8,9 +8,8 @@ import numpy as np
 
 from config import ConfigurationError, MuZeroConfig
 from data import EvaluationResult, IntArray, Weights
-from environment import GameError
 from games import GameSpec, load_game
-from players import NetworkPlayer, Player, make_player, parse_player
+from players import NetworkPlayer, Player, legal_action, make_player, parse_player
 from randomness import Stream, make_generator
 from tables import make_table
 
@@ -59,16 +58,11 @@ class Match:
         own = self.table.to_play[self._live] == self.seats[self._live]
         for player, turn in ((self.player, own), (self.opponent, ~own)):
             if player is not None and turn.any():
-                actions[turn] = player.choose(self.table, self._live[turn])
+                rows = self._live[turn]
+                chosen = zip(rows.tolist(), player.choose(self.table, rows), strict=True)
+                actions[turn] = [legal_action(self.table, row, action) for row, action in chosen]
                 if isinstance(player, NetworkPlayer):
                     self._network_evaluations += int(turn.sum()) * (1 + player.simulations)
-        illegal = np.flatnonzero(~self.table.legal[self._live, actions])
-        if illegal.size:
-            environment = self.table.environments[self._live[illegal[0]]]
-            raise GameError(
-                f"game {environment.name!r}, move {environment.moves}: a player chose the action "
-                f"{actions[illegal[0]]}, which is not legal there; mend its expert_agent or legal_actions"
-            )
         return actions
 
     def _step(self, actions: IntArray) -> None:

@@ -6,16 +6,18 @@ checkpoint's path. `make_player` turns it into something that chooses moves in m
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import ConfigurationError, MuZeroConfig, did_you_mean
 from data import IntArray, Weights
+from environment import GameError
 from game_table import GameTable
 from games import GameSpec
 from mcts import RootNoise
@@ -69,6 +71,22 @@ class Player(Protocol):
         ...
 
 
+def legal_action(table: GameTable, row: int, action: Any) -> int:
+    """`action`, which a player chose in the game `row`. Raises `GameError` unless it is a legal one."""
+    try:
+        number = operator.index(action)
+    except TypeError:
+        number = -1
+    legal = table.legal[row]
+    if 0 <= number < len(legal) and legal[number]:
+        return number
+    environment = table.environments[row]
+    raise GameError(
+        f"game {environment.name!r}, move {environment.moves}: a player chose the action {action}, which is "
+        "not legal there; mend its expert_agent or legal_actions"
+    )
+
+
 class NetworkPlayer:
     """A network with a search (most visited actions, no noise); with 0 simulations its policy alone."""
 
@@ -116,8 +134,9 @@ class ExpertPlayer:
             raise ConfigurationError(f"game {spec.name!r} has no expert_agent: choose another opponent")
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
-        """See `Player`."""
-        return np.array([table.environments[row].game.expert_agent() for row in rows], np.int32)
+        """See `Player`. Raises `GameError` on what is no legal action."""
+        chosen = ((row, table.environments[row].game.expert_agent()) for row in rows.tolist())
+        return np.array([legal_action(table, row, action) for row, action in chosen], np.int32)
 
 
 class MinimaxPlayer:
