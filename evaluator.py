@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
 from data import EvaluationResult, IntArray, Weights
 from games import GameSpec, load_game
-from players import NetworkPlayer, Player, legal_action, make_player, parse_player
+from players import NetworkPlayer, Player, check_form, legal_action, make_player, parse_player
 from randomness import Stream, make_generator
 from tables import make_table
 
@@ -129,14 +129,7 @@ def widest(config: MuZeroConfig, *players: Player | None) -> MuZeroConfig:
     """
     for player in players:
         if isinstance(player, NetworkPlayer):
-            own = player.config
-            if (own.observation_shape, own.num_actions) != (config.observation_shape, config.num_actions):
-                raise ConfigurationError(
-                    f"a checkpoint was trained on observations {own.observation_shape} and "
-                    f"{own.num_actions} actions, the game has {config.observation_shape} and "
-                    f"{config.num_actions}: train it again"
-                )
-            config = config.replace(
-                stacked_observations=max(config.stacked_observations, own.stacked_observations)
-            )
+            check_form(player.config, config)
+            deepest = max(config.stacked_observations, player.config.stacked_observations)
+            config = config.replace(stacked_observations=deepest)
     return config

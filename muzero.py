@@ -72,6 +72,7 @@ class MuZero:
         from training import check_launch
 
         check_launch(local, address)
+        _check_opponents(self.game, self.config)
         start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
         return _train(self.game, self.config, folder, resumed=start, local=local, address=address)
@@ -94,6 +95,7 @@ class MuZero:
             )
         if config.ratio != earlier.ratio:
             checkpoint = checkpoint.with_ratio_from_here()
+        _check_opponents(checkpoint.game, config)
         folder = run_folder_of(run)
         return _train(checkpoint.game, config, folder, resumed=checkpoint, local=local, address=address)
 
@@ -114,6 +116,14 @@ class MuZero:
         player = PlayerSpec("checkpoint", simulations, checkpoint)
         against = None if opponent is None else parse_player(opponent)
         return total(list(play(Duel(load_game(game), player, against, seed), games)))
+
+
+def _check_opponents(game: str, config: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` unless all of the run's opponents can play."""
+    from games import load_game
+    from players import check_opponents
+
+    check_opponents(load_game(game), config)
 
 
 def _resumable(options: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig, did_you_mean
+from config import ConfigurationError, MuZeroConfig, did_you_mean, require
 from data import IntArray, Weights
 from environment import GameError
 from game_table import GameTable
@@ -129,10 +129,6 @@ class RandomPlayer:
 class ExpertPlayer:
     """Plays what the game's own `expert_agent` says."""
 
-    def __init__(self, spec: GameSpec) -> None:
-        if not hasattr(spec.game_class, "expert_agent"):
-            raise ConfigurationError(f"game {spec.name!r} has no expert_agent: choose another opponent")
-
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """See `Player`. Raises `GameError` on what is no legal action."""
         chosen = ((row, table.environments[row].game.expert_agent()) for row in rows.tolist())
@@ -167,11 +163,12 @@ LARGEST_SOLVED = 9
 
 def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device: str = "cpu") -> Player:
     """The player `spec`, for up to `batch` games at a time. Raises `ConfigurationError` if it cannot play."""
+    check_player(spec, game)
     generator = make_generator(seed, Stream.OPPONENT)
     if spec.kind == "random":
         return RandomPlayer(generator)
     if spec.kind == "expert":
-        return ExpertPlayer(game)
+        return ExpertPlayer()
     if spec.kind == "minimax":
         return MinimaxPlayer(game, spec.amount, generator)
     if spec.kind == "mcts":
@@ -190,3 +187,51 @@ def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> Ne
     player = NetworkPlayer(MuZeroConfig.from_json(found.config_json), batch, spec.amount, device)
     player.load(found.weights, found.training_step)
     return player
+
+
+def check_player(spec: PlayerSpec, game: GameSpec) -> None:
+    """Raises `ConfigurationError` if a built-in player cannot play the game."""
+    if spec.kind == "expert" and not hasattr(game.game_class, "expert_agent"):
+        raise ConfigurationError(f"game {game.name!r} has no expert_agent: choose another opponent")
+    if spec.kind == "minimax":
+        _check_minimax(spec.amount, game)
+
+
+def _check_minimax(depth: int | None, game: GameSpec) -> None:
+    from alpha_beta import WHOLE_GAME
+
+    if not hasattr(game.game_class, "rules"):
+        raise ConfigurationError(f"game {game.name!r} has no compiled rules: minimax cannot play it")
+    if depth is not None and depth > WHOLE_GAME:
+        raise ConfigurationError(f"player 'minimax:{depth}': the depth must be from 1 to {WHOLE_GAME}")
+
+
+def check_opponents(game: GameSpec, config: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` unless everybody against whom a run evaluates can play; starts nobody."""
+    if config.players == 1:
+        return
+    require(bool(config.opponents), "opponents", "must name at least one")
+    for name in config.opponents:
+        try:
+            _check_opponent(parse_player(name), game, config)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"opponents: {error}") from None
+
+
+def _check_opponent(spec: PlayerSpec, game: GameSpec, config: MuZeroConfig) -> None:
+    from checkpoint import load_checkpoint
+
+    check_player(spec, game)
+    if spec.path is not None:
+        found = load_checkpoint(spec.path, expect_game=game.name)
+        check_form(MuZeroConfig.from_json(found.config_json), config)
+
+
+def check_form(network: MuZeroConfig, game: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` when a network was trained on other observations or actions."""
+    if (network.observation_shape, network.num_actions) != (game.observation_shape, game.num_actions):
+        raise ConfigurationError(
+            f"a checkpoint was trained on observations {network.observation_shape} and "
+            f"{network.num_actions} actions, the game has {game.observation_shape} and "
+            f"{game.num_actions}: train it again"
+        )

@@ -61,6 +61,7 @@ def tune_command(arguments: Sequence[str]) -> int:
 
 def _opened(parsed: Namespace) -> Opened:
     """The search that was asked for. Raises `ConfigurationError` before anything is written or started."""
+    from players import check_opponents
     from tuning.ledger import Opened
     from tuning.suggester import OPTIMIZER, nevergrad_version
 
@@ -68,6 +69,7 @@ def _opened(parsed: Namespace) -> Opened:
         raise ConfigurationError("name a game, or --resume FOLDER (see --help)")
     game, options = known_game(parsed.game), _fixed_options(parsed)
     base = load_game(game).config.replace(**options)
+    check_opponents(load_game(game), base)
     space = parse_space(parsed.param or (), base)
     for parameter in space:
         if parameter.name in options:

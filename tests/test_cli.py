@@ -20,6 +20,7 @@ import commands
 import muzero
 import training
 from arena import Duel
+from board import BoardGame
 from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from config import ConfigurationError, MuZeroConfig, field_docs, parse_json_object
 from data import Counters, EvaluationResult, State
@@ -225,6 +226,47 @@ def test_corrupt_and_foreign_checkpoints(
     assert line("evaluate", "cartpole", "--checkpoint", "run/best.checkpoint") == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert line("resume", "run/best.checkpoint") == 2
+
+
+TUNED = ("tictactoe", "--param", "lr_init=log:0.01:0.1")
+
+
+@pytest.mark.parametrize(
+    ("opponents", "expected"),
+    [
+        ("random,minmx", "opponents: unknown player 'minmx', did you mean 'minimax'?"),
+        ("nowhere/best.checkpoint", "opponents: unknown player 'nowhere/best.checkpoint'"),
+        ("random,run/best.checkpoint", "opponents: run/best.checkpoint is a checkpoint of 'cartpole'"),
+        ("other/best.checkpoint", "opponents: a checkpoint was trained on observations (1, 1, 4)"),
+        ("minimax:1000", "opponents: player 'minimax:1000': the depth must be from 1 to 512"),
+        ("random,expert", "opponents: game 'tictactoe' has no expert_agent"),
+        ("minimax", "opponents: game 'tictactoe' has no compiled rules"),
+        ("[]", "opponents must name at least one"),
+    ],
+)
+def test_opponents_who_cannot_play_are_refused_before_a_run_begins(
+    calls: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    opponents: str,
+    expected: str,
+) -> None:
+    save(Path("run"))
+    save(Path("other"), game="tictactoe")
+    game = load_game("tictactoe")
+    earlier = Checkpoint("tictactoe", game.config.to_json(), {}, Counters(), {"trainer": State({}, {})})
+    save_generation(Path("earlier"), earlier, keep=1)
+    monkeypatch.delattr(BoardGame, "expert_agent")
+    if opponents == "minimax":
+        monkeypatch.delattr(game.game_class, "rules")
+    for command in (["tictactoe"], ["resume", "earlier"], ["tune", *TUNED]):
+        assert line(*command, "--opponents", opponents) == 2
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1
+        assert expected in printed
+    assert calls == []
+    assert not Path("results").exists()
+    assert not Path("earlier/config.json").exists()
 
 
 # --- evaluating and resuming ---
