@@ -45,22 +45,37 @@ class PlayerSpec:
 
 
 def parse_player(text: str, simulations: int | None = None) -> PlayerSpec:
-    """The player that `text` names; `simulations` is the amount where the text gives none.
+    """The player that `text` names, who makes `simulations` per move if they are given.
 
-    Raises `ConfigurationError` when it is neither a built-in player nor an existing path.
+    Raises `ConfigurationError` when it is neither a built-in player nor an existing path, or one for whom
+    that number of simulations makes no sense.
     """
     name, _, amount = text.partition(":")
     if name in BUILT_IN:
         if amount and (name not in ("minimax", "mcts") or not re.fullmatch(r"[1-9]\d*", amount)):
             raise ConfigurationError(f"player {text!r}: write minimax:DEPTH or mcts:SIMULATIONS")
-        default = simulations if name == "mcts" else None
-        return PlayerSpec(name, int(amount) if amount else default)
+        if simulations is not None:
+            _check_simulations(text, simulations)
+        return PlayerSpec(name, int(amount) if amount else simulations)
     if Path(text).exists():
         return PlayerSpec("checkpoint", simulations, Path(text))
     suggestion = did_you_mean(name, list(BUILT_IN))
     raise ConfigurationError(
         f"unknown player {text!r}{suggestion} (one of {', '.join(BUILT_IN)}, or a checkpoint's path)"
     )
+
+
+def _check_simulations(text: str, simulations: int) -> None:
+    """Raises `ConfigurationError` unless the built-in player `text` can be told to make so many."""
+    name, _, amount = text.partition(":")
+    if name != "mcts":
+        raise ConfigurationError(
+            f"player {text!r} makes no simulations: give a number of them for mcts or a checkpoint only"
+        )
+    if amount:
+        raise ConfigurationError(f"player {text!r} says how many simulations: leave out the other number")
+    if simulations < 1:
+        raise ConfigurationError(f"player {text!r} needs at least 1 simulation, not {simulations}")
 
 
 class Player(Protocol):
@@ -174,7 +189,8 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
     if spec.kind == "mcts":
         from real_model import MctsPlayer
 
-        return MctsPlayer(game, spec.amount or MCTS_SIMULATIONS, batch, generator)
+        simulations = MCTS_SIMULATIONS if spec.amount is None else spec.amount
+        return MctsPlayer(game, simulations, batch, generator)
     return load_player(spec, game, batch, device)
 
 

@@ -259,6 +259,9 @@ def test_evaluate_prints_seats_and_interval(capsys: pytest.CaptureFixture) -> No
     assert "as player 2: 50 games" in capsys.readouterr().out
 
 
+MCTS = ["evaluate", "tictactoe", "--player", "mcts:2", "--opponent"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -271,6 +274,12 @@ def test_evaluate_prints_seats_and_interval(capsys: pytest.CaptureFixture) -> No
         (["evaluate", "tictactoe", "--player", "minimax", "--opponent", "minmax"], "did you mean 'minimax'"),
         (["evaluate", "cartpole", "--player", "random", "--opponent", "random"], "is a game for one"),
         (["evaluate", "cartpole", "--player", "expert"], "no expert_agent"),
+        ([*MCTS, "mcts:20", "--opponent-simulations", "5"], "'mcts:20' says how many simulations"),
+        ([*MCTS, "mcts", "--opponent-simulations", "0"], "'mcts' needs at least 1 simulation, not 0"),
+        ([*MCTS, "minimax", "--opponent-simulations", "5"], "'minimax' makes no simulations"),
+        ([*MCTS, "random", "--opponent-simulations", "0"], "'random' makes no simulations"),
+        ([*MCTS, "expert", "--opponent-simulations", "5"], "'expert' makes no simulations"),
+        ([*MCTS, "random", "--simulations", "5"], "'mcts:2' says how many simulations"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:

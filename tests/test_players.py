@@ -43,12 +43,25 @@ def score(player: str, opponent: str, games: int = 40, **settings: Any) -> Any:
         ("expert", PlayerSpec("expert")),
         ("minimax", PlayerSpec("minimax")),
         ("minimax:6", PlayerSpec("minimax", 6)),
-        ("mcts", PlayerSpec("mcts", 33)),
+        ("mcts", PlayerSpec("mcts")),
         ("mcts:1000", PlayerSpec("mcts", 1000)),
     ],
 )
 def test_players_by_name(text: str, spec: PlayerSpec) -> None:
-    assert parse_player(text, simulations=33) == spec
+    assert parse_player(text) == spec
+
+
+def test_simulations_are_for_those_who_search(tmp_path: Path) -> None:
+    path = saved(tmp_path / "best.checkpoint")
+    assert parse_player("mcts", simulations=33) == PlayerSpec("mcts", 33)
+    assert parse_player(str(path), simulations=0) == PlayerSpec("checkpoint", 0, path)
+    for text in ("random", "expert", "minimax", "minimax:6"):
+        with pytest.raises(ConfigurationError, match=f"player '{text}' makes no simulations"):
+            parse_player(text, simulations=33)
+    with pytest.raises(ConfigurationError, match="'mcts:20' says how many simulations"):
+        parse_player("mcts:20", simulations=33)
+    with pytest.raises(ConfigurationError, match="'mcts' needs at least 1 simulation, not 0"):
+        parse_player("mcts", simulations=0)
 
 
 @pytest.mark.parametrize(
