@@ -10,7 +10,7 @@ import operator
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from games import GameSpec
 from mcts import RootNoise
 from planner import Planner
 from randomness import Stream, make_generator
+
+if TYPE_CHECKING:
+    from alpha_beta import Solver
 
 Kind = Literal["random", "expert", "minimax", "mcts", "checkpoint"]
 BUILT_IN: tuple[Kind, ...] = ("random", "expert", "minimax", "mcts")
@@ -156,24 +159,32 @@ class MinimaxPlayer:
     Exact in games so short that they can be solved, else of limited depth.
     """
 
-    def __init__(self, spec: GameSpec, depth: int | None, generator: np.random.Generator) -> None:
-        from alpha_beta import Solver
-
-        if not hasattr(spec.game_class, "rules"):
-            raise ConfigurationError(f"game {spec.name!r} has no compiled rules: minimax cannot play it")
-        exact = depth is None and spec.config.max_moves <= LARGEST_SOLVED
-        depth = spec.config.max_moves if exact else depth or MINIMAX_DEPTH
-        self.solver = Solver(spec.game_class.rules, spec.config.num_actions, depth)
-        self.generator = generator
+    def __init__(self, depth: int | None, generator: np.random.Generator) -> None:
+        self.depth, self.generator = depth, generator
+        self._solver: Solver | None = None
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """See `Player`."""
-        best = (self.solver.best_actions(table.environments[row].game.state) for row in rows)
+        if self._solver is None:
+            self._solver = self._made_for(table)
+        best = (self._solver.best_actions(table.environments[row].game.state) for row in rows)
         return np.array([self.generator.choice(actions) for actions in best], np.int32)
+
+    def _made_for(self, table: GameTable) -> Solver:
+        """The search for the games of `table`, whose board may be another than the game's default."""
+        from alpha_beta import Solver
+
+        depth = default_depth(table.config) if self.depth is None else self.depth
+        return Solver(table.environments[0].game.rules, table.config.num_actions, depth)
 
 
 LARGEST_SOLVED = 9
 """Moves of the longest games that `minimax` solves outright."""
+
+
+def default_depth(config: MuZeroConfig) -> int:
+    """How far `minimax` looks ahead where its depth is not given."""
+    return config.max_moves if config.max_moves <= LARGEST_SOLVED else MINIMAX_DEPTH
 
 
 def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device: str = "cpu") -> Player:
@@ -185,7 +196,7 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
     if spec.kind == "expert":
         return ExpertPlayer()
     if spec.kind == "minimax":
-        return MinimaxPlayer(game, spec.amount, generator)
+        return MinimaxPlayer(spec.amount, generator)
     if spec.kind == "mcts":
         from real_model import MctsPlayer
 
