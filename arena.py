@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from config import ConfigurationError, MuZeroConfig
 from data import EvaluationResult
-from evaluator import Match, widest
+from evaluator import Match, openings_of, widest
 from games import GameSpec
-from players import NetworkPlayer, Player, PlayerSpec, make_player
+from players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
 from ratings import Sprt, Tally
 
 Stronger = Literal["first", "second", "neither", "undecided"]
 
 SIDE_BY_SIDE = 256
 """Games that are played at the same time."""
-OPENINGS = 2
-"""Random moves at the start of a game between two players of whom neither plays at random."""
+VARIED: tuple[Kind, ...] = ("random", "mcts")
+"""Players whose games differ because they draw their moves."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Duel:
     player: PlayerSpec
     opponent: PlayerSpec | None
     seed: int = 0
-    openings: int | None = None  # random first moves of each game; None: as many as needed
+    openings: int | None = None  # random first moves of each game; None: so many that games differ
 
     def __post_init__(self) -> None:
         one = self.game.config.players == 1
@@ -41,19 +41,31 @@ class Duel:
             raise ConfigurationError(f"{self.game.name} is a game for two: name an opponent")
 
 
-def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[EvaluationResult]:
-    """Plays `games` games of `duel`, about `batch` at a time; yields the result of each batch.
+class PlayedBatch(NamedTuple):
+    """Games of a duel that were played side by side."""
 
-    A batch is determined by the duel and its number, `first` being that of the first one to play: an
-    interrupted match goes on where it was. Raises `ConfigurationError` where a player cannot play.
+    result: EvaluationResult
+    actions: list[tuple[int, ...]]  # of each game, its opening included
+
+
+def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[EvaluationResult]:
+    """The results of what `play_batches` plays."""
+    return (played.result for played in play_batches(duel, games, batch, first))
+
+
+def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[PlayedBatch]:
+    """Plays `games` games of `duel`, about `batch` at a time; yields each batch when it is over.
+
+    A batch is determined by the duel, its number and its size, `first` being the number of the first one to
+    play: an interrupted match goes on where it was. Raises `ConfigurationError` where a player cannot play.
     """
     batch = min(batch + batch % 2, games)
     player = make_player(duel.player, duel.game, batch, duel.seed)
     opponent = None
     if duel.opponent is not None:
         opponent = make_player(duel.opponent, duel.game, batch, duel.seed + 1)
-    openings = openings_needed(player, opponent) if duel.openings is None else duel.openings
     config = widest(base_config(duel.game, player, opponent), player, opponent)
+    openings = openings_needed(duel, config) if duel.openings is None else duel.openings
     version = player.planner.version if isinstance(player, NetworkPlayer) else 0
     named = str(duel.opponent) if duel.opponent is not None else None
     match: Match | None = None
@@ -63,7 +75,7 @@ def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> I
             match = Match(duel.game, config, size, player, opponent)
         match.start(batch_seed(duel.seed, number), openings)
         match.play()
-        yield match.result(version, named)
+        yield PlayedBatch(match.result(version, named), [tuple(played) for played in match.table.played])
 
 
 def batch_seed(seed: int, number: int) -> int:
@@ -80,10 +92,20 @@ def base_config(game: GameSpec, *players: Player | None) -> MuZeroConfig:
     return next(networks, game.config)
 
 
-def openings_needed(player: Player, opponent: Player | None) -> int:
-    """Random first moves by which games between players who do not vary their own come to differ."""
-    both = isinstance(player, NetworkPlayer) and isinstance(opponent, NetworkPlayer)
-    return OPENINGS if both else 0
+def openings_needed(duel: Duel, config: MuZeroConfig) -> int:
+    """Random first moves by which games, set up by `config`, differ although the players vary little."""
+    if duel.opponent is None or duel.player.kind in VARIED or duel.opponent.kind in VARIED:
+        return 0
+    return openings_of(config)
+
+
+def judging_openings(player: PlayerSpec, opponent: PlayerSpec | None) -> int | None:
+    """`Duel.openings` where the opponent is a yardstick: none, for an opening may be lost already.
+
+    Two networks play the same game again and again otherwise.
+    """
+    networks = opponent is not None and player.kind == opponent.kind == "checkpoint"
+    return None if networks else 0
 
 
 def total(results: list[EvaluationResult]) -> EvaluationResult:

@@ -60,6 +60,7 @@ class MatchSummary(NamedTuple):
     wins: int
     draws: int
     losses: int
+    distinct_games: int  # by their actions, whoever made them
     score: float  # wins and half the draws, as a share
     score_low: float  # 95 % Wilson interval
     score_high: float
@@ -70,9 +71,15 @@ class MatchSummary(NamedTuple):
         seats = "\n".join(f"  as player {seat + 1}: {summary}" for seat, summary in enumerate(self.by_seat))
         return (
             f"score {self.score:.1%} (95 % interval {self.score_low:.1%} to {self.score_high:.1%}) in "
-            f"{self.games} games: {self.wins} wins, {self.draws} draws, {self.losses} losses, "
-            f"{self.mean_length:.1f} moves on average\n{seats}"
+            f"{self.games} games{self._distinct()}: {self.wins} wins, {self.draws} draws, "
+            f"{self.losses} losses, {self.mean_length:.1f} moves on average\n{seats}"
         )
+
+    def _distinct(self) -> str:
+        """A remark on games that were played more than once."""
+        if self.distinct_games == self.games:
+            return ""
+        return ", all the same" if self.distinct_games == 1 else f", {self.distinct_games} different ones"
 
     def to_json(self) -> str:
         """One JSON object."""
@@ -81,19 +88,20 @@ class MatchSummary(NamedTuple):
 
 def evaluate_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
-    from arena import Duel, play, total
+    from arena import Duel, judging_openings, play_batches, total
 
     parsed = _parser().parse(arguments)
     game = load_game(known_game(parsed.game))
     player = _player(game, parsed.player, parsed.checkpoint, parsed.simulations, parsed.results_path)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
-    duel = Duel(game, player, opponent, parsed.seed, parsed.openings)
-    result = total(list(play(duel, parsed.games)))
+    openings = judging_openings(player, opponent) if parsed.openings is None else parsed.openings
+    batches = list(play_batches(Duel(game, player, opponent, parsed.seed, openings), parsed.games))
+    result = total([batch.result for batch in batches])
     if opponent is None:
         returns = return_summary(result)
         print(json.dumps(returns._asdict()) if parsed.json else f"{game.name}, {player}: {returns}")
     else:
-        match = match_summary(result)
+        match = match_summary(result, len({actions for batch in batches for actions in batch.actions}))
         print(match.to_json() if parsed.json else f"{game.name}, {player} against {opponent}: {match}")
     return 0
 
@@ -123,12 +131,13 @@ def return_summary(result: EvaluationResult) -> ReturnSummary:
     return ReturnSummary(games, float(returns.mean()), error, float(returns.min()), float(returns.max()))
 
 
-def match_summary(result: EvaluationResult) -> MatchSummary:
+def match_summary(result: EvaluationResult, distinct_games: int) -> MatchSummary:
     """Wins, draws and losses, in all and by seat, and the score with its interval."""
     games = len(result.returns)
     interval = wilson_interval(result.score, games)
     return MatchSummary(
         *_counts(result),
+        distinct_games,
         result.score,
         interval.low,
         interval.high,
@@ -159,7 +168,8 @@ def _parser() -> Parser:
         "--openings",
         metavar="INT",
         type=whole_number(0),
-        help="random first moves, the same for both seats; default: 2 between checkpoints, else 0",
+        help="random first moves of each game, the same for both seats of a pair; default: between two "
+        "checkpoints a third of the longest game, at most 6, else 0",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

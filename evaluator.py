@@ -31,18 +31,37 @@ class Match:
         self._network_evaluations = 0
 
     def start(self, seed: int, openings: int = 0) -> None:
-        """Sets up fresh games, which `seed` determines; the first `openings` moves of each are random."""
+        """Sets up fresh games; `seed` determines them, and what players draw at random in them.
+
+        The first `openings` moves of each are random, fewer where that would end the game.
+        """
         pairs = int(self._pairs[-1]) + 1
         seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=pairs)
         for row, pair in enumerate(self._pairs):
             self.table.reset(row, int(seeds[pair]))
         self._live = np.arange(len(self._pairs))
         self._network_evaluations = 0
-        generator = make_generator(seed, Stream.OPENINGS)
+        self._open(openings, make_generator(seed, Stream.OPENINGS))
+
+    def _open(self, openings: int, generator: np.random.Generator) -> None:
+        """Makes random moves, the same in the games of a pair; none of the games is over afterwards."""
+        pairs, everyone = int(self._pairs[-1]) + 1, self._live
         for _ in range(openings):
+            if not self._live.size:
+                break
             keys = generator.random((pairs, self.table.config.num_actions))[self._pairs[self._live]]
             legal = self.table.legal[self._live]
             self._step(np.where(legal, keys, -1.0).argmax(axis=1).astype(np.int32))
+        for row in np.setdiff1d(everyone, self._live).tolist():
+            self._take_back(row)
+        self._live = everyone
+
+    def _take_back(self, row: int) -> None:
+        """Plays the game `row` again up to its last move, which the players are to make themselves."""
+        actions = self.table.played[row][:-1]
+        self.table.reset(row, int(self.table.seeds[row]))
+        for action in actions:
+            self.table.step(np.array([row]), np.array([action], np.int32))
 
     def play(self, seconds: float = float("inf")) -> bool:
         """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves."""
@@ -83,6 +102,15 @@ class Match:
         )
 
 
+MOST_OPENINGS = 6
+"""Random first moves of a game, where games between players who vary little are to differ."""
+
+
+def openings_of(config: MuZeroConfig) -> int:
+    """How many random first moves make games differ and leave most of a game to the players."""
+    return min(MOST_OPENINGS, config.max_moves // 3)
+
+
 class Evaluator:
     """Judges weights by games alone, or against one opponent after another."""
 
@@ -97,10 +125,13 @@ class Evaluator:
     def start(
         self, games: int, seed: int, version: int, weights: Weights, opponent: str | None = None
     ) -> None:
-        """Sets up `games` fresh games, whose starts `seed` determines, to be played with `weights`."""
+        """Sets up `games` fresh games, which `seed` determines, to be played with `weights`.
+
+        They begin with random moves if the opponent is a network, which would play the same game every time.
+        """
         match = self._match(games, seed, opponent)
         self._players[games].load(weights, version)
-        match.start(seed)
+        match.start(seed, openings_of(self.config) if isinstance(match.opponent, NetworkPlayer) else 0)
         self._current = match, version, opponent
 
     def _match(self, games: int, seed: int, opponent: str | None) -> Match:

@@ -109,13 +109,14 @@ class MuZero:
         opponent: str | None = None,
     ) -> EvaluationResult:
         """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
-        from arena import Duel, play, total
+        from arena import Duel, judging_openings, play, total
         from games import load_game
         from players import PlayerSpec, parse_player
 
         player = PlayerSpec("checkpoint", simulations, checkpoint)
         against = None if opponent is None else parse_player(opponent)
-        return total(list(play(Duel(load_game(game), player, against, seed), games)))
+        duel = Duel(load_game(game), player, against, seed, judging_openings(player, against))
+        return total(list(play(duel, games)))
 
 
 def _check_opponents(game: str, config: MuZeroConfig) -> None:

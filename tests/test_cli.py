@@ -19,11 +19,11 @@ import arena
 import commands
 import muzero
 import training
-from arena import Duel
+from arena import Duel, PlayedBatch
 from board import BoardGame
 from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from config import ConfigurationError, MuZeroConfig, field_docs, parse_json_object
-from data import Counters, EvaluationResult, State
+from data import Counters, State
 from evaluate_command import return_summary
 from games import game_names, load_game
 from options import canonical, config_values, option_name
@@ -50,16 +50,16 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         rest["observer"].event("solved: mean of 100")
         return outcome("interrupted" if config.seed == 130 else "target_reward")
 
-    def play(duel: Duel, games: int) -> Iterator[EvaluationResult]:
+    def play(duel: Duel, games: int) -> Iterator[PlayedBatch]:
         if duel.player.path is not None:
             load_checkpoint(duel.player.path, expect_game=duel.game.name)
         noted.append({"duel": duel, "games": games})
         opponent = None if duel.opponent is None else str(duel.opponent)
-        yield evaluation_result(1, 2, 3, 6, opponent=opponent)
+        yield PlayedBatch(evaluation_result(1, 2, 3, 6, opponent=opponent), [(1,), (2,), (1,), (2,)])
 
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "training", fake)
-    monkeypatch.setattr(arena, "play", play)
+    monkeypatch.setattr(arena, "play_batches", play)
     monkeypatch.setattr(commands, "PRETRAINED", tmp_path / "pretrained")
     monkeypatch.chdir(tmp_path)
     return noted

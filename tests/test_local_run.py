@@ -208,7 +208,8 @@ def test_the_opponents_network_is_counted_too(tmp_path: Path, monkeypatch: pytes
         result = judge.play(float("inf"))
         assert result is not None
         assert result.network_evaluations == playing["searches"]
-        assert (result.network_evaluations == result.lengths.sum() * 5) == both
+        opening = evaluator.openings_of(config) if both else 0
+        assert (result.network_evaluations == (result.lengths - opening).sum() * 5) == both
 
 
 def test_the_one_process_is_measured(tmp_path: Path) -> None:
