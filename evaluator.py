@@ -9,7 +9,15 @@ import numpy as np
 from config import MuZeroConfig
 from data import EvaluationResult, IntArray, Weights
 from games import GameSpec, load_game
-from players import NetworkPlayer, Player, check_form, legal_action, make_player, parse_player
+from players import (
+    DrawingPlayer,
+    NetworkPlayer,
+    Player,
+    check_form,
+    legal_action,
+    make_player,
+    parse_player,
+)
 from randomness import Stream, make_generator
 from tables import make_table
 
@@ -35,6 +43,9 @@ class Match:
 
         The first `openings` moves of each are random, fewer where that would end the game.
         """
+        for side, player in enumerate((self.player, self.opponent), 1):
+            if isinstance(player, DrawingPlayer):
+                player.reseed(make_generator(seed, Stream.OPPONENT, side))
         pairs = int(self._pairs[-1]) + 1
         seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=pairs)
         for row, pair in enumerate(self._pairs):

@@ -10,7 +10,7 @@ import operator
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,15 @@ class Player(Protocol):
         ...
 
 
+@runtime_checkable
+class DrawingPlayer(Player, Protocol):
+    """One whose choices depend on random numbers."""
+
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Draws from `generator` from now on, as if it had just been made with it."""
+        ...
+
+
 def legal_action(table: GameTable, row: int, action: Any) -> int:
     """`action`, which a player chose in the game `row`. Raises `GameError` unless it is a legal one."""
     try:
@@ -143,6 +152,10 @@ class RandomPlayer:
         keys = np.where(table.legal[rows], self.generator.random(table.legal[rows].shape), -1.0)
         return np.asarray(keys.argmax(axis=1), np.int32)
 
+    def reseed(self, generator: np.random.Generator) -> None:
+        """See `DrawingPlayer`."""
+        self.generator = generator
+
 
 class ExpertPlayer:
     """Plays what the game's own `expert_agent` says."""
@@ -169,6 +182,10 @@ class MinimaxPlayer:
             self._solver = self._made_for(table)
         best = (self._solver.best_actions(table.environments[row].game.state) for row in rows)
         return np.array([self.generator.choice(actions) for actions in best], np.int32)
+
+    def reseed(self, generator: np.random.Generator) -> None:
+        """See `DrawingPlayer`; what has been solved stays known."""
+        self.generator = generator
 
     def _made_for(self, table: GameTable) -> Solver:
         """The search for the games of `table`, whose board may be another than the game's default."""

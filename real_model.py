@@ -376,6 +376,10 @@ class MctsPlayer:
         self._search: RealGameSearch | None = None
         self._by_rules = False
 
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Draws from `generator` from now on, as if it had just been made with it."""
+        self.generator, self._search = generator, None
+
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """Actions [n] int32 for the games `rows` [n] of a table, none of which is over."""
         if self._search is None:
@@ -388,6 +392,8 @@ class MctsPlayer:
     def _made_for(self, table: GameTable) -> RealGameSearch:
         """The search for the games of `table`, which may be set up otherwise than `spec` says."""
         rules = getattr(table.environments[0].game, "rules", None)
+        # of its own: how many numbers the model draws depends on `batch`, what is played must not
+        rollouts = self.generator.spawn(1)[0]
         self._by_rules = isinstance(rules, Rules)
         config = dataclasses.replace(
             table.config,
@@ -399,8 +405,8 @@ class MctsPlayer:
         def make_model(rows: int) -> RealModel:
             if isinstance(rules, Rules):
                 common = config.num_actions, rows, self.simulations
-                return RulesModel(rules, *common, True, self.generator, config.discount)
-            return GameModel(self.spec, config, True, self.generator)
+                return RulesModel(rules, *common, True, rollouts, config.discount)
+            return GameModel(self.spec, config, True, rollouts)
 
         # copies of games in Python take memory, and one at a time are no slower
         batch = self.batch if self._by_rules else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import evaluator
 from config import ConfigurationError
 from data import EvaluationResult, IntArray
 from environment import GameError
-from evaluator import Evaluator, Match, widest
+from evaluator import Evaluator, Match, openings_of, widest
 from game_table import GameTable
 from games import load_game
 from players import NetworkPlayer, RandomPlayer
+from tests.test_players import saved
 from tests.toy_games import WalkConfig, random_weights, toy_game
 
 FOREVER = float("inf")
@@ -92,6 +94,50 @@ def test_openings_are_random_and_the_same_for_both_games_of_a_pair() -> None:
     assert [tuple(actions[:3]) for actions in match.table.played] != openings
 
 
+def test_a_move_that_would_end_the_game_is_left_to_the_players() -> None:
+    player, opponent = Scripted(), Scripted()
+    match = Match(toy_game("walk"), WalkConfig(), 100, player, opponent)
+    match.start(1)
+    match.play()
+    lengths = [len(actions) for actions in match.table.played]
+    assert min(lengths) <= 6 < max(lengths)
+    for openings in (6, 60):
+        player.asked, opponent.asked = [], []
+        match.start(1, openings)
+        before = [tuple(actions) for actions in match.table.played]
+        assert before[::2] == before[1::2]
+        assert [len(actions) for actions in before] == [min(openings, length - 1) for length in lengths]
+        match.play()
+        asked = {(game, moves) for game, moves, _ in player.asked + opponent.asked}
+        assert asked >= set(enumerate(before))
+        assert [len(actions) for actions in match.table.played] == lengths
+
+
+def test_no_board_is_full_after_its_opening() -> None:
+    match = tictactoe(Scripted(), Scripted(), games=20)
+    match.start(1, openings=60)
+    assert {len(actions) for actions in match.table.played} <= {4, 5, 6, 7, 8}
+    assert match.play()
+    assert match.result(0).lengths.min() >= 5
+
+
+def test_games_begin_with_fewer_random_moves_the_shorter_they_are() -> None:
+    games = ("tictactoe", "connect4", "othello")
+    assert [openings_of(load_game(name).config) for name in games] == [3, 6, 6]
+
+
+@pytest.mark.parametrize("answer", [99, -1, None, 2.5])
+def test_what_is_no_action_is_refused_like_an_illegal_move(answer: Any) -> None:
+    class Wrong(Scripted):
+        def choose(self, table: GameTable, rows: NDArray[np.intp]) -> Any:
+            return [answer] * len(rows)
+
+    match = tictactoe(Scripted(), Wrong())
+    match.start(0)
+    with pytest.raises(GameError, match=rf"game 'tictactoe', move 0: a player chose the action {answer}, "):
+        match.play()
+
+
 def test_an_illegal_move_is_refused_with_its_game_and_move() -> None:
     match = tictactoe(Scripted(lambda legal: 0), Scripted())
     match.start(0)
@@ -161,6 +207,28 @@ def test_evaluation_uses_its_own_number_of_simulations() -> None:
     config = WalkConfig(evaluation_simulations=9, num_simulations=2)
     assert NetworkPlayer(config, 2).planner.search.simulations == 9
     assert NetworkPlayer(config, 2, simulations=4).planner.search.simulations == 4
+
+
+def test_games_against_a_checkpoint_begin_with_random_moves(tmp_path: Path) -> None:
+    config = load_game("tictactoe").config.replace(evaluation_simulations=4)
+    judge = Evaluator("tictactoe", config, "cpu")
+    judge.start(20, 1, 0, random_weights(config), str(saved(tmp_path / "best.checkpoint", seed=1)))
+    assert judge.play(FOREVER) is not None
+    assert judge._current is not None
+    played = [tuple(actions) for actions in judge._current[0].table.played]
+    assert len(set(played)) > 10
+
+
+def test_an_evaluation_repeats_whatever_was_played_before() -> None:
+    config = load_game("tictactoe").config.replace(evaluation_simulations=2)
+    judge = Evaluator("tictactoe", config, "cpu")
+    results = []
+    for seed in (3, 4, 3):
+        judge.start(20, seed, 0, random_weights(config), "random")
+        result = judge.play(FOREVER)
+        assert result is not None
+        results.append(result.lengths.tolist())
+    assert results[0] == results[2] != results[1]
 
 
 def test_an_evaluator_takes_one_opponent_after_another() -> None:

@@ -15,7 +15,7 @@ from checkpoint import Checkpoint, save_best
 from data import Counters
 from games import load_game
 from models_command import player_name, rate
-from players import MinimaxPlayer, PlayerSpec, make_player
+from players import default_depth
 from ratings import Tally
 from registry import MatchRecord, Registry
 from tests.test_players import saved
@@ -167,9 +167,8 @@ def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, record
 
 @pytest.mark.parametrize("game", ["tictactoe", "connect4"])
 def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
-    player = make_player(PlayerSpec("minimax"), load_game(game), 1, 0)
-    assert isinstance(player, MinimaxPlayer)
-    assert player_name(Registry(Path("results"), game), f"minimax:{player.solver.depth}") == "minimax"
+    depth = default_depth(load_game(game).config)
+    assert player_name(Registry(Path("results"), game), f"minimax:{depth}") == "minimax"
 
 
 def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureFixture) -> None:
@@ -194,7 +193,9 @@ def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureF
 def test_an_interrupted_match_keeps_its_games_and_goes_on(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ["models", "compare", "tictactoe", "expert", "minimax", "--games", "40", "--all-games"]
+    command = ["models", "compare", "tictactoe", "random", "mcts:5", "--games", "44", "--all-games"]
+    assert line(*command, "--results-path", "elsewhere") == 0
+    [uninterrupted] = Registry(Path("elsewhere"), "tictactoe").matches()
     record = Registry.record
 
     def interrupted(registry: Registry, match: Any) -> None:
@@ -209,10 +210,10 @@ def test_an_interrupted_match_keeps_its_games_and_goes_on(
     capsys.readouterr()
     assert line(*command) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [text.split()[3] for text in lines] == ["20", "30", "40", "40"]
+    assert [text.split()[3] for text in lines] == ["20", "30", "40", "44", "44"]
     kept = Registry(Path("results"), "tictactoe").matches()
-    assert [(match.tally.games, match.finished) for match in kept] == [(40, True)]
-    assert kept[0].tally.draws == 40
+    assert [(match.tally.games, match.finished) for match in kept] == [(44, True)]
+    assert kept[0].seats == uninterrupted.seats
 
 
 def test_a_version_against_itself_is_even(capsys: pytest.CaptureFixture) -> None:
@@ -257,6 +258,23 @@ def test_evaluate_prints_seats_and_interval(capsys: pytest.CaptureFixture) -> No
     assert [seat["games"] for seat in printed["by_seat"]] == [15, 15]
     assert line("evaluate", "tictactoe", "--player", "minimax", "--opponent", "random") == 0
     assert "as player 2: 50 games" in capsys.readouterr().out
+
+
+def test_evaluate_counts_the_different_games(capsys: pytest.CaptureFixture) -> None:
+    path = str(saved(Path("best.checkpoint")))
+    command = ["evaluate", "tictactoe", "--checkpoint", path, "--opponent"]
+    itself = output(capsys, *command, path, "--openings", "0", "--games", "30")
+    assert (itself["games"], itself["distinct_games"]) == (30, 1)
+    assert line(*command, path, "--openings", "0", "--games", "30") == 0
+    assert " in 30 games, all the same: " in capsys.readouterr().out
+    varied = output(capsys, *command, path, "--games", "30")
+    assert 10 < varied["distinct_games"] <= 15, "the same game in either seat"
+    assert line(*command, path, "--games", "30") == 0
+    assert f" in 30 games, {varied['distinct_games']} different ones: " in capsys.readouterr().out
+    few = output(capsys, *command, "expert", "--games", "2")["distinct_games"]
+    assert few == 2
+    assert line(*command, "expert", "--games", "2") == 0
+    assert " in 2 games: " in capsys.readouterr().out
 
 
 MCTS = ["evaluate", "tictactoe", "--player", "mcts:2", "--opponent"]

@@ -305,7 +305,7 @@ def test_the_opponent_called_mcts_beats_random_play() -> None:
     """As either player, on a board game: no loss in 40 games and few draws."""
     generator = np.random.default_rng(0)
     table = table_of(TICTACTOE, [[] for _ in range(40)])
-    player = MctsPlayer(TICTACTOE, 200, 40, generator)
+    player = MctsPlayer(TICTACTOE, 1000, 40, generator)
     live = np.arange(40)
     while live.size:
         own = live[table.to_play[live] == live % 2]
