@@ -22,10 +22,9 @@ from games import load_game
 from options import Parser, whole_number
 from players import (
     BUILT_IN,
-    LARGEST_SOLVED,
     MCTS_SIMULATIONS,
-    MINIMAX_DEPTH,
     PlayerSpec,
+    default_depth,
     parse_player,
 )
 from ratings import Rating, Result, Sprt, Tally, bradley_terry, elo_difference, json_number, wilson_interval
@@ -378,8 +377,7 @@ def _default_amount(spec: PlayerSpec, game: str) -> int:
     """The amount that `make_player` gives minimax or mcts that is named without one."""
     if spec.kind == "mcts":
         return MCTS_SIMULATIONS
-    moves = load_game(game).config.max_moves
-    return moves if moves <= LARGEST_SOLVED else MINIMAX_DEPTH
+    return default_depth(load_game(game).config)
 
 
 def _built_in(name: str) -> bool:
