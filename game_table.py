@@ -37,33 +37,44 @@ class GameTable:
 
     def reset(self, row: int, seed: int) -> NDArray[Any]:
         """Starts the game that `seed` determines in `row`; returns its observation [C, H, W]."""
-        observation = self.environments[row].reset(seed)
+        environment = self.environments[row]
+        observation = environment.reset(seed)
         self.seeds[row], self.played[row], self.returns[row] = seed, [], 0.0
         self.stacks[row] = 0
-        self._arrive(row, observation)
-        require_finite(self.stacks[row : row + 1], [self.environments[row]])
+        self.stacks[row, : self.config.observation_shape[0]] = observation
+        if environment.answers:
+            self._ask(row)
+        require_finite(self.stacks[row : row + 1], self.environments, [row])
         return observation
 
     def step(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> Moves:
         """Makes one move in each of `rows` [n]; legal masks and turns are those of the new positions."""
-        observations = []
-        rewards = np.zeros(len(rows), np.float32)
-        ends = np.zeros((2, len(rows)), bool)
-        for i, row in enumerate(rows.tolist()):
-            step = self.environments[row].step(int(actions[i]))
-            rewards[i], ends[0, i], ends[1, i] = step.reward, step.terminated, step.truncated
-            observations.append(step.observation)
-            self._leave(row, int(actions[i]), step.reward)
-            self._arrive(row, step.observation, over=step.terminated)
-        require_finite(self.stacks[rows], [self.environments[row] for row in rows])
-        return Moves(np.stack(observations), rewards, ends[0], ends[1])
+        movers, steps = self.to_play[rows], []
+        for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
+            environment = self.environments[row]
+            step = environment.step(action)
+            self.played[row].append(action)
+            if environment.answers:
+                self._ask(row, step.terminated)
+            steps.append(step)
+        observations, rewards, terminated, truncated = map(np.array, zip(*steps, strict=True))
+        self.returns[rows] += np.where(movers == 0, rewards, -rewards)
+        require_finite(observations.astype(np.float32, copy=False), self.environments, rows)
+        self._stack(rows, actions, observations)
+        return Moves(observations, rewards.astype(np.float32), terminated, truncated)
 
-    def _leave(self, row: int, action: int, reward: float) -> None:
-        """Books a move, and shifts the row's stack by one observation and the action that followed it."""
-        self.played[row].append(action)
-        self.returns[row] += reward if self.to_play[row] == 0 else -reward
+    def _ask(self, row: int, over: bool = False) -> None:
+        """Asks a game whose turn it is and what is legal; a finished one has no legal actions to ask for."""
+        environment = self.environments[row]
+        self.to_play[row] = environment.to_play()
+        self.legal[row] = True if over else environment.legal_mask()
+
+    def _stack(self, rows: NDArray[Any], actions: NDArray[Any], observations: NDArray[Any]) -> None:
+        """Puts the observations [n, C, H, W] that moves in `rows` [n] led to on top of the stacks."""
         if self.config.stacked_observations:
-            self._shift(row, action)
+            for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
+                self._shift(row, action)
+        self.stacks[rows, : self.config.observation_shape[0]] = observations
 
     def _shift(self, row: int, action: int) -> None:
         """Makes room in the row's stack for the observation that `action` leads to."""
@@ -72,13 +83,6 @@ class GameTable:
         stack[2 * channels + 1 :] = stack[channels : -channels - 1].copy()
         stack[channels : 2 * channels] = stack[:channels]
         stack[2 * channels] = action / self.config.num_actions
-
-    def _arrive(self, row: int, observation: NDArray[Any], over: bool = False) -> None:
-        """Takes over the position that a game has reached; a finished one has no legal actions to ask for."""
-        environment = self.environments[row]
-        self.stacks[row, : self.config.observation_shape[0]] = observation
-        self.to_play[row] = environment.to_play()
-        self.legal[row] = True if over else environment.legal_mask()
 
     def state(self) -> State:
         """Seeds and actions of the running games, from which they can be played again."""

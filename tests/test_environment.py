@@ -91,6 +91,40 @@ def test_the_first_observation_decides_the_dtype() -> None:
     assert walk(9, Narrowing).step(1).observation.dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        (np.zeros(3, np.float32), MESSAGES["shape"]),
+        (np.zeros((1, 3, 1), np.float32), "move 3: an observation has shape (1, 3, 1); expected (1, 1, 3)"),
+        (np.array([[[0, np.nan, 0]]], np.float32), MESSAGES["nan"]),
+        (np.zeros((1, 1, 3), np.complex64), "move 3: an observation is of type complex64; expected numbers"),
+    ],
+)
+def test_arrays_of_the_usual_type_are_checked_too(later: Any, message: str) -> None:
+    class Single(Walk):
+        def reset(self, seed: int | None = None) -> Any:
+            return super().reset(39).astype(np.float32)
+
+        def step(self, action: int) -> Any:
+            observation, *rest = super().step(action)
+            return later if self.move == 3 else observation.astype(np.float32), *rest
+
+    with pytest.raises(GameError) as caught:
+        play_table(GameTable(GameSpec("single", Single, WalkConfig()), WalkConfig(), 2))
+    assert str(caught.value) == f"game 'single', {message}"
+
+
+def test_observations_may_be_lists_and_arrays_by_turns() -> None:
+    class Mixed(Walk):
+        def step(self, action: int) -> Any:
+            observation, *rest = super().step(action)
+            return observation.tolist() if self.move % 2 else observation.astype(np.float32), *rest
+
+    for one, other in zip(play(walk(9, Mixed)), play(walk(9)), strict=True):
+        np.testing.assert_array_equal(one.observation, other.observation)
+        assert one.observation.dtype == other.observation.dtype == np.float32
+
+
 def test_termination_and_truncation_are_told_apart() -> None:
     # Lengths 10; seeds choose between termination, truncation by the game, and none before move 25.
     for seed, length, terminated in ((9, 10, True), (49, 10, False), (89, 25, False)):
@@ -191,6 +225,57 @@ def test_a_table_plays_each_row_like_a_game_of_its_own() -> None:
             totals[row] += step.reward if players[row] == 0 else -step.reward
     np.testing.assert_array_equal(table.returns, totals)
     assert set(players.tolist()) == {0, 1}
+
+
+def test_what_is_not_finite_is_said_of_the_game_it_is_in() -> None:
+    class Breaks(Walk):
+        def step(self, action: int) -> Any:
+            observation, *rest = super().step(action)
+            return observation / (self.number != 2 or self.move < 2), *rest
+
+    config = WalkConfig()
+    table = GameTable(GameSpec("breaks", Breaks, config), config, 3)
+    for row, seed in enumerate((39, 79, 2)):
+        table.reset(row, seed)
+
+    def step(*rows: int) -> None:
+        table.step(np.array(rows), table.legal[list(rows)].argmax(axis=1).astype(np.int32))
+
+    step(0, 1, 2)
+    step(0, 1)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(GameError, match="'breaks', move 2: an observation contains NaN"),
+    ):
+        step(1, 2)
+
+
+@pytest.mark.parametrize("tells", [("to_play",), ("legal_actions",), ()])
+def test_a_table_asks_games_only_for_what_they_tell(tells: tuple[str, ...]) -> None:
+    class Terse:
+        def __init__(self, seed: int | None = None) -> None:
+            self.walk = Walk()
+
+        def reset(self, seed: int | None = None) -> Any:
+            for name in tells:
+                setattr(self, name, getattr(self.walk, name))
+            return self.walk.reset(seed)
+
+        def step(self, action: int) -> Any:
+            return self.walk.step(int(self.walk.legal_actions()[0]))
+
+    config = WalkConfig()
+    table, full = (GameTable(GameSpec("terse", game, config), config, 2) for game in (Terse, Walk))
+    for row in range(2):
+        table.reset(row, 30 + row)
+        full.reset(row, 30 + row)
+    for _ in range(6):
+        actions = np.array([game.game.legal_actions()[0] for game in full.environments], np.int32)
+        for played in (table, full):
+            played.step(np.arange(2), actions)
+        np.testing.assert_array_equal(table.to_play, full.to_play if "to_play" in tells else 0)
+        np.testing.assert_array_equal(table.legal, full.legal if "legal_actions" in tells else True)
+        np.testing.assert_array_equal(table.stacks, full.stacks)
 
 
 def test_stacks_show_earlier_observations_and_actions_and_zeros_before_the_start() -> None:
