@@ -37,7 +37,7 @@ GOAL_REWARD = 1.0
 MOVE_REWARD = -0.05
 
 Observation = NDArray[np.int8]
-"""[3, H, W]: planes of the agent, the goal and the walls."""
+"""[3, H, W]: planes of the agent, the goal and the walls; read-only."""
 
 
 class MuZeroConfig(config.MuZeroConfig):
@@ -127,15 +127,25 @@ def mean_optimal_return(maze: Maze, goal: int) -> float:
     return sum(optimal_return(maze, start, goal) for start in starts) / len(starts)
 
 
+def make_observations(maze: Maze) -> list[list[Observation]]:
+    """What is seen, by the cells of the agent and of the goal."""
+    cells = maze.height * maze.width
+    planes = np.zeros((cells, cells, 3, cells), np.int8)
+    planes[:, :, 0] = np.eye(cells)[:, None]
+    planes[:, :, 1] = np.eye(cells)
+    planes[:, :, 2, list(maze.walls)] = 1
+    planes.flags.writeable = False
+    return [list(row) for row in planes.reshape(cells, cells, 3, maze.height, maze.width)]
+
+
 class Game:
     """A walk through the maze in this project's game API."""
 
     maze = make_maze(LAYOUT)
+    observations = make_observations(maze)
 
     def __init__(self, seed: int | None = None) -> None:
         self.generator = np.random.default_rng(seed)
-        self._empty = np.zeros((3, self.maze.height * self.maze.width), np.int8)
-        self._empty[2, list(self.maze.walls)] = 1
         self.goal = GOAL
         self.reset()
 
@@ -143,7 +153,8 @@ class Game:
         """Starts a game; returns the observation [3, H, W] int8."""
         if seed is not None:
             self.generator = np.random.default_rng(seed)
-        self.cell = int(self.generator.choice([cell for cell in self.maze.free if cell != self.goal]))
+        starts = [cell for cell in self.maze.free if cell != self.goal]
+        self.cell = starts[int(self.generator.integers(len(starts)))]
         return self.observation()
 
     def step(self, action: int) -> tuple[Observation, float, bool]:
@@ -155,9 +166,7 @@ class Game:
 
     def observation(self) -> Observation:
         """Agent, goal and walls: [3, H, W] int8."""
-        planes = self._empty.copy()
-        planes[0, self.cell] = planes[1, self.goal] = 1
-        return planes.reshape(3, self.maze.height, self.maze.width)
+        return self.observations[self.cell][self.goal]
 
     def expert_agent(self) -> int:
         """The first move, in the order of the actions, of a shortest way."""
@@ -178,8 +187,8 @@ class Game:
 
     def text(self) -> str:
         """The maze as text: A the agent, G the goal, # walls."""
-        letters = ["#" if cell in self.maze.walls else "." for cell in range(self._empty.shape[1])]
+        width = self.maze.width
+        letters = ["#" if cell in self.maze.walls else "." for cell in range(self.maze.height * width)]
         letters[self.goal] = "G"
         letters[self.cell] = "A"
-        width = self.maze.width
         return "\n".join(" ".join(letters[i : i + width]) for i in range(0, len(letters), width))

@@ -20,7 +20,7 @@ DOWN, RIGHT = 0, 1
 WORDS = ("down", "right")
 
 Observation = NDArray[np.int8]
-"""[1, 3, 3]: 1 where the player is."""
+"""[1, 3, 3]: 1 where the player is; read-only."""
 
 
 class MuZeroConfig(config.MuZeroConfig):
@@ -61,8 +61,17 @@ def optimal_return(row: int, column: int, discount: float) -> float:
     return REWARD * discount ** (moves - 1) if moves else 0.0
 
 
+def make_observations() -> list[list[Observation]]:
+    """What is seen, by row and column of the player."""
+    planes = np.eye(SIDE * SIDE, dtype=np.int8).reshape(SIDE, SIDE, 1, SIDE, SIDE)
+    planes.flags.writeable = False
+    return [list(row) for row in planes]
+
+
 class Game:
     """The grid in this project's game API."""
+
+    observations = make_observations()
 
     def __init__(self, seed: int | None = None) -> None:
         self.row, self.column = 0, 0
@@ -83,9 +92,7 @@ class Game:
 
     def observation(self) -> Observation:
         """Where the player is."""
-        plane = np.zeros((1, SIDE, SIDE), np.int8)
-        plane[0, self.row, self.column] = 1
-        return plane
+        return self.observations[self.row][self.column]
 
     def expert_agent(self) -> int:
         """An optimal move: down while there is room, then right."""

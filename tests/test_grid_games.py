@@ -155,6 +155,14 @@ def test_starts_follow_from_the_seed_and_cover_all_free_cells() -> None:
     np.testing.assert_array_equal(first.reset(7), again.reset(7))
 
 
+def test_starts_are_numpys_choice_among_the_free_cells() -> None:
+    starts = [cell for cell in MAZE.free if cell != gridworld.GOAL]
+    game = gridworld.Game()
+    for seed in range(50):
+        game.reset(seed)
+        assert game.cell == np.random.default_rng(seed).choice(starts)
+
+
 @pytest.mark.parametrize(("name", "moves", "earned"), [("gridworld", 40, -2.0), ("simple_grid", 6, 0.0)])
 def test_wandering_is_truncated(name: str, moves: int, earned: float) -> None:
     spec = load_game(name)
@@ -227,6 +235,13 @@ def test_simple_grid_at_the_terminal(answers: list[str], capsys: pytest.CaptureF
 
 
 # --- both ---
+
+
+@pytest.mark.parametrize("game", [gridworld.Game(0), simple_grid.Game()])
+def test_observations_cannot_be_changed(game: gridworld.Game | simple_grid.Game) -> None:
+    """They are shared by all games."""
+    with pytest.raises(ValueError, match="read-only"):
+        game.reset()[0, 0, 0] = 7
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("gridworld", -1.7, 1.0), ("simple_grid", 0.0, 10.0)])
