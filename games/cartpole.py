@@ -14,7 +14,7 @@ from games._gymnasium import rgb_frame
 
 Observation = NDArray[np.float32]
 
-SCALE = np.array([1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0], np.float32)
+SCALE = np.array([[[1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0]]], np.float32)
 """Brings position (m), velocity (m/s), angle (rad) and angular velocity (rad/s) to about [-1, 1].
 
 As they are, the angle at which the pole counts as fallen is a tenth of the position at which the cart is out.
@@ -107,5 +107,5 @@ class Game:
         return ("push left", "push right")[action]
 
 
-def _scaled(observation: Any) -> Observation:
-    return (np.asarray(observation, np.float32) * SCALE).reshape(1, 1, 4)
+def _scaled(observation: NDArray[np.float32]) -> Observation:
+    return observation * SCALE
