@@ -115,9 +115,3 @@ class BoardTable(GameTable):
             self.played[row].append(action)
             counts[i] = self.environments[row].moves = len(self.played[row])
         return counts
-
-    def _stack(self, rows: NDArray[np.int64], actions: IntArray, observations: NDArray[np.int8]) -> None:
-        if self.config.stacked_observations:
-            for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
-                self._shift(row, action)
-        self.stacks[rows, : self.config.observation_shape[0]] = observations
