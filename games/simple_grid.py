@@ -83,10 +83,11 @@ class Game:
 
     def step(self, action: int) -> tuple[Observation, float, bool]:
         """Moves; returns observation, reward and whether the goal is reached."""
-        if action == DOWN:
-            self.row = min(self.row + 1, SIDE - 1)
-        else:
-            self.column = min(self.column + 1, SIDE - 1)
+        if action == RIGHT:
+            if self.column < SIDE - 1:
+                self.column += 1
+        elif self.row < SIDE - 1:
+            self.row += 1
         arrived = (self.row, self.column) == GOAL
         return self.observation(), REWARD if arrived else 0.0, arrived
 
