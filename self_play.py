@@ -230,6 +230,7 @@ class RandomMoves:
     """
 
     def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
+        self.explores = config.explores
         self.most, self.later = config.random_opening_moves, config.random_move_probability
         self.generator = generator
         self.lengths = np.zeros(batch, np.int64)
@@ -242,11 +243,11 @@ class RandomMoves:
     def draw(self, table: GameTable) -> IntArray:
         """A random legal action for each game [B] that is to play one now, `NONE` for the others."""
         batch = len(self.lengths)
+        if not self.explores:
+            return np.full(batch, NONE, np.int32)
         now = moves_made(table) < self.lengths
         if self.later:
             now |= self.generator.random(batch) < self.later
-        if not now.any():
-            return np.full(batch, NONE, np.int32)
         preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
         return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
 

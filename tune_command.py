@@ -68,8 +68,9 @@ def _opened(parsed: Namespace) -> Opened:
     if parsed.game is None:
         raise ConfigurationError("name a game, or --resume FOLDER (see --help)")
     game, options = known_game(parsed.game), _fixed_options(parsed)
-    base = load_game(game).config.replace(**options)
-    check_opponents(load_game(game), base)
+    spec = load_game(game)
+    base = spec.config.replace(**options)
+    check_opponents(spec, base)
     space = parse_space(parsed.param or (), base)
     for parameter in space:
         if parameter.name in options:
