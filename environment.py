@@ -38,7 +38,6 @@ class Environment:
         self._reseeds = accepts_seed(spec.game_class)
         self._game: Any = None
         self._dtype: np.dtype[Any] | None = None  # of the first observation
-        self._usual: tuple[np.dtype[Any], tuple[int, ...]] | None = None  # dtype and shape that need no check
         self.answers = False  # whether the game says whose turn it is or what is legal
         self.moves = 0
 
@@ -65,7 +64,8 @@ class Environment:
             self._refuse(f"step returned {values} value(s)", "observation, reward, done or gymnasium's five")
         reward = self._checked_reward(reward)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
-        if type(observation) is not np.ndarray or (observation.dtype, observation.shape) != self._usual:
+        usual = self._dtype, self.config.observation_shape
+        if type(observation) is not np.ndarray or (observation.dtype, observation.shape) != usual:
             observation = self._checked(observation)
         # Takes half the time of `Step(...)`, and one of these is made in each move of each game.
         return tuple.__new__(Step, (observation, reward, bool(terminated), truncated))
@@ -116,7 +116,6 @@ class Environment:
             self._refuse(f"an observation is of type {array.dtype}", "numbers")
         if self._dtype is None:
             self._dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
-            self._usual = self._dtype, array.shape
         if not np.can_cast(array.dtype, self._dtype, "same_kind"):
             self._refuse(f"an observation is of type {array.dtype}", f"{self._dtype}, like the first one")
         return array.astype(self._dtype, copy=False)
