@@ -36,7 +36,7 @@ class Match:
         self.seats = (np.arange(games) % config.players).astype(np.int32)
         self._pairs = np.arange(games) // config.players
         self._live = np.arange(0)
-        self._network_evaluations = 0
+        self._evaluated_before = 0
 
     def start(self, seed: int, openings: int = 0) -> None:
         """Sets up fresh games; `seed` determines them, and what players draw at random in them.
@@ -51,7 +51,7 @@ class Match:
         for row, pair in enumerate(self._pairs):
             self.table.reset(row, int(seeds[pair]))
         self._live = np.arange(len(self._pairs))
-        self._network_evaluations = 0
+        self._evaluated_before = self._evaluated()
         self._open(openings, make_generator(seed, Stream.OPENINGS))
 
     def _open(self, openings: int, generator: np.random.Generator) -> None:
@@ -91,8 +91,6 @@ class Match:
                 rows = self._live[turn]
                 chosen = zip(rows.tolist(), player.choose(self.table, rows), strict=True)
                 actions[turn] = [legal_action(self.table, row, action) for row, action in chosen]
-                if isinstance(player, NetworkPlayer):
-                    self._network_evaluations += int(turn.sum()) * (1 + player.simulations)
         return actions
 
     def _step(self, actions: IntArray) -> None:
@@ -109,8 +107,13 @@ class Match:
             version,
             self.seats.copy(),
             opponent,
-            self._network_evaluations,
+            self._evaluated() - self._evaluated_before,
         )
+
+    def _evaluated(self) -> int:
+        """Network evaluations that the two sides have ever made."""
+        sides = (self.player, self.opponent)
+        return sum(side.network_evaluations for side in sides if isinstance(side, NetworkPlayer))
 
 
 MOST_OPENINGS = 6

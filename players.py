@@ -123,22 +123,43 @@ class NetworkPlayer:
         self.config = config
         self.simulations = config.evaluation_simulations if simulations is None else simulations
         self.planner = Planner(config, batch, max(self.simulations, 1), device)
+        self.network_evaluations = 0  # of all searches so far
 
     def load(self, weights: Weights, version: int) -> None:
         """Plays with `weights` from now on."""
         self.planner.load(weights, version)
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
-        """See `Player`. The table may stack more observations than this network reads."""
+        """See `Player`. The table may stack more observations than this network reads.
+
+        Equal positions are searched once: without noise, the same move is chosen in all of them.
+        """
+        seen = self.planner.seen(table, rows)
+        first, same = distinct_rows(seen, table.to_play[rows], table.legal[rows])
+        rows = rows[first]
+        self.network_evaluations += len(rows) * (1 + self.simulations)
         if not self.simulations:
-            return self._by_policy(table, rows)
+            return self._by_policy(table, rows)[same]
         noise = RootNoise.none(len(rows), self.config.num_actions)
-        return self.planner.plan(table, rows, noise).action
+        return self.planner.plan(table, rows, noise).action[same]
 
     def _by_policy(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         stacks = self.planner.seen(table, rows)
         logits = self.planner.model.root(stacks, table.to_play[rows]).policy_logits
         return np.asarray(np.where(table.legal[rows], logits, -np.inf).argmax(axis=1), np.int32)
+
+
+def distinct_rows(*parts: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where, in order, each different row of `parts` [n, ...] taken together first occurs, and which each is.
+
+    With `first, same` as result, `part[first][same]` equals `part`. Rows are compared by their bytes.
+    """
+    as_bytes = [np.ascontiguousarray(part).reshape(len(part), -1).view(np.uint8) for part in parts]
+    together = np.concatenate(as_bytes, axis=1)
+    keys = together.view(np.dtype((np.void, together.shape[1]))).ravel()
+    _, first, same = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[same]
 
 
 class RandomPlayer:

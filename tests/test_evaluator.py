@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import evaluator
+from checkpoint import BEST_NAME, load_checkpoint
 from config import ConfigurationError
 from data import EvaluationResult, IntArray
 from environment import GameError
 from evaluator import Evaluator, Match, openings_of, widest
 from game_table import GameTable
 from games import load_game
-from players import NetworkPlayer, RandomPlayer
+from players import NetworkPlayer, RandomPlayer, distinct_rows
 from tests.test_players import saved
 from tests.toy_games import WalkConfig, random_weights, toy_game
 
@@ -171,6 +174,41 @@ def test_a_network_reads_its_own_part_of_a_deeper_stack() -> None:
         match.play()
         outcomes.append(match.table.played)
     assert outcomes[0] == outcomes[1]
+
+
+def test_equal_positions_are_searched_once() -> None:
+    config = load_game("gridworld").config.replace(evaluation_simulations=6, max_moves=8)
+    player, alone = NetworkPlayer(config, 40), NetworkPlayer(config, 1)
+    trained = load_checkpoint(Path(__file__).parent.parent / "results/pretrained/gridworld" / BEST_NAME)
+    for each in (player, alone):
+        each.load(trained.weights, 0)
+    match = Match(load_game("gridworld"), config, 40, player)
+    match.start(5)
+    different = len(np.unique(match.table.stacks.reshape(40, -1), axis=0))
+    everyone = np.arange(40)
+    chosen = player.choose(match.table, everyone)
+    assert player.network_evaluations == different * 7 < 40 * 7
+    assert len(set(chosen.tolist())) > 1
+    assert [int(alone.choose(match.table, everyone[i : i + 1])[0]) for i in range(40)] == chosen.tolist()
+
+
+def test_equal_observations_with_other_legal_moves_are_different_positions() -> None:
+    config = load_game("tictactoe").config
+    player = NetworkPlayer(config, 3, simulations=0)
+    player.load(random_weights(config), 0)
+    match = Match(load_game("tictactoe"), config, 3, player)
+    favourite = int(player.choose(match.table, np.arange(3))[0])
+    match.table.legal[1, favourite] = False
+    chosen = player.choose(match.table, np.arange(3))
+    assert chosen[0] == chosen[2] == favourite != chosen[1]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=30))
+def test_distinct_rows_are_found_in_order(rows: list[tuple[int, bool]]) -> None:
+    numbers, flags = np.array([row[0] for row in rows], np.float32), np.array([row[1] for row in rows])
+    first, same = distinct_rows(numbers[:, None, None], flags)
+    assert [rows[i] for i in first] == list(dict.fromkeys(rows))
+    assert [rows[i] for i in first[same]] == rows
 
 
 def test_tables_are_as_wide_as_the_widest_network() -> None:

@@ -163,7 +163,7 @@ def test_starts_are_numpys_choice_among_the_free_cells() -> None:
         assert game.cell == np.random.default_rng(seed).choice(starts)
 
 
-@pytest.mark.parametrize(("name", "moves", "earned"), [("gridworld", 40, -2.0), ("simple_grid", 6, 0.0)])
+@pytest.mark.parametrize(("name", "moves", "earned"), [("gridworld", 20, -1.0), ("simple_grid", 6, 0.0)])
 def test_wandering_is_truncated(name: str, moves: int, earned: float) -> None:
     spec = load_game(name)
     environment = Environment(spec, spec.config)
