@@ -22,9 +22,8 @@ from games import load_game
 from options import Parser, whole_number
 from players import (
     BUILT_IN,
-    MCTS_SIMULATIONS,
     PlayerSpec,
-    default_depth,
+    default_amount,
     parse_player,
 )
 from ratings import Rating, Result, Sprt, Tally, bradley_terry, elo_difference, json_number, wilson_interval
@@ -369,15 +368,9 @@ def player_name(registry: Registry, name: str) -> str:
     if not _built_in(name):
         return registry.version(name).name
     spec = parse_player(name)
-    usual = spec.amount is not None and spec.amount == _default_amount(spec, registry.game)
-    return str(dataclasses.replace(spec, amount=None) if usual else spec)
-
-
-def _default_amount(spec: PlayerSpec, game: str) -> int:
-    """The amount that `make_player` gives minimax or mcts that is named without one."""
-    if spec.kind == "mcts":
-        return MCTS_SIMULATIONS
-    return default_depth(load_game(game).config)
+    if spec.amount == default_amount(spec.kind, load_game(registry.game).config):
+        spec = dataclasses.replace(spec, amount=None)
+    return str(spec)
 
 
 def _built_in(name: str) -> bool:

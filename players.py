@@ -212,7 +212,7 @@ class MinimaxPlayer:
         """The search for the games of `table`, whose board may be another than the game's default."""
         from alpha_beta import Solver
 
-        depth = default_depth(table.config) if self.depth is None else self.depth
+        depth = default_amount("minimax", table.config) if self.depth is None else self.depth
         return Solver(table.environments[0].game.rules, table.config.num_actions, depth)
 
 
@@ -220,8 +220,10 @@ LARGEST_SOLVED = 9
 """Moves of the longest games that `minimax` solves outright."""
 
 
-def default_depth(config: MuZeroConfig) -> int:
-    """How far `minimax` looks ahead where its depth is not given."""
+def default_amount(kind: Kind, config: MuZeroConfig) -> int:
+    """What holds for `minimax` and `mcts` that are named without an amount: a depth, simulations."""
+    if kind == "mcts":
+        return MCTS_SIMULATIONS
     return config.max_moves if config.max_moves <= LARGEST_SOLVED else MINIMAX_DEPTH
 
 
@@ -238,7 +240,7 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
     if spec.kind == "mcts":
         from real_model import MctsPlayer
 
-        simulations = MCTS_SIMULATIONS if spec.amount is None else spec.amount
+        simulations = default_amount(spec.kind, game.config) if spec.amount is None else spec.amount
         return MctsPlayer(game, simulations, batch, generator)
     return load_player(spec, game, batch, device)
 

@@ -15,7 +15,7 @@ from checkpoint import Checkpoint, save_best
 from data import Counters
 from games import load_game
 from models_command import player_name, rate
-from players import default_depth
+from players import default_amount
 from ratings import Tally
 from registry import MatchRecord, Registry
 from tests.test_players import saved
@@ -167,7 +167,7 @@ def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, record
 
 @pytest.mark.parametrize("game", ["tictactoe", "connect4"])
 def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
-    depth = default_depth(load_game(game).config)
+    depth = default_amount("minimax", load_game(game).config)
     assert player_name(Registry(Path("results"), game), f"minimax:{depth}") == "minimax"
 
 

@@ -16,7 +16,7 @@ from environment import GameError
 from evaluator import Match
 from game_table import GameTable
 from games import GameSpec, load_game
-from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_depth, make_player, parse_player
+from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
 from ratings import Sprt, Tally
 from tests.toy_games import random_weights
 
@@ -157,7 +157,7 @@ def test_minimax_solves_a_small_board_and_looks_a_few_moves_ahead_on_others(side
     player.choose(table, np.arange(1))
     assert player._solver is not None
     assert (player._solver.depth, player._solver.num_actions) == (depth, side * side)
-    assert default_depth(config) == depth
+    assert default_amount("minimax", config) == depth
 
 
 @pytest.mark.parametrize(("name", "least_wins"), [("minimax:1", 10), ("expert", 10), ("mcts:20", 0)])
