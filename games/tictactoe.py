@@ -42,6 +42,7 @@ class MuZeroConfig(config.MuZeroConfig):
     discount = 1.0
     td_steps = SQUARES  # the value target is the game's outcome
     num_simulations = 25
+    random_opening_moves = 4  # a strong agent would never see what a weak opponent's moves lead to
     evaluation_simulations = 50
     q_transform = "bounds"
     segment_length = SQUARES
