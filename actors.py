@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import ray
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+from core.project import PROJECT
+from core.randomness import Stream, make_generator
+from core.threads import THREADS, use_one_thread
 from data import (
     Batch,
     ReanalyseRequest,
@@ -21,13 +24,10 @@ from data import (
     Weights,
 )
 from evaluator import Evaluator
-from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import SelfPlay
 from shared_storage import SharedStorage
-from threads import THREADS, use_one_thread
 
-PROJECT = Path(__file__).parent
 POLL_SECONDS = 0.05
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from rules import DRAWN, EVALUATE, LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, Rules, State
 
 WHOLE_GAME = 512

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+from core.policies import legal_policy
 from data import Weights
 from game_table import GameTable
 from games import GameSpec
@@ -129,13 +131,6 @@ def require_finite(*figures: float) -> None:
     """Raises `ConfigurationError` when an agent's figures are not finite."""
     if not np.isfinite(figures).all():
         raise ConfigurationError("the agent's network gives figures that are not finite: was it damaged?")
-
-
-def legal_policy(logits: NDArray[Any], legal: NDArray[np.bool_]) -> NDArray[Any]:
-    """The policy [..., A] of `logits` [..., A] over the legal actions alone."""
-    masked = np.where(legal, logits, -np.inf)
-    exponentials = np.exp(masked - masked.max(axis=-1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def read_tree(tree: Tree, action: int, simulations: int, limit: TreeLimit) -> Analysis:

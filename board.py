@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.prompts import ask, listed
 from games._over import OVER
-from games._prompt import ask, listed
 from rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from commands import command_parser, known_game
-from config import ConfigurationError, did_you_mean
+from core.errors import ConfigurationError, did_you_mean
 from options import Parser, whole_number
 
 FAULTY = 1

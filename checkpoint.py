@@ -31,8 +31,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError
-from cost import Cost
+from core.cost import Cost
+from core.errors import ConfigurationError
 from data import Counters, State, Weights
 
 FORMAT = "muzero-ray checkpoint"

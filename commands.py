@@ -5,16 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from config import ConfigurationError, MuZeroConfig, nearest
+from config import MuZeroConfig
+from core.errors import ConfigurationError, nearest
+from core.project import PRETRAINED
 from options import Parser, whole_number
-
-PRETRAINED = Path(__file__).parent / "results" / "pretrained"
-"""Checkpoints that ship with the project, by game."""
-
-BAD_INPUT = 2
-"""Exit status of a command that refused what it was given."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C."""
 
 NAMES = (
     *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),

@@ -8,42 +8,22 @@ differs from these defaults. Field names are muzero-general's wherever the meani
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import re
-import types
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self
 
-T = TypeVar("T")
+from core.errors import ConfigurationError, did_you_mean, require
+from core.options import FieldDoc, coerce, option, parse_json_object, type_name
+
 BFLOAT16_LEVELS = 256
 """Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
 
 Schedule = tuple[tuple[float, float], ...]
 """A step function as data: `(until, value)` pairs, `until` being the fraction of `training_steps` up to
 which `value` holds. The last value holds for the rest."""
-
-
-class ConfigurationError(ValueError):
-    """What the user configured cannot be run; the message is one line saying what, where and what to do."""
-
-
-@dataclass(frozen=True)
-class FieldDoc:
-    """What a field of the configuration says about itself: its meaning, group and inclusive bounds."""
-
-    doc: str
-    group: str
-    low: float = -math.inf
-    high: float = math.inf
-
-
-def option(default: T, group: str, doc: str, low: float = -math.inf, high: float = math.inf) -> T:
-    """A dataclass field that carries its documentation, group and inclusive numeric bounds."""
-    field: Any = dataclasses.field(default=default, metadata={"doc": FieldDoc(doc, group, low, high)})
-    return cast(T, field)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -535,40 +515,6 @@ _TYPES = field_types()
 _JSON_WORDS = {"True": "true", "False": "false", "None": "null", "none": "null"}
 
 
-def type_name(expected: Any) -> str:
-    """A field's type in words a user can act on: `int`, `puct|gumbel`, `list of int`."""
-    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
-    if origin is Literal:
-        return "|".join(arguments)
-    if origin is tuple:
-        inner = type_name(arguments[0])
-        return f"list of {inner}" if arguments[-1] is Ellipsis else f"list of {len(arguments)} {inner}"
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join("none" if a is type(None) else type_name(a) for a in arguments)
-    return str(expected.__name__)
-
-
-def coerce(expected: Any, value: Any, name: str) -> Any:
-    """`value` as `expected`: lists become tuples and integers floats; nothing else is converted.
-
-    Raises `ConfigurationError` when it is of another type.
-    """
-    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else coerce(arguments[0], value, name)
-    if origin is Literal and value in arguments:
-        return value
-    if origin is tuple and isinstance(value, list | tuple | range):
-        inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
-        if len(inner) == len(value):
-            return tuple(coerce(t, v, name) for t, v in zip(inner, value, strict=True))
-    elif expected is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif expected in (int, bool, str) and type(value) is expected:
-        return value
-    raise ConfigurationError(f"{name}={value!r} must be {type_name(expected)}")
-
-
 def parse_option(name: str, text: str) -> Any:
     """The value of field `name` written as command-line text; lists as JSON or with commas.
 
@@ -590,30 +536,6 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def parse_json_object(text: str, what: str) -> dict[str, Any]:
-    """The object in JSON `text`. Raises `ConfigurationError` naming `what` when it is not one."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{what} is not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{what} must be a JSON object such as '{{\"lr_init\": 0.01}}'")
-    return value
-
-
-def did_you_mean(name: str, names: list[str]) -> str:
-    """`, did you mean 'x'?` for the nearest of `names`, or nothing."""
-    near = nearest(name, names)
-    return f", did you mean {near!r}?" if near else ""
-
-
-def nearest(name: str, names: list[str]) -> str | None:
-    """The one of `names` that `name` most probably misspells."""
-    lowered = {candidate.lower(): candidate for candidate in names}
-    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[matches[0]] if matches else None
-
-
 def schedule_value(schedule: Schedule, progress: float) -> float:
     """The value of a step function at `progress` (fraction of the training, from 0)."""
     for until, value in schedule:
@@ -630,12 +552,6 @@ def check_temperatures(name: str, schedule: Schedule) -> None:
         name,
         "must be (until, value) pairs with rising until and values >= 0",
     )
-
-
-def require(condition: bool, name: str, message: str) -> None:
-    """Raises `ConfigurationError` about field `name` unless `condition` holds."""
-    if not condition:
-        raise ConfigurationError(f"{name} {message}")
 
 
 def check_bounds(name: str, value: Any) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from pathlib import Path
 
-from config import FieldDoc, MuZeroConfig, field_docs, field_types, type_name
+from config import MuZeroConfig, field_docs, field_types
+from core.options import FieldDoc, type_name
+from core.project import PROJECT
 from options import option_name
 
-PATH = Path(__file__).parent / "docs" / "configuration.md"
+PATH = PROJECT / "docs" / "configuration.md"
 
 HEAD = """# Configuration
 

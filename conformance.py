@@ -18,11 +18,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from config import MuZeroConfig
+from core.supports import transform
 from environment import game_maker
 from frames import position_text
 from game_traces import Made, Recording, Seen, array_of, difference, is_true, record, same
 from games import GameSpec, accepts_seed
-from supports import transform
 
 GAMES = 20
 REPEATED = 3

@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig, did_you_mean, parse_json_object
+from config import MuZeroConfig
+from core.errors import ConfigurationError, did_you_mean
+from core.options import parse_json_object
 from metrics_log import FILE_NAME, Point, read_metrics
 
 Axis = Literal["updates", "steps", "minutes"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cost import NOTHING, Cost
+from core.cost import NOTHING, Cost
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.signedinteger]

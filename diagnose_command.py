@@ -16,7 +16,8 @@ from commands import (
     command_parser,
     known_game,
 )
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from options import Parser, whole_number
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from commands import (
     command_parser,
     known_game,
 )
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from data import EvaluationResult
 from games import GameSpec, load_game
 from options import Parser, whole_number

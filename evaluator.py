@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from config import MuZeroConfig
+from core.randomness import Stream, make_generator
 from data import EvaluationResult, IntArray, Weights
 from games import GameSpec, load_game
 from players import (
@@ -18,7 +19,6 @@ from players import (
     make_player,
     parse_player,
 )
-from randomness import Stream, make_generator
 from tables import make_table
 
 

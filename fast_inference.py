@@ -16,9 +16,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+from core.supports import EPSILON
 from data import Evaluation, IntArray, Weights
-from supports import EPSILON
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by, as in `models.py`."""

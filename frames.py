@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

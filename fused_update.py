@@ -19,8 +19,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.supports import scalar_to_support, support_to_scalar
 from data import Batch
-from supports import scalar_to_support, support_to_scalar
 
 FloatMatrix = NDArray[np.float32]
 Parameters = Mapping[str, NDArray[np.float32]]

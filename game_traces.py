@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from environment import game_maker
 from games import GameSpec, accepts_seed
 

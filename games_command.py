@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from commands import PRETRAINED, command_parser
-from config import ConfigurationError
+from commands import command_parser
+from core.errors import ConfigurationError
+from core.project import PRETRAINED
 from options import Parser
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import Agent, Analysis, TreeLimit
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.prompts import listed, meant
 from frames import position_text
 from games import GameSpec
-from games._prompt import listed, meant
 from players import Player
 from tables import make_table
 

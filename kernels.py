@@ -17,9 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from config import MuZeroConfig
+from core.project import PROJECT
 from run_log import Observer
 
-PROJECT = Path(__file__).parent
 MODULES = ("mcts", "fast_inference")
 WARM_UP = """
 import sys

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from core.randomness import Stream, make_generator
 from data import State, VersionedWeights, Weights
 from evaluator import Evaluator
 from judge import Job
 from pacing import Pacing
-from randomness import Stream, make_generator
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import SelfPlay
 from session import Reason, Session

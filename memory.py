@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import psutil
 
-from cost import CpuSeconds
+from core.cost import CpuSeconds
 
 READ_SECONDS = 5.0
 KINDS = {

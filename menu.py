@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands import BAD_INPUT, PRETRAINED, best_checkpoint, best_of
-from config import ConfigurationError, MuZeroConfig, did_you_mean
+from commands import best_checkpoint, best_of
+from config import MuZeroConfig
+from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
+from core.project import PRETRAINED
+from core.prompts import meant
 from games import game_names, load_game
-from games._prompt import meant
 
 CarryOut = Callable[[str, Sequence[str]], int]
 """Carries out the command of this name with these arguments; says on its own what is wrong with them.

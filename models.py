@@ -21,8 +21,8 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from config import MuZeroConfig
+from core.supports import EPSILON
 from data import Evaluation, IntArray, Weights
-from supports import EPSILON
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by."""

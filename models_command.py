@@ -16,7 +16,8 @@ from commands import (
     command_parser,
     known_game,
 )
-from config import ConfigurationError, MuZeroConfig, did_you_mean
+from config import MuZeroConfig
+from core.errors import ConfigurationError, did_you_mean
 from data import EvaluationResult
 from games import load_game
 from options import Parser, whole_number

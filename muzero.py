@@ -28,10 +28,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from commands import BAD_INPUT, INTERRUPTED, NAMES, command_parser, find_run, known_game
-from config import ConfigurationError, MuZeroConfig, parse_json_object
+from commands import NAMES, command_parser, find_run, known_game
+from config import MuZeroConfig
+from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
+from core.options import parse_json_object
+from core.threads import use_one_thread
 from options import Parser, add_config_options, canonical, config_values, file_values
-from threads import use_one_thread
 
 if TYPE_CHECKING:
     from checkpoint import Checkpoint

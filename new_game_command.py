@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands import NAMES, command_parser
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.project import PROJECT
 from options import Parser
 
 TEMPLATES = {1: "_new_one_player.py", 2: "_new_two_players.py"}
@@ -37,7 +38,7 @@ def write_game(name: str, players: int) -> Path:
     from games import FOLDER, game_names
 
     check_name(name, game_names())
-    text = (Path(__file__).parent / "games" / TEMPLATES[players]).read_text(encoding="utf-8")
+    text = (PROJECT / "games" / TEMPLATES[players]).read_text(encoding="utf-8")
     path = FOLDER / f"{name}.py"
     try:
         with path.open("x", encoding="utf-8") as file:

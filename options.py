@@ -10,17 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from config import (
-    ConfigurationError,
-    FieldDoc,
-    MuZeroConfig,
-    did_you_mean,
-    field_docs,
-    field_types,
-    parse_json_object,
-    parse_option,
-    type_name,
-)
+from config import MuZeroConfig, field_docs, field_types, parse_option
+from core.errors import ConfigurationError, did_you_mean
+from core.options import FieldDoc, parse_json_object, type_name
 
 TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")

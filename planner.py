@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.policies import divergence
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult, Weights
 from game_table import GameTable
 from inference import make_model
@@ -89,15 +90,3 @@ class RootMemory:
 def without_root_noise(noise: RootNoise) -> RootNoise:
     """What is left of `noise` when only ties and the choice of the action are random."""
     return noise._replace(dirichlet=np.zeros_like(noise.dirichlet), gumbel=np.zeros_like(noise.gumbel))
-
-
-def divergence(policies: FloatArray, logits: FloatArray, legal: BoolArray) -> NDArray[np.float32]:
-    """KL(policy || softmax(logits) over the legal actions) [n], in nats, of n policies [n, A]."""
-    masked = np.where(legal, logits.astype(np.float64), -np.inf)
-    masked -= masked.max(axis=1, keepdims=True)
-    log_prior = masked - np.log(np.exp(masked).sum(axis=1, keepdims=True))
-    policies = policies.astype(np.float64)
-    likely = policies > 0
-    terms = np.zeros_like(policies)
-    terms[likely] = policies[likely] * (np.log(policies[likely]) - log_prior[likely])
-    return np.asarray(np.maximum(terms.sum(axis=1), 0.0), np.float32)

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig, did_you_mean, require
+from config import MuZeroConfig
+from core.errors import ConfigurationError, did_you_mean, require
+from core.randomness import Stream, make_generator
 from data import IntArray, Weights
 from environment import GameError
 from game_table import GameTable
 from games import GameSpec
 from mcts import RootNoise
 from planner import Planner
-from randomness import Stream, make_generator
 
 if TYPE_CHECKING:
     from alpha_beta import Solver

@@ -9,7 +9,8 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from commands import command_parser, find_run
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from options import Parser
 
 if TYPE_CHECKING:

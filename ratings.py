@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, did_you_mean, require
+from core.errors import ConfigurationError, did_you_mean, require
 
 ELO_PER_NAT = 400 / math.log(10)
 """Elo per unit of the logit of the expected score."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import ray
 
 from actors import Launcher
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult, Video
 from judge import Job
 from pacing import Pacing

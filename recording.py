@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from frames import FAINT, INK, PAPER, STONES, Frame, fitted, frame, pixels
 from watching import Moment, caption
 

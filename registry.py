@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from checkpoint import BEST_NAME, Checkpoint, digest_file, load_checkpoint, write_whole
-from config import ConfigurationError, coerce, did_you_mean, require
-from cost import Cost
+from core.cost import Cost
+from core.errors import ConfigurationError, did_you_mean, require
+from core.options import coerce
 from ratings import Sprt, Tally, wilson_interval
 
 FOLDER = "models"

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+from core.randomness import Stream, make_generator
 from data import (
     Batch,
     BufferStatus,
@@ -23,7 +25,6 @@ from data import (
 from inference import make_model
 from mcts import RootNoise, Search
 from observations import stack_observations
-from randomness import Stream, make_generator
 from sum_tree import SumTree
 from symmetry import Symmetries, make_symmetries
 from targets import (

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from config import MuZeroConfig
-from cost import NOTHING, Cost, NetworkEvaluations
+from core.cost import NOTHING, Cost, NetworkEvaluations
 from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics, Video
 from memory import Usage
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cost import Cost, CpuSeconds, NetworkEvaluations
+    from core.cost import Cost, CpuSeconds, NetworkEvaluations
     from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
     from progress import Clock
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig, Schedule
+from core.randomness import Stream, make_generator
 from data import (
     FloatArray,
     GameHistory,
@@ -22,7 +23,6 @@ from game_table import GameTable, Moves
 from games import load_game
 from mcts import RootNoise
 from planner import Planner
-from randomness import Stream, make_generator
 from recorder import Recorder, ends_of
 from tables import make_table
 

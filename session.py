@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from checkpoint import BEST_NAME, Checkpoint, save_best, save_generation
-from config import ConfigurationError, MuZeroConfig
-from cost import NOTHING
+from config import MuZeroConfig
+from core.cost import NOTHING
+from core.errors import ConfigurationError
 from data import Counters, EvaluationResult, State, Video, Weights
 from judge import Job, Judge, Verdict
 from memory import ProcessMeter

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from rich.panel import Panel
 
 from analysis import MOST_SIMULATIONS
-from config import ConfigurationError
-from games._prompt import listed
+from core.errors import ConfigurationError
+from core.prompts import listed
 from interactive import InteractiveGame
 from play_screen import Screen, analysis_picture
 from players import Player

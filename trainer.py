@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Batch, State, TrainingMetrics, TrainingResult, Weights
 from fused_update import (
     LATENT_GRADIENT_SCALE,

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import FrameType
 
 from checkpoint import Checkpoint
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from run_log import Observer
 from session import Session, TrainingOutcome
 

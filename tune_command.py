@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands import INTERRUPTED, command_parser, known_game
-from config import ConfigurationError, MuZeroConfig
+from commands import command_parser, known_game
+from config import MuZeroConfig
+from core.errors import INTERRUPTED, ConfigurationError
 from games import load_game
 from options import Parser, add_config_options, canonical, config_values, whole_number
 from tuning.halving import REDUCTION, RUNGS, rung_shares

@@ -15,7 +15,7 @@ from commands import (
     command_parser,
     known_game,
 )
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from options import Parser, whole_number
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def watch_command(arguments: Sequence[str]) -> int:
 
 
 def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
+    from core.randomness import Stream, make_generator
     from players import PlayerSpec, load_player, make_player, parse_player
-    from randomness import Stream, make_generator
     from watching import WatchedAgent, watch
 
     if parsed.opponent is not None and game.config.players == 1:

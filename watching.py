@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import require_finite
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from data import IntArray
 from evaluator import widest
 from game_table import GameTable

@@ -4,9 +4,10 @@
     python -m benchmarks.bit_for_bit --json > after.jsonl        in the other, on the same machine
     diff before.jsonl after.jsonl
 
-Trains each kind of game in one process (`--local`) with a fixed seed and prints the digest of the weights, and of
-everything else that a checkpoint keeps but times. Then every shipped checkpoint searches 1,000 positions; with
-`--positions FOLDER` these are kept in that folder, or taken from there, so that both versions search the same ones.
+Trains each kind of game in one process (`--local`) with a fixed seed and prints the digest of the weights,
+and of everything else that a checkpoint keeps but times. Then every shipped checkpoint searches 1,000
+positions; with `--positions FOLDER` these are kept in that folder, or taken from there, so that both
+versions search the same ones.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from numpy.typing import NDArray
 
 from benchmarks.common import report
 from checkpoint import Checkpoint, load_checkpoint
-from commands import PRETRAINED
 from config import MuZeroConfig
+from core.project import PRETRAINED
 from games import load_game
 from inference import make_model
 from mcts import RootNoise, Search
@@ -143,10 +144,10 @@ def search(path: Path, folder: Path | None) -> dict[str, Any]:
     model.load(checkpoint.weights)
     planner = Search(config, SEARCHED_AT_ONCE, SIMULATIONS)
     noise = RootNoise.none(SEARCHED_AT_ONCE, config.num_actions)
-    found = [
-        planner.run(model, *(array[first : first + SEARCHED_AT_ONCE] for array in positions), noise)
-        for first in range(0, POSITIONS, SEARCHED_AT_ONCE)
-    ]
+    found = []
+    for first in range(0, POSITIONS, SEARCHED_AT_ONCE):
+        some = Positions(*(array[first : first + SEARCHED_AT_ONCE] for array in positions))  # type: ignore[arg-type]
+        found.append(planner.run(model, some.observations, some.to_play, some.legal, noise))
     columns = ((name, np.concatenate([getattr(f, name) for f in found])) for name in found[0]._fields)
     actions = [("action", np.concatenate([result.action for result in found]))]
     return {"checkpoint": name, "moves": digest(actions), "search": digest(columns)}

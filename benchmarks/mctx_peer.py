@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks.common import seconds
 from benchmarks.search import NETS, random_observations, random_weights
 from config import MuZeroConfig
+from core.supports import EPSILON
 from data import Weights
 from fast_inference import SCALING_EPSILON
-from supports import EPSILON
 
 
 def perceptron(weights: Any, part: str, x: Any) -> Any:

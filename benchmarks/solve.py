@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.common import numbers, report
+from core.project import PROJECT
 from memory import memory_below
 
-PROJECT = Path(__file__).parent.parent
 LIMIT_SECONDS = 300.0
 SOLVED = re.compile(r"solved: mean of (\d+) greedy games ([\d.]+) .* (\d+) updates, (\d+) played steps")
 

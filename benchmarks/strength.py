@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import numbers, report
-
-PROJECT = Path(__file__).parent.parent
+from core.project import PROJECT
 
 
 def train(game: str, seed: int, results: Path, options: list[str]) -> tuple[Path, float]:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import Agent, Analysis, TreeLimit, legal_policy
+from analysis import Agent, Analysis, TreeLimit
 from config import MuZeroConfig
+from core.policies import legal_policy
 from data import FloatArray, Weights
 from diagnosis.measures import (
     MOST_GUESSED,

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.policies import divergence
 from data import BoolArray, FloatArray
 from diagnosis.played import Played
 from diagnosis.unrolling import Unrolled
-from planner import divergence
 
 BINS = 10
 FEWEST = 8

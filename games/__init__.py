@@ -17,13 +17,14 @@ import inspect
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from config import ConfigurationError, MuZeroConfig, Schedule, did_you_mean, field_docs
+from config import MuZeroConfig, Schedule, field_docs
+from core.errors import ConfigurationError, did_you_mean
+from core.project import PROJECT
 
-FOLDER = Path(__file__).parent
+FOLDER = PROJECT / "games"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 
 INSTALL = 'a picture of this game needs pygame, which is not installed; run: pip install "pygame-ce>=2.5"'
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 
 OVER = "the game is over; reset() starts another"
 

@@ -18,7 +18,8 @@ from numba import types
 import config
 from board import BoardGame
 from board_config import BoardConfig
-from config import ConfigurationError, coerce, require
+from core.errors import ConfigurationError, require
+from core.options import coerce
 from games._coordinates import board_text, square_name
 from rules import (
     DRAWN,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from core.prompts import ask, listed
 from games._over import refuse_if
-from games._prompt import ask, listed
 
 GOAL = 35
 LAYOUT = (

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from core.errors import ConfigurationError
+from core.prompts import ask, listed
 from games._gymnasium import rgb_frame
-from games._prompt import ask, listed
 
 WORDS = ("nothing", "left", "main", "right")
 
@@ -70,7 +71,7 @@ class Game:
         try:
             self.env: Any = gymnasium.make("LunarLander-v3", disable_env_checker=True)
         except gymnasium.error.DependencyNotInstalled:
-            raise config.ConfigurationError(INSTALL) from None
+            raise ConfigurationError(INSTALL) from None
         self.seed = seed
         self.state = np.zeros(8, np.float32)
 

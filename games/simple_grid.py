@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
-from games._prompt import ask
+from core.prompts import ask
 
 SIDE = 3
 GOAL = (SIDE - 1, SIDE - 1)

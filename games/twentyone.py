@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
+from core.prompts import ask
 from games._over import refuse_if
-from games._prompt import ask
 
 HIT, STICK = 0, 1
 WORDS = ("hit", "stick")

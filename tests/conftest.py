@@ -1,5 +1,5 @@
 """Limits every library to one thread before any test imports it."""
 
-from threads import use_one_thread
+from core.threads import use_one_thread
 
 use_one_thread()

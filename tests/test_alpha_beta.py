@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import alpha_beta
 from alpha_beta import HASTE, Solver, action_values, best_actions, exact_values
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from games import connect4, tictactoe
 from rules import (
     DRAWN,

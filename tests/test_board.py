@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from board import BoardGame, IllegalMoveError
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.prompts import listed
 from games import game_names, load_game
-from games._prompt import listed
 from rules import (
     DRAWN,
     EVALUATE,

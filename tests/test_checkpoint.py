@@ -28,8 +28,9 @@ from checkpoint import (
     save_best,
     save_generation,
 )
-from config import ConfigurationError, MuZeroConfig
-from cost import Cost, CpuSeconds, NetworkEvaluations
+from config import MuZeroConfig
+from core.cost import Cost, CpuSeconds, NetworkEvaluations
+from core.errors import ConfigurationError
 from data import Counters, State
 
 COST = Cost(1.5, CpuSeconds(driver=3.25), 0.0, 100, 8, NetworkEvaluations(4900, 0, 200), 7, 1 << 30)

@@ -22,7 +22,9 @@ import training
 from arena import Duel, PlayedBatch
 from board import BoardGame
 from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
-from config import ConfigurationError, MuZeroConfig, field_docs, parse_json_object
+from config import MuZeroConfig, field_docs
+from core.errors import ConfigurationError
+from core.options import parse_json_object
 from data import Counters, State
 from evaluate_command import return_summary
 from games import game_names, load_game

@@ -13,17 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
-from config import (
-    ConfigurationError,
-    MuZeroConfig,
-    field_docs,
-    field_types,
-    nearest,
-    parse_json_object,
-    parse_option,
-    schedule_value,
-    type_name,
-)
+from config import MuZeroConfig, field_docs, field_types, parse_option, schedule_value
+from core.errors import ConfigurationError, nearest
+from core.options import parse_json_object, type_name
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 NAMES = list(field_docs())

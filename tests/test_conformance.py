@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 import config
 from check_game_command import check_game_command
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
 from conformance import Report, check_game, check_names
+from core.errors import ConfigurationError
 from games import GameSpec
 from tests.toy_games import FAULTS, toy_game
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from config import ConfigurationError
-from cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
+from core.cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
+from core.errors import ConfigurationError
 
 FIRST = Cost(
     seconds=10.5,

@@ -15,8 +15,8 @@ import torch
 import muzero
 from analysis import TreeNode
 from checkpoint import Checkpoint, load_checkpoint, save_best
-from commands import PRETRAINED
 from config import MuZeroConfig
+from core.project import PRETRAINED
 from data import Counters, Weights
 from diagnose_command import default_file, default_games, diagnose_command, summary
 from diagnosis import figures, report, tree_picture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import evaluator
 from checkpoint import BEST_NAME, load_checkpoint
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from data import EvaluationResult, IntArray
 from environment import GameError
 from evaluator import Evaluator, Match, openings_of, widest

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import games
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
 from conformance import check_game
+from core.errors import ConfigurationError
 from environment import Environment
 from games import GameSpec, adopt, game_names, load_game, sampled_schedule
 from tests.toy_games import OldWalk, Walk, toy_game

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import config
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from environment import Environment, GameError
 from games import GameSpec, load_game
 from games.gomoku import CELLS, LINES, SIDE, Game, MuZeroConfig, evaluate, first_position, legal, play

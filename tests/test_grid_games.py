@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from core.supports import transform
 from environment import Environment
 from games import gridworld, load_game, simple_grid
 from games.gridworld import DOWN, LEFT, RIGHT, UP, distances, make_maze, mean_optimal_return, optimal_return
-from supports import transform
 
 MAZE = gridworld.Game.maze
 CORRIDOR = make_maze((".#.", ".#.", "..."))  # from the top left down, along, and up again

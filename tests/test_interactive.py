@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from analysis import Agent, Analysis, TreeLimit, TreeNode
-from commands import PRETRAINED
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.project import PRETRAINED
+from core.prompts import meant
 from games import GameSpec, game_names, load_game
-from games._prompt import meant
 from interactive import InteractiveGame
 from players import PlayerSpec, RandomPlayer, load_player
 from tables import make_table

@@ -24,7 +24,8 @@ import replay_buffer
 import self_play
 import session
 from checkpoint import BEST_NAME, Checkpoint, load_checkpoint, save_best
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Counters, RunStatus
 from environment import GameError
 from evaluator import Match

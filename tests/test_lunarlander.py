@@ -12,10 +12,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.supports import transform
 from environment import Environment
 from games import load_game, lunarlander
-from supports import transform
 
 needs_box2d = pytest.mark.skipif(
     importlib.util.find_spec("Box2D") is None, reason='needs Box2D: pip install "gymnasium[box2d]"'

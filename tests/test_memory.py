@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import memory
-from cost import CpuSeconds
+from core.cost import CpuSeconds
 from memory import ProcessMeter, ProcessUsage, memory_below, process_kind, processes_below
 
 

@@ -15,8 +15,8 @@ import pytest
 
 import commands
 from checkpoint import Checkpoint, save_best, save_generation
-from commands import PRETRAINED
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.project import PRETRAINED
 from data import Counters, State
 from games import game_names, load_game
 from menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown

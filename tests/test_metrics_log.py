@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Counters, RunStatus
 from metrics_log import FILE_NAME, MetricsLog, Point, read_metrics
 from scalars import finite, status_scalars

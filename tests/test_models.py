@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import models
-import supports
 from config import MuZeroConfig
+from core import supports
 
 FULLY_CONNECTED = MuZeroConfig()
 DEEP = MuZeroConfig(

@@ -11,8 +11,8 @@ import pytest
 
 import games
 import games_command as games_command_module
-from config import ConfigurationError
 from conformance import check_game
+from core.errors import ConfigurationError
 from games import game_names, load_game
 from games_command import games_command
 from muzero import MuZero

@@ -16,8 +16,8 @@ from rich.text import Text
 
 import commands
 from analysis import Agent
-from commands import PRETRAINED
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.project import PRETRAINED
 from games import GameSpec, load_game
 from interactive import InteractiveGame
 from play_command import play_command

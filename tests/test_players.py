@@ -10,7 +10,8 @@ import pytest
 
 from arena import Duel, judging_openings, openings_needed, play, play_batches, stronger_side, total
 from checkpoint import Checkpoint, CheckpointError, save_best
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Counters
 from environment import GameError
 from evaluator import Match

@@ -11,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 import muzero
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from curves import Curve, band, curve, grouped, load_run
 from data import Counters
 from games import load_game

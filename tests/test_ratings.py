@@ -12,7 +12,7 @@ from scipy.optimize import brentq, minimize
 from scipy.stats import binomtest
 
 import ratings
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from ratings import (
     Elo,
     Interval,

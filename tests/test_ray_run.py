@@ -24,7 +24,8 @@ import ray
 
 from actors import Launcher, start_ray
 from checkpoint import BEST_NAME, load_checkpoint
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import RunStatus
 from ray_run import RayRun
 from registry import Registry

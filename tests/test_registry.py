@@ -18,8 +18,9 @@ import pytest
 import checkpoint
 import registry as module
 from checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_best, save_generation
-from config import ConfigurationError, MuZeroConfig
-from cost import Cost, CpuSeconds, NetworkEvaluations
+from config import MuZeroConfig
+from core.cost import Cost, CpuSeconds, NetworkEvaluations
+from core.errors import ConfigurationError
 from data import Counters
 from ratings import Sprt, Tally
 from registry import Contents, MatchRecord, Registry, Version

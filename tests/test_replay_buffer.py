@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 import planner
 import replay_buffer
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
 from games import load_game
 from observations import stack_observations

@@ -10,7 +10,7 @@ import pytest
 
 import run_log
 from config import MuZeroConfig
-from cost import Cost, CpuSeconds, NetworkEvaluations
+from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from data import Counters, PlayReport, RunStatus, TrainingMetrics
 from memory import Usage
 from run_log import WINDOW, RunLog

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import self_play
-from config import ConfigurationError, MuZeroConfig, Schedule
+from config import MuZeroConfig, Schedule
+from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, State, VersionedWeights
 from environment import GameError
 from game_table import GameTable

@@ -14,7 +14,7 @@ import checkpoint
 import session
 from checkpoint import BEST_NAME, Checkpoint, load_checkpoint
 from config import MuZeroConfig
-from cost import Cost, NetworkEvaluations
+from core.cost import Cost, NetworkEvaluations
 from data import Counters, State, Weights
 from registry import Registry
 from session import Session

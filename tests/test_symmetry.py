@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import Batch, GameHistory
 from replay_buffer import ReplayBuffer
 from symmetry import Symmetries, make_symmetries

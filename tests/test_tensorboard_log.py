@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from config import MuZeroConfig, field_docs
-from cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
+from core.cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
 from data import RunStatus
 from scalars import cost_scalars, play_scalars, status_scalars
 from tensorboard_log import TensorBoardLog, hyperparameter_table

@@ -11,9 +11,9 @@ import torch
 
 from benchmarks.train import random_batch
 from config import MuZeroConfig
+from core.supports import scalar_to_support
 from data import Batch, State
 from models import ConsistencyHeads, make_consistency_heads
-from supports import scalar_to_support
 from trainer import (
     SGD,
     AdamW,

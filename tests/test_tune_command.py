@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import muzero
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from games import load_game
 from options import file_values
 from tests.fake_trials import FakeRunner

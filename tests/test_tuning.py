@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from config import ConfigurationError, MuZeroConfig
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from games import load_game
 from metrics_log import FILE_NAME as METRICS_NAME
 from tests.fake_trials import FakeRunner, FakeTrial, Killed, Noted, folder_of, no_sleep, opened, score_of

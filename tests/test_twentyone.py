@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.supports import transform
 from games import load_game, twentyone
 from games.twentyone import (
     EMPTY,
@@ -25,7 +26,6 @@ from games.twentyone import (
     stick_value,
     value,
 )
-from supports import transform
 
 TENS = Fraction(4, 13)
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import recording
-from commands import PRETRAINED
-from config import ConfigurationError
+from core.errors import ConfigurationError
+from core.project import PRETRAINED
 from frames import INK, PAPER, STONES, fitted, frame, position_text, text_frame
 from games import load_game
 from interactive import InteractiveGame

@@ -20,7 +20,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from analysis import Agent, TreeNode
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from games import load_game
 from tests.web_agents import untrained
 from web import MOST_SIMULATIONS

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 
 REDUCTION = 3
 RUNGS = 2

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, get_type_hints
 
-from config import ConfigurationError, coerce
+from core.errors import ConfigurationError
+from core.options import coerce
 from tuning.space import Values
 
 FILE_NAME = "ledger.jsonl"

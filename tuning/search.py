@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from tuning.ledger import Event, Failed, Finished, Ledger, RungReached, Started
 from tuning.state import State, Trial
 from tuning.trial import (

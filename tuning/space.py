@@ -8,15 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from config import (
-    ConfigurationError,
-    MuZeroConfig,
-    did_you_mean,
-    field_docs,
-    field_types,
-    parse_option,
-    type_name,
-)
+from config import MuZeroConfig, field_docs, field_types, parse_option
+from core.errors import ConfigurationError, did_you_mean
+from core.options import type_name
 
 Scale = Literal["uniform", "log", "int", "logint", "choice"]
 SCALES: tuple[Scale, ...] = get_args(Scale)

@@ -20,12 +20,13 @@ from typing import NamedTuple, Protocol
 import psutil
 
 from checkpoint import BEST_NAME, GENERATIONS
-from commands import INTERRUPTED, best_of
+from commands import best_of
 from config import MuZeroConfig
+from core.errors import INTERRUPTED
+from core.project import PROJECT
 from metrics_log import FILE_NAME as METRICS_NAME
 from metrics_log import Point, read_metrics
 
-PROJECT = Path(__file__).parent.parent
 OPTIONS_NAME = "options.json"
 OUTPUT_NAME = "output.txt"
 SCORE_NAME = "score.json"

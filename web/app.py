@@ -33,7 +33,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from config import ConfigurationError, coerce
+from core.errors import ConfigurationError
+from core.options import coerce
 from web import view
 from web.guard import HEADERS, Guard
 from web.rooms import Room, Rooms, Settings

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import anyio
 
 from analysis import Agent, Analysis, TreeLimit
-from config import require
+from core.errors import require
 from games import GameSpec
 from interactive import InteractiveGame
 from web import MOST_SIMULATIONS

@@ -12,7 +12,7 @@ import webbrowser
 import uvicorn
 
 from analysis import Agent
-from config import ConfigurationError
+from core.errors import ConfigurationError
 from games import GameSpec
 from interactive import InteractiveGame
 from web import PORT

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from config import require
+from core.errors import require
 
 Number = TypeVar("Number", int, float)
 

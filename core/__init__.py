@@ -1,0 +1,1 @@
+"""What knows no configuration, game, network or run: errors, options, random numbers, costs."""

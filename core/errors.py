@@ -1,0 +1,36 @@
+"""What is said when something that a person gave cannot work: one line, with the nearest right word."""
+
+from __future__ import annotations
+
+import difflib
+
+
+class ConfigurationError(ValueError):
+    """What the user configured cannot be run; the message is one line saying what, where and what to do."""
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """`, did you mean 'x'?` for the nearest of `names`, or nothing."""
+    near = nearest(name, names)
+    return f", did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, names: list[str]) -> str | None:
+    """The one of `names` that `name` most probably misspells."""
+    lowered = {candidate.lower(): candidate for candidate in names}
+    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[matches[0]] if matches else None
+
+
+def require(condition: bool, name: str, message: str) -> None:
+    """Raises `ConfigurationError` about field `name` unless `condition` holds."""
+    if not condition:
+        raise ConfigurationError(f"{name} {message}")
+
+
+BAD_INPUT = 2
+"""Exit status of a command that refused what it was given."""
+
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
