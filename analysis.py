@@ -89,7 +89,7 @@ class Agent:
     @classmethod
     def load(cls, path: Path, game: GameSpec, simulations: int | None = None) -> Agent:
         """The agent of a checkpoint. Raises `CheckpointError` if it is unreadable or of another game."""
-        from checkpoint import load_checkpoint
+        from saving.checkpoint import load_checkpoint
 
         found = load_checkpoint(path, expect_game=game.name)
         config = MuZeroConfig.from_json(found.config_json)

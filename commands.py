@@ -9,6 +9,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError, nearest
 from core.project import PRETRAINED
 from options import Parser, whole_number
+from saving.run_folder import best_of
 
 NAMES = (
     *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),
@@ -87,8 +88,8 @@ def find_run(run: str | None, results_path: Path) -> Path:
 
     Raises `ConfigurationError` when there is none.
     """
-    from checkpoint import newest_run
     from games import game_names
+    from saving.run_folder import newest_run
 
     if run is None or run in game_names():
         return newest_run(results_path, run)
@@ -103,7 +104,7 @@ def best_checkpoint(game: str, results_path: Path) -> Path:
 
     Raises `ConfigurationError` when there is neither.
     """
-    from checkpoint import BEST_NAME
+    from saving.run_folder import BEST_NAME
 
     shipped = PRETRAINED / game / BEST_NAME
     try:
@@ -112,10 +113,3 @@ def best_checkpoint(game: str, results_path: Path) -> Path:
         if shipped.exists():
             return shipped
         raise
-
-
-def best_of(run: Path) -> Path:
-    """The best checkpoint of a run folder; a run without one itself, whose newest generation is meant."""
-    from checkpoint import BEST_NAME
-
-    return run / BEST_NAME if (run / BEST_NAME).exists() else run

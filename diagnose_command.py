@@ -32,9 +32,9 @@ MOVES = 4096
 def diagnose_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    from checkpoint import load_checkpoint
     from diagnosis.diagnose import diagnose
     from games import load_game
+    from saving.checkpoint import load_checkpoint
 
     game = load_game(known_game(parsed.game))
     path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
@@ -59,7 +59,7 @@ def default_games(config: MuZeroConfig) -> int:
 
 def default_file(checkpoint: Path, game: str, results_path: Path) -> Path:
     """`diagnosis-<time>.html` in the run's folder, or among the game's results for what is no run."""
-    from checkpoint import folder_for_files, time_stamp
+    from saving.run_folder import folder_for_files, time_stamp
 
     return folder_for_files(checkpoint, game, results_path) / f"diagnosis-{time_stamp()}.html"
 

@@ -46,8 +46,8 @@ def listing() -> list[Row]:
 
 
 def _row(name: str) -> Row:
-    from checkpoint import BEST_NAME
     from games import imported, load_game
+    from saving.run_folder import BEST_NAME
 
     pretrained = (PRETRAINED / name / BEST_NAME).exists()
     try:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands import best_checkpoint, best_of
+from commands import best_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.project import PRETRAINED
 from core.prompts import meant
 from games import game_names, load_game
+from saving.run_folder import best_of
 
 CarryOut = Callable[[str, Sequence[str]], int]
 """Carries out the command of this name with these arguments; says on its own what is wrong with them.
@@ -107,7 +108,7 @@ class Loaded(NamedTuple):
 
 def look_into(path: Path, game: str) -> Loaded:
     """What is at `path`. Raises `CheckpointError` unless that is a checkpoint of `game`."""
-    from checkpoint import load_checkpoint
+    from saving.checkpoint import load_checkpoint
 
     found = load_checkpoint(path, expect_game=game)
     config = MuZeroConfig.from_json(found.config_json)
@@ -116,7 +117,8 @@ def look_into(path: Path, game: str) -> Loaded:
 
 def checkpoints(game: str, results_path: Path) -> dict[str, Path]:
     """The game's checkpoints by name: the one that ships with the project, then the newest runs'."""
-    from checkpoint import BEST_NAME, newest_generation
+    from saving.checkpoint import newest_generation
+    from saving.run_folder import BEST_NAME
 
     shipped = PRETRAINED / game / BEST_NAME
     runs = sorted((results_path / game).glob("*/"), reverse=True)

@@ -222,7 +222,7 @@ def show_command(arguments: Sequence[str]) -> int:
 
 def known_of(registry: Registry, version: Version) -> Shown:
     """What the registry and the version's file tell of it."""
-    from checkpoint import load_checkpoint
+    from saving.checkpoint import load_checkpoint
 
     file, matches = registry.path(version), registry.matches()
     ratings = rate(matches)

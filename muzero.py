@@ -36,9 +36,9 @@ from core.threads import use_one_thread
 from options import Parser, add_config_options, canonical, config_values, file_values
 
 if TYPE_CHECKING:
-    from checkpoint import Checkpoint
     from data import EvaluationResult
     from run_log import Observer
+    from saving.checkpoint import Checkpoint
     from session import TrainingOutcome
 
 RESUMABLE_GROUPS = ("run", "evaluation")
@@ -70,7 +70,7 @@ class MuZero:
 
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
         """
-        from checkpoint import new_run_folder
+        from saving.run_folder import new_run_folder
         from training import check_launch
 
         check_launch(local, address)
@@ -84,7 +84,9 @@ class MuZero:
         run: Path, options: dict[str, Any] | None = None, *, local: bool = False, address: str | None = None
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
-        from checkpoint import CheckpointError, load_checkpoint, run_folder_of
+        from saving.checkpoint import load_checkpoint
+        from saving.files import CheckpointError
+        from saving.run_folder import run_folder_of
 
         checkpoint = load_checkpoint(run)
         if not checkpoint.parts:
@@ -150,9 +152,10 @@ def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
 
     Raises `CheckpointError` when there are none, or not such games.
     """
-    from checkpoint import Checkpoint, CheckpointError, load_checkpoint
     from data import Counters
     from replay_buffer import check_games, steps_in
+    from saving.checkpoint import Checkpoint, load_checkpoint
+    from saving.files import CheckpointError
 
     earlier = load_checkpoint(run, expect_game=game)
     if "buffer" not in earlier.parts:

@@ -248,7 +248,7 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
 
 def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> NetworkPlayer:
     """The player of a checkpoint. Raises `CheckpointError` if it cannot be read or is of another game."""
-    from checkpoint import load_checkpoint
+    from saving.checkpoint import load_checkpoint
 
     assert spec.path is not None, "only checkpoints are loaded"
     found = load_checkpoint(spec.path, expect_game=game.name)
@@ -287,7 +287,7 @@ def check_opponents(game: GameSpec, config: MuZeroConfig) -> None:
 
 
 def _check_opponent(spec: PlayerSpec, game: GameSpec, config: MuZeroConfig) -> None:
-    from checkpoint import load_checkpoint
+    from saving.checkpoint import load_checkpoint
 
     check_player(spec, game)
     if spec.path is not None:

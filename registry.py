@@ -25,11 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from checkpoint import BEST_NAME, Checkpoint, digest_file, load_checkpoint, write_whole
 from core.cost import Cost
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import coerce
 from ratings import Sprt, Tally, wilson_interval
+from saving.checkpoint import Checkpoint, load_checkpoint
+from saving.files import digest_file, write_whole
+from saving.run_folder import BEST_NAME
 
 FOLDER = "models"
 REGISTRY = "registry.json"

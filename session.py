@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from checkpoint import BEST_NAME, Checkpoint, save_best, save_generation
 from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
@@ -17,6 +16,8 @@ from judge import Job, Judge, Verdict
 from memory import ProcessMeter
 from registry import Registry
 from run_log import Observer, RunLog
+from saving.checkpoint import Checkpoint, save_best, save_generation
+from saving.run_folder import BEST_NAME
 
 Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted"]
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from checkpoint import Checkpoint
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from run_log import Observer
+from saving.checkpoint import Checkpoint
 from session import Session, TrainingOutcome
 
 

@@ -47,7 +47,7 @@ OWN_FIELDS = {
 def tune_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parse(arguments)
-    from checkpoint import new_folder
+    from saving.run_folder import new_folder
 
     if parsed.resume is not None:
         return _resume(parsed)

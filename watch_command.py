@@ -76,7 +76,7 @@ def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) 
     """The file that `--record` means: as named, or a new one in the run's folder, or among the game's results
     for what is no run.
     """
-    from checkpoint import folder_for_files, time_stamp
+    from saving.run_folder import folder_for_files, time_stamp
 
     if asked != TO_RUN_FOLDER:
         return Path(asked)

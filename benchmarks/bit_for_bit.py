@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import report
-from checkpoint import Checkpoint, load_checkpoint
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from games import load_game
 from inference import make_model
 from mcts import RootNoise, Search
+from saving.checkpoint import Checkpoint, load_checkpoint
 from tables import make_table
 
 UPDATES = 500

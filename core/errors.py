@@ -30,7 +30,5 @@ def require(condition: bool, name: str, message: str) -> None:
 
 BAD_INPUT = 2
 """Exit status of a command that refused what it was given."""
-
-
 INTERRUPTED = 130
 """Exit status after Ctrl-C."""

@@ -14,24 +14,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import checkpoint as module
-from checkpoint import (
-    FORMAT_VERSION,
-    Checkpoint,
-    CheckpointError,
-    load_checkpoint,
-    load_generation,
-    new_run_folder,
-    newest_generation,
-    newest_run,
-    run_folder_of,
-    save_best,
-    save_generation,
-)
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
 from data import Counters, State
+from saving import checkpoint as module
+from saving import files
+from saving.checkpoint import (
+    FORMAT_VERSION,
+    Checkpoint,
+    load_checkpoint,
+    load_generation,
+    newest_generation,
+    save_best,
+    save_generation,
+)
+from saving.files import CheckpointError
+from saving.run_folder import new_run_folder, newest_run, run_folder_of
 
 COST = Cost(1.5, CpuSeconds(driver=3.25), 0.0, 100, 8, NetworkEvaluations(4900, 0, 200), 7, 1 << 30)
 
@@ -134,7 +133,7 @@ def test_crash_at_any_rename_or_sync_leaves_the_previous(
     save_generation(tmp_path, first, keep=1)
     for name in ("replace", "fsync"):
         with monkeypatch.context() as patch:
-            patch.setattr(module.os, name, _crash)
+            patch.setattr(files.os, name, _crash)
             with pytest.raises(SystemError):
                 save_generation(tmp_path, make_checkpoint(20), keep=1)
         assert_equal(load_checkpoint(tmp_path), first)
@@ -145,7 +144,7 @@ def test_crash_at_any_rename_or_sync_leaves_the_previous(
 def test_crash_while_saving_best_keeps_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "best.checkpoint"
     save_best(path, make_checkpoint(10))
-    monkeypatch.setattr(module.os, "replace", _crash)
+    monkeypatch.setattr(files.os, "replace", _crash)
     with pytest.raises(SystemError):
         save_best(path, make_checkpoint(20))
     assert load_checkpoint(path).training_step == 10
@@ -160,7 +159,7 @@ def test_full_disk_is_a_checkpoint_error(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         save_generation(tmp_path, make_checkpoint(), keep=1)
 
@@ -261,7 +260,7 @@ def test_loading_never_unpickles(tmp_path: Path) -> None:
     path = save_generation(tmp_path, make_checkpoint(), keep=1)
     np.savez(path / "weights.npz", evil=np.array([Evil()], object))
     manifest = json.loads((path / "manifest.json").read_text())
-    manifest["files"]["weights.npz"] = module.digest_file(path / "weights.npz")
+    manifest["files"]["weights.npz"] = files.digest_file(path / "weights.npz")
     (path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(path)

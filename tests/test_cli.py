@@ -21,7 +21,6 @@ import muzero
 import training
 from arena import Duel, PlayedBatch
 from board import BoardGame
-from checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
@@ -30,6 +29,7 @@ from evaluate_command import return_summary
 from games import game_names, load_game
 from options import canonical, config_values, option_name
 from players import PlayerSpec
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.results import evaluation_result
 from tests.test_progress import make_status
 from tests.typing_people import type_lines

@@ -14,7 +14,6 @@ import torch
 
 import muzero
 from analysis import TreeNode
-from checkpoint import Checkpoint, load_checkpoint, save_best
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from data import Counters, Weights
@@ -28,6 +27,7 @@ from diagnosis.verdict import judge
 from game_table import GameTable
 from games import load_game
 from models import get_weights, make_network
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from tests.histories import make_history
 
 SMALL = {"fc_representation_layers": (8,), "fc_dynamics_layers": (8,), "num_simulations": 4}

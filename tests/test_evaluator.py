@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import evaluator
-from checkpoint import BEST_NAME, load_checkpoint
 from core.errors import ConfigurationError
 from data import EvaluationResult, IntArray
 from environment import GameError
@@ -20,6 +19,8 @@ from evaluator import Evaluator, Match, openings_of, widest
 from game_table import GameTable
 from games import load_game
 from players import NetworkPlayer, RandomPlayer, distinct_rows
+from saving.checkpoint import load_checkpoint
+from saving.run_folder import BEST_NAME
 from tests.test_players import saved
 from tests.toy_games import WalkConfig, random_weights, toy_game
 

@@ -23,7 +23,6 @@ import planner
 import replay_buffer
 import self_play
 import session
-from checkpoint import BEST_NAME, Checkpoint, load_checkpoint, save_best
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters, RunStatus
@@ -32,6 +31,8 @@ from evaluator import Match
 from games import load_game
 from models import get_weights, make_network
 from players import NetworkPlayer
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best
+from saving.run_folder import BEST_NAME
 from session import TrainingOutcome
 from tests.toy_games import Watcher, toy_game
 from training import check_launch, train

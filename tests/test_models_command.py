@@ -11,13 +11,13 @@ import pytest
 
 import models_command
 import muzero
-from checkpoint import Checkpoint, save_best
 from data import Counters
 from games import load_game
 from models_command import player_name, rate
 from players import default_amount
 from ratings import Tally
 from registry import MatchRecord, Registry
+from saving.checkpoint import Checkpoint, save_best
 from tests.test_players import saved
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from arena import Duel, judging_openings, openings_needed, play, play_batches, stronger_side, total
-from checkpoint import Checkpoint, CheckpointError, save_best
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
@@ -19,6 +18,8 @@ from game_table import GameTable
 from games import GameSpec, load_game
 from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
 from ratings import Sprt, Tally
+from saving.checkpoint import Checkpoint, save_best
+from saving.files import CheckpointError
 from tests.toy_games import random_weights
 
 TICTACTOE = load_game("tictactoe")

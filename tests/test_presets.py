@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from checkpoint import BEST_NAME, load_checkpoint
 from config import MuZeroConfig
 from games import game_names, load_game
 from registry import Registry
+from saving.checkpoint import load_checkpoint
+from saving.run_folder import BEST_NAME
 from tests.toy_games import Watcher
 from training import train
 

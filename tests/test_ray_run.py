@@ -23,12 +23,13 @@ import pytest
 import ray
 
 from actors import Launcher, start_ray
-from checkpoint import BEST_NAME, load_checkpoint
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import RunStatus
 from ray_run import RayRun
 from registry import Registry
+from saving.checkpoint import load_checkpoint
+from saving.run_folder import BEST_NAME
 from session import Reason, Session
 from tests.test_local_run import SMALL
 from tests.toy_actors import ToyLauncher

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import checkpoint
 import registry as module
-from checkpoint import Checkpoint, CheckpointError, load_checkpoint, save_best, save_generation
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
 from data import Counters
 from ratings import Sprt, Tally
 from registry import Contents, MatchRecord, Registry, Version
+from saving import files
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
+from saving.files import CheckpointError
 
 GAME = "tictactoe"
 
@@ -324,7 +325,7 @@ def test_a_crash_at_any_moment_leaves_a_registry_to_go_on_with(
         original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, name, crash)
+        patch.setattr(files.os, name, crash)
         try:
             registry.add(source)
             crashed = False
@@ -460,7 +461,7 @@ def test_a_disk_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     registry = filled(tmp_path)
     source = best_file(tmp_path / "third", 3)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         with pytest.raises(ConfigurationError, match="No space left on device"):
             registry.add(source)
     assert len(registry.versions()) == 2

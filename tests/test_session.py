@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import checkpoint
 import session
-from checkpoint import BEST_NAME, Checkpoint, load_checkpoint
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
 from data import Counters, State, Weights
 from registry import Registry
+from saving import files
+from saving.checkpoint import Checkpoint, load_checkpoint
+from saving.run_folder import BEST_NAME
 from session import Session
 from tests.results import evaluation_result
 from tests.toy_games import Watcher
@@ -246,7 +247,7 @@ def test_a_failure_to_register_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         one.register()
     (tmp_path / "cartpole" / "run" / BEST_NAME).write_bytes(b"PK")
     one.register()

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checkpoint import write_whole
+from saving.files import write_whole
 from tensorboard_log import EventFile
 from tuning.ledger import Event, Failed, Finished, Stopped
 from tuning.space import Values

@@ -19,13 +19,12 @@ from typing import NamedTuple, Protocol
 
 import psutil
 
-from checkpoint import BEST_NAME, GENERATIONS
-from commands import best_of
 from config import MuZeroConfig
 from core.errors import INTERRUPTED
 from core.project import PROJECT
 from metrics_log import FILE_NAME as METRICS_NAME
 from metrics_log import Point, read_metrics
+from saving.run_folder import BEST_NAME, GENERATIONS, best_of
 
 OPTIONS_NAME = "options.json"
 OUTPUT_NAME = "output.txt"

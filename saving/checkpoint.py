@@ -16,10 +16,8 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
-import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -32,23 +30,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cost import Cost
-from core.errors import ConfigurationError
 from data import Counters, State, Weights
+from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
+from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 
 FORMAT = "muzero-ray checkpoint"
 FORMAT_VERSION = 2
-BEST_NAME = "best.checkpoint"
-GENERATIONS = "checkpoints"
-MANIFEST = "manifest.json"
 FACTS = "facts.json"
 WEIGHTS = "weights.npz"
 _DIGEST_MARK = b"sha256:"
 _DIGEST_LENGTH = 64
 _GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
-
-
-class CheckpointError(ConfigurationError):
-    """A checkpoint cannot be read or written; the message says which, why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -86,73 +78,6 @@ class Checkpoint:
 # --- run folders ---
 
 
-def time_stamp() -> str:
-    """Now, as folders and files are named."""
-    return time.strftime("%Y-%m-%d--%H-%M-%S")
-
-
-def new_folder(parent: Path, results_path: Path) -> Path:
-    """Makes `parent/<time>/`, which is under `results_path`.
-
-    Raises `ConfigurationError` when that is not possible.
-    """
-    stamp = time_stamp()
-    for number in range(1000):
-        folder = parent / (stamp if number == 0 else f"{stamp}-{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            if folder.exists():
-                continue
-            raise _unwritable(results_path, error) from None
-        except OSError as error:
-            raise _unwritable(results_path, error) from None
-        return folder
-    raise ConfigurationError(f"results_path: {parent} has too many folders of this second")
-
-
-def new_run_folder(results_path: Path, game: str) -> Path:
-    """Makes `results_path/game/<time>/`. Raises `ConfigurationError` when that is not possible."""
-    folder = new_folder(results_path / game, results_path)
-    try:
-        (folder / GENERATIONS).mkdir()
-    except OSError as error:
-        raise _unwritable(results_path, error) from None
-    return folder
-
-
-def newest_run(results_path: Path, game: str | None = None) -> Path:
-    """The run folder under `results_path` whose newest generation is youngest.
-
-    Raises `CheckpointError` when there is none.
-    """
-    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
-    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
-    if not manifests:
-        what = f"run of {game!r}" if game else "run"
-        raise CheckpointError(
-            f"no {what} with a checkpoint under {results_path}: train first, or name the run"
-        )
-    return manifests[-1].parents[2]
-
-
-def run_folder_of(path: Path) -> Path:
-    """The run folder that `path` (a run folder or a generation in it) belongs to."""
-    return path.parents[1] if path.parent.name == GENERATIONS else path
-
-
-def folder_for_files(checkpoint: Path, game: str, results_path: Path) -> Path:
-    """Where files about `checkpoint` go: the run's folder, or the game's results for what is of no run."""
-    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
-    return folder if (folder / "config.json").exists() else results_path / game
-
-
-def _unwritable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"results_path: cannot write to {path}: {error.strerror or error}; choose another with --results-path"
-    )
-
-
 # --- generations ---
 
 
@@ -169,7 +94,7 @@ def save_generation(run_folder: Path, checkpoint: Checkpoint, keep: int) -> Path
         folder = parent / f"{number:06d}-step-{checkpoint.training_step}"
         folder.mkdir()
         _write_generation(folder, checkpoint)
-        _sync_folder(parent)
+        sync_folder(parent)
         _remove_old(parent, keep)
     return folder
 
@@ -202,12 +127,12 @@ def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
         _part_file(name): part.arrays for name, part in checkpoint.parts.items()
     }
     for name, arrays in files.items():
-        with _synced(folder / name) as stream:
+        with synced(folder / name) as stream:
             _write_arrays(stream, arrays)
-    with _synced(folder / FACTS) as stream:
+    with synced(folder / FACTS) as stream:
         stream.write(json.dumps(facts).encode())
     digests = {name: digest_file(folder / name) for name in (FACTS, *files)}
-    _sync_folder(folder)
+    sync_folder(folder)
     manifest = {"format": FORMAT, "format_version": checkpoint.format_version, "files": digests}
     write_whole(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
 
@@ -392,39 +317,3 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _brief(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-@contextmanager
-def _synced(path: Path) -> Iterator[IO[bytes]]:
-    """Opens `path` for writing; what was written is on the disk afterwards."""
-    with path.open("wb") as stream:
-        yield stream
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a whole file atomically: readers see the old content or all of the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with _synced(temporary) as stream:
-            stream.write(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Makes renames inside the folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def digest_file(path: Path) -> str:
-    """The SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,86 @@
+"""A run's folder, `results/<game>/<time>/`: how it is named, made and found."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from core.errors import ConfigurationError
+from saving.files import CheckpointError
+
+BEST_NAME = "best.checkpoint"
+GENERATIONS = "checkpoints"
+MANIFEST = "manifest.json"
+
+
+def time_stamp() -> str:
+    """Now, as folders and files are named."""
+    return time.strftime("%Y-%m-%d--%H-%M-%S")
+
+
+def new_folder(parent: Path, results_path: Path) -> Path:
+    """Makes `parent/<time>/`, which is under `results_path`.
+
+    Raises `ConfigurationError` when that is not possible.
+    """
+    stamp = time_stamp()
+    for number in range(1000):
+        folder = parent / (stamp if number == 0 else f"{stamp}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as error:
+            if folder.exists():
+                continue
+            raise _unwritable(results_path, error) from None
+        except OSError as error:
+            raise _unwritable(results_path, error) from None
+        return folder
+    raise ConfigurationError(f"results_path: {parent} has too many folders of this second")
+
+
+def new_run_folder(results_path: Path, game: str) -> Path:
+    """Makes `results_path/game/<time>/`. Raises `ConfigurationError` when that is not possible."""
+    folder = new_folder(results_path / game, results_path)
+    try:
+        (folder / GENERATIONS).mkdir()
+    except OSError as error:
+        raise _unwritable(results_path, error) from None
+    return folder
+
+
+def newest_run(results_path: Path, game: str | None = None) -> Path:
+    """The run folder under `results_path` whose newest generation is youngest.
+
+    Raises `CheckpointError` when there is none.
+    """
+    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
+    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    if not manifests:
+        what = f"run of {game!r}" if game else "run"
+        raise CheckpointError(
+            f"no {what} with a checkpoint under {results_path}: train first, or name the run"
+        )
+    return manifests[-1].parents[2]
+
+
+def run_folder_of(path: Path) -> Path:
+    """The run folder that `path` (a run folder or a generation in it) belongs to."""
+    return path.parents[1] if path.parent.name == GENERATIONS else path
+
+
+def folder_for_files(checkpoint: Path, game: str, results_path: Path) -> Path:
+    """Where files about `checkpoint` go: the run's folder, or the game's results for what is of no run."""
+    folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
+    return folder if (folder / "config.json").exists() else results_path / game
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"results_path: cannot write to {path}: {error.strerror or error}; choose another with --results-path"
+    )
+
+
+def best_of(run: Path) -> Path:
+    """The best checkpoint of a run folder; a run without one itself, whose newest generation is meant."""
+
+    return run / BEST_NAME if (run / BEST_NAME).exists() else run
