@@ -15,7 +15,7 @@ from core.errors import ConfigurationError
 from core.policies import legal_policy
 from data import Weights
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from mcts import ROOT, RootNoise, Tree
 from planner import Planner
 

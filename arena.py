@@ -12,7 +12,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import EvaluationResult
 from evaluator import Match, openings_of, widest
-from games import GameSpec
+from games.api.spec import GameSpec
 from players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
 from ratings import Sprt, Tally
 

@@ -8,12 +8,23 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
-from board import BoardGame
 from config import MuZeroConfig
 from data import IntArray
 from game_table import GameTable, Moves
-from games import GameSpec
-from rules import LEGAL, OBSERVE, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, address_of, function_at
+from games.api.spec import GameSpec
+from games.boards.game import BoardGame
+from games.boards.rules import (
+    LEGAL,
+    OBSERVE,
+    OUTCOME,
+    PLAY,
+    RUNNING,
+    TO_PLAY,
+    WON_BY_0,
+    WON_BY_1,
+    address_of,
+    function_at,
+)
 
 _legal_at, _play_at, _observe_at = function_at(LEGAL), function_at(PLAY), function_at(OBSERVE)
 

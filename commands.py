@@ -69,7 +69,7 @@ def known_game(name: str) -> str:
 
     Raises `ConfigurationError` on any other unknown name.
     """
-    from games import game_names
+    from games.api.sources import game_names
 
     names = game_names()
     near = nearest(name, [*names, *NAMES])
@@ -88,7 +88,7 @@ def find_run(run: str | None, results_path: Path) -> Path:
 
     Raises `ConfigurationError` when there is none.
     """
-    from games import game_names
+    from games.api.sources import game_names
     from saving.run_folder import newest_run
 
     if run is None or run in game_names():

@@ -19,10 +19,9 @@ import numpy as np
 
 from config import MuZeroConfig
 from core.supports import transform
-from environment import game_maker
-from frames import position_text
 from game_traces import Made, Recording, Seen, array_of, difference, is_true, record, same
-from games import GameSpec, accepts_seed
+from games.api.shown import position_text
+from games.api.spec import GameSpec, accepts_seed, game_maker
 
 GAMES = 20
 REPEATED = 3

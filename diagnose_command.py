@@ -33,7 +33,7 @@ def diagnose_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     from diagnosis.diagnose import diagnose
-    from games import load_game
+    from games.api.sources import load_game
     from saving.checkpoint import load_checkpoint
 
     game = load_game(known_game(parsed.game))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import BoolArray
-from games import GameSpec, accepts_seed
+from games.api.spec import GameSpec, accepts_seed, game_maker
 
 
 class GameError(ConfigurationError):
@@ -132,12 +130,6 @@ class Environment:
 
     def _refuse(self, what: str, expected: str) -> NoReturn:
         raise GameError(f"game {self.name!r}, move {self.moves}: {what}; expected {expected}")
-
-
-def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:
-    """Makes a game from its seed; a game whose constructor takes a `config` gets `config` as well."""
-    takes_config = "config" in inspect.signature(spec.game_class).parameters
-    return partial(spec.game_class, config=config) if takes_config else spec.game_class
 
 
 def require_finite(

@@ -16,7 +16,8 @@ from commands import (
 )
 from core.errors import ConfigurationError
 from data import EvaluationResult
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 from options import Parser, whole_number
 from players import PlayerSpec, parse_player
 from ratings import wilson_interval

@@ -9,7 +9,8 @@ import numpy as np
 from config import MuZeroConfig
 from core.randomness import Stream, make_generator
 from data import EvaluationResult, IntArray, Weights
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 from players import (
     DrawingPlayer,
     NetworkPlayer,

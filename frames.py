@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
+from games.api.shown import position_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,22 +53,6 @@ def drawn_or_text(game: Any) -> Frame:
 def drawn_text(game: Any) -> Frame:
     """The text of the position of `game` as a picture."""
     return text_frame(position_text(game), getattr(game, "symbols", ""))
-
-
-def draws_itself(game: Any) -> bool:
-    """Whether `frame` shows more than the game's text."""
-    return hasattr(game, "frame")
-
-
-def position_text(game: Any) -> str:
-    """The position as text: what `text()` returns, or what `render()` prints; without either, nothing."""
-    if hasattr(game, "text"):
-        return str(game.text())
-    if not hasattr(game, "render"):
-        return ""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        game.render()
-    return printed.getvalue().strip("\n")
 
 
 def text_frame(text: str, symbols: str = "") -> Frame:

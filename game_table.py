@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from data import BoolArray, State
 from environment import Environment, require_finite
-from games import GameSpec
+from games.api.spec import GameSpec
 
 
 class Moves(NamedTuple):

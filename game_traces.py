@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from environment import game_maker
-from games import GameSpec, accepts_seed
+from games.api.spec import GameSpec, accepts_seed, game_maker
 
 
 class Seen(NamedTuple):

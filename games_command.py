@@ -12,7 +12,7 @@ from core.project import PRETRAINED
 from options import Parser
 
 if TYPE_CHECKING:
-    from games import GameSpec
+    from games.api.spec import GameSpec
 
 
 class Row(NamedTuple):
@@ -40,13 +40,13 @@ def games_command(arguments: Sequence[str]) -> int:
 
 def listing() -> list[Row]:
     """All games by name."""
-    from games import game_names
+    from games.api.sources import game_names
 
     return [_row(name) for name in game_names()]
 
 
 def _row(name: str) -> Row:
-    from games import imported, load_game
+    from games.api.sources import imported, load_game
     from saving.run_folder import BEST_NAME
 
     pretrained = (PRETRAINED / name / BEST_NAME).exists()
@@ -63,7 +63,7 @@ def _row(name: str) -> Row:
 
 def needs(spec: GameSpec) -> str:
     """What the game says that it needs and that is not installed."""
-    from environment import game_maker
+    from games.api.spec import game_maker
 
     try:
         game_maker(spec, spec.config)(0)

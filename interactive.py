@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from analysis import Agent, Analysis, TreeLimit
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
-from frames import position_text
-from games import GameSpec
+from games.api.shown import position_text
+from games.api.spec import GameSpec
 from players import Player
 from tables import make_table
 

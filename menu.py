@@ -17,7 +17,7 @@ from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.project import PRETRAINED
 from core.prompts import meant
-from games import game_names, load_game
+from games.api.sources import game_names, load_game
 from saving.run_folder import best_of
 
 CarryOut = Callable[[str, Sequence[str]], int]

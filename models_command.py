@@ -19,7 +19,7 @@ from commands import (
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from data import EvaluationResult
-from games import load_game
+from games.api.sources import load_game
 from options import Parser, whole_number
 from players import (
     BUILT_IN,

@@ -58,7 +58,7 @@ class MuZero:
     """
 
     def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
-        from games import load_game
+        from games.api.sources import load_game
 
         self.game = game
         self.config: MuZeroConfig = load_game(game).config.replace(**(options or {}))
@@ -114,7 +114,7 @@ class MuZero:
     ) -> EvaluationResult:
         """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
         from arena import Duel, judging_openings, play, total
-        from games import load_game
+        from games.api.sources import load_game
         from players import PlayerSpec, parse_player
 
         player = PlayerSpec("checkpoint", simulations, checkpoint)
@@ -125,7 +125,7 @@ class MuZero:
 
 def _check_opponents(game: str, config: MuZeroConfig) -> None:
     """Raises `ConfigurationError` unless all of the run's opponents can play."""
-    from games import load_game
+    from games.api.sources import load_game
     from players import check_opponents
 
     check_opponents(load_game(game), config)
@@ -227,7 +227,7 @@ class Command(Protocol):
 
 def train_command(arguments: Sequence[str]) -> int:
     """`python muzero.py [train] GAME [JSON] [options]`."""
-    from games import game_names
+    from games.api.sources import game_names
 
     arguments = canonical(arguments)
     asks_help = bool({"-h", "--help"} & set(arguments))
@@ -268,13 +268,13 @@ def _finish(outcome: TrainingOutcome) -> int:
 
 
 def _defaults(game: str | None) -> MuZeroConfig:
-    from games import load_game
+    from games.api.sources import load_game
 
     return MuZeroConfig() if game is None else load_game(game).config
 
 
 def _train_parser(defaults: MuZeroConfig) -> Parser:
-    from games import game_names
+    from games.api.sources import game_names
 
     parser = command_parser(
         "[train] GAME [JSON]",

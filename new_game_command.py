@@ -12,7 +12,7 @@ from core.errors import ConfigurationError
 from core.project import PROJECT
 from options import Parser
 
-TEMPLATES = {1: "_new_one_player.py", 2: "_new_two_players.py"}
+TEMPLATES = {1: "one_player.py", 2: "two_players.py"}
 """The games to start from, by players."""
 
 
@@ -35,10 +35,10 @@ def write_game(name: str, players: int) -> Path:
 
     Raises `ConfigurationError` when there cannot be a game of that name, or it cannot be written.
     """
-    from games import FOLDER, game_names
+    from games.api.sources import FOLDER, game_names
 
     check_name(name, game_names())
-    text = (PROJECT / "games" / TEMPLATES[players]).read_text(encoding="utf-8")
+    text = (PROJECT / "games" / "templates" / TEMPLATES[players]).read_text(encoding="utf-8")
     path = FOLDER / f"{name}.py"
     try:
         with path.open("x", encoding="utf-8") as file:

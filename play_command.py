@@ -15,7 +15,8 @@ from commands import (
     known_game,
 )
 from core.errors import ConfigurationError
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 from options import Parser, whole_number
 from web import PORT
 

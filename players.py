@@ -21,12 +21,12 @@ from core.randomness import Stream, make_generator
 from data import IntArray, Weights
 from environment import GameError
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from mcts import RootNoise
 from planner import Planner
 
 if TYPE_CHECKING:
-    from alpha_beta import Solver
+    from games.boards.alpha_beta import Solver
 
 Kind = Literal["random", "expert", "minimax", "mcts", "checkpoint"]
 BUILT_IN: tuple[Kind, ...] = ("random", "expert", "minimax", "mcts")
@@ -211,7 +211,7 @@ class MinimaxPlayer:
 
     def _made_for(self, table: GameTable) -> Solver:
         """The search for the games of `table`, whose board may be another than the game's default."""
-        from alpha_beta import Solver
+        from games.boards.alpha_beta import Solver
 
         depth = default_amount("minimax", table.config) if self.depth is None else self.depth
         return Solver(table.environments[0].game.rules, table.config.num_actions, depth)
@@ -266,7 +266,7 @@ def check_player(spec: PlayerSpec, game: GameSpec) -> None:
 
 
 def _check_minimax(depth: int | None, game: GameSpec) -> None:
-    from alpha_beta import WHOLE_GAME
+    from games.boards.alpha_beta import WHOLE_GAME
 
     if not hasattr(game.game_class, "rules"):
         raise ConfigurationError(f"game {game.name!r} has no compiled rules: minimax cannot play it")

@@ -22,9 +22,20 @@ from config import MuZeroConfig
 from data import BoolArray, Evaluation, IntArray, Model
 from environment import Environment
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
+from games.boards.rules import (
+    LEGAL,
+    OUTCOME,
+    PLAY,
+    RUNNING,
+    TO_PLAY,
+    WON_BY_0,
+    WON_BY_1,
+    Rules,
+    address_of,
+    function_at,
+)
 from mcts import RootNoise, Search, record_types
-from rules import LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, Rules, address_of, function_at
 
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""

@@ -20,7 +20,7 @@ from data import (
     WeightsSource,
 )
 from game_table import GameTable, Moves
-from games import load_game
+from games.api.sources import load_game
 from mcts import RootNoise
 from planner import Planner
 from recorder import Recorder, ends_of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from commands import command_parser, known_game
 from config import MuZeroConfig
 from core.errors import INTERRUPTED, ConfigurationError
-from games import load_game
+from games.api.sources import load_game
 from options import Parser, add_config_options, canonical, config_values, whole_number
 from tuning.halving import REDUCTION, RUNGS, rung_shares
 from tuning.space import FORMS, parse_space
@@ -292,7 +292,7 @@ def _summary(state: State, folder: Path) -> str:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    from games import game_names
+    from games.api.sources import game_names
 
     arguments = canonical(arguments)
     named = [game for game in game_names() if game in arguments]

@@ -21,7 +21,7 @@ from options import Parser, whole_number
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from games import GameSpec
+    from games.api.spec import GameSpec
     from watching import Moment
 
 FRAMES_PER_SECOND = 25
@@ -37,8 +37,8 @@ BAR_COLUMNS = 30
 def watch_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    from frames import draws_itself
-    from games import load_game
+    from games.api.shown import draws_itself
+    from games.api.sources import load_game
     from recording import check_kind
 
     game = load_game(known_game(parsed.game))
@@ -99,7 +99,7 @@ def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
 
 def show_lines(moments: Iterator[Moment]) -> None:
     """Prints the games to what is no terminal: every position with its caption."""
-    from frames import position_text
+    from games.api.shown import position_text
     from watching import caption
 
     for moment in moments:
@@ -142,7 +142,7 @@ def view(moment: Moment, pictures: bool) -> Text:
 
 def position(game: Any, pictures: bool) -> Text:
     """The game's own picture if that is wanted and it can draw one here, else its text."""
-    from frames import draws_itself
+    from games.api.shown import draws_itself
 
     if pictures and draws_itself(game):
         with contextlib.suppress(ConfigurationError):
@@ -152,7 +152,7 @@ def position(game: Any, pictures: bool) -> Text:
 
 def coloured(game: Any) -> Text:
     """The game's text with its stones in colour."""
-    from frames import position_text
+    from games.api.shown import position_text
     from play_screen import board_picture
 
     return board_picture(position_text(game), "", getattr(game, "symbols", ""))

@@ -14,7 +14,7 @@ from core.errors import ConfigurationError
 from data import IntArray
 from evaluator import widest
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from mcts import RootNoise
 from players import NetworkPlayer, Player

@@ -21,10 +21,10 @@ from benchmarks.common import numbers, report
 from benchmarks.connect4_solver import ILLEGAL, Solver
 from config import MuZeroConfig
 from core.project import PRETRAINED
+from games.boards.rules import TO_PLAY
 from games.connect4 import SQUARES, STONES, Game
 from mcts import RootNoise
 from planner import Planner
-from rules import TO_PLAY
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import best_of
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.common import report
 from config import MuZeroConfig
 from core.project import PRETRAINED
-from games import load_game
+from games.api.sources import load_game
 from inference import make_model
 from mcts import RootNoise, Search
 from saving.checkpoint import Checkpoint, load_checkpoint

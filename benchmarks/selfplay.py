@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.common import medians_in_turns, numbers, report, run_on_one_core
 from config import MuZeroConfig
 from data import Evaluation, IntArray, VersionedWeights
-from games import load_game
+from games.api.sources import load_game
 from inference import InferenceModel
 from models import get_weights, make_network
 from self_play import SelfPlay

@@ -24,7 +24,7 @@ from diagnosis.measures import (
 from diagnosis.played import Played, Progress, play_games, sample, to_first_player
 from diagnosis.unrolling import Unrolled, load_network, look, unroll
 from diagnosis.verdict import Verdict, judge
-from games import GameSpec
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from mcts import RootNoise, Search
 from models import MuZeroNetwork

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import config
-from games._gymnasium import rgb_frame
+from games.tools.gymnasium import rgb_frame
 
 Observation = NDArray[np.float32]
 

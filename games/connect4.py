@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from board import BoardGame
-from board_config import BoardConfig
-from rules import (
+from games.boards.game import BoardGame
+from games.boards.preset import BoardConfig
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,

@@ -16,12 +16,11 @@ import numpy as np
 from numba import types
 
 import config
-from board import BoardGame
-from board_config import BoardConfig
 from core.errors import ConfigurationError, require
 from core.options import coerce
-from games._coordinates import board_text, square_name
-from rules import (
+from games.boards.game import BoardGame
+from games.boards.preset import BoardConfig
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -37,6 +36,7 @@ from rules import (
     State,
     compiled,
 )
+from games.tools.coordinates import board_text, square_name
 
 DEFAULT_SIDE = 11
 SMALLEST_SIDE, LARGEST_SIDE = 5, 19

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import config
 from core.prompts import ask, listed
-from games._over import refuse_if
+from games.tools.over import refuse_if
 
 GOAL = 35
 LAYOUT = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import config
 from core.errors import ConfigurationError
 from core.prompts import ask, listed
-from games._gymnasium import rgb_frame
+from games.tools.gymnasium import rgb_frame
 
 WORDS = ("nothing", "left", "main", "right")
 

@@ -12,10 +12,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from board import BoardGame
-from board_config import BoardConfig
-from games._coordinates import board_text, square_name
-from rules import (
+from games.boards.game import BoardGame
+from games.boards.preset import BoardConfig
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,
@@ -31,6 +30,7 @@ from rules import (
     State,
     compiled,
 )
+from games.tools.coordinates import board_text, square_name
 
 SIDE = 8
 PASS = SIDE * SIDE

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import config
-from board import BoardGame
-from rules import (
+from games.boards.game import BoardGame
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import config
 from core.prompts import ask
-from games._over import refuse_if
+from games.tools.over import refuse_if
 
 HIT, STICK = 0, 1
 WORDS = ("hit", "stick")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import alpha_beta
-from alpha_beta import HASTE, Solver, action_values, best_actions, exact_values
 from core.errors import ConfigurationError
 from games import connect4, tictactoe
-from rules import (
+from games.boards import alpha_beta
+from games.boards.alpha_beta import HASTE, Solver, action_values, best_actions, exact_values
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from board import BoardGame, IllegalMoveError
 from core.errors import ConfigurationError
 from core.prompts import listed
-from games import game_names, load_game
-from rules import (
+from games.api.sources import game_names, load_game
+from games.boards.game import BoardGame, IllegalMoveError
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from board import BoardGame, IllegalMoveError
 from board_table import BoardTable
 from environment import GameError
 from game_table import GameTable
-from games import GameSpec, load_game, tictactoe
-from rules import LEGAL, MOVES, compiled
+from games import tictactoe
+from games.api.sources import load_game
+from games.api.spec import GameSpec
+from games.boards.game import BoardGame, IllegalMoveError
+from games.boards.rules import LEGAL, MOVES, compiled
 from tables import make_table
 
 BATCH = 5

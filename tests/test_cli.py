@@ -20,13 +20,13 @@ import commands
 import muzero
 import training
 from arena import Duel, PlayedBatch
-from board import BoardGame
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
 from data import Counters, State
 from evaluate_command import return_summary
-from games import game_names, load_game
+from games.api.sources import game_names, load_game
+from games.boards.game import BoardGame
 from options import canonical, config_values, option_name
 from players import PlayerSpec
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation

@@ -15,7 +15,7 @@ from check_game_command import check_game_command
 from config import MuZeroConfig
 from conformance import Report, check_game, check_names
 from core.errors import ConfigurationError
-from games import GameSpec
+from games.api.spec import GameSpec
 from tests.toy_games import FAULTS, toy_game
 
 
@@ -407,10 +407,10 @@ def test_every_check_has_a_test() -> None:
 def test_the_command_says_what_to_change(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import games
+    from games.api import sources
 
     faulty = GameSpec("tictactoe", Stuck, NimConfig())
-    monkeypatch.setattr(games, "load_game", lambda name: faulty)
+    monkeypatch.setattr(sources, "load_game", lambda name: faulty)
     assert check_game_command(["tictactoe", "--games", "5"]) == 1
     printed = capsys.readouterr().out
     assert "5 random games" in printed

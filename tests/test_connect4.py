@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from board import IllegalMoveError
+from games.boards.game import IllegalMoveError
+from games.boards.rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1
 from games.connect4 import COLUMNS, LINES, ROWS, Game
-from rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1
 
 
 def played(columns: str) -> Game:

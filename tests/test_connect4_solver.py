@@ -3,8 +3,8 @@ from functools import cache
 import numpy as np
 
 from benchmarks.connect4_solver import COLUMNS, ILLEGAL, ROWS, Solver
+from games.boards.rules import TO_PLAY
 from games.connect4 import STONES, Game
-from rules import TO_PLAY
 
 Board = tuple[str, ...]  # columns from the bottom up
 

@@ -25,7 +25,7 @@ from diagnosis.played import Played, gather, play_games, sample
 from diagnosis.unrolling import Unrolled, View, load_network, unroll
 from diagnosis.verdict import judge
 from game_table import GameTable
-from games import load_game
+from games.api.sources import load_game
 from models import get_weights, make_network
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from tests.histories import make_history

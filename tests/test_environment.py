@@ -9,7 +9,7 @@ import pytest
 
 from environment import Environment, GameError
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from tests.toy_games import FAULTS, OldWalk, Walk, WalkConfig, toy_game
 
 MESSAGES = {

@@ -17,7 +17,7 @@ from data import EvaluationResult, IntArray
 from environment import GameError
 from evaluator import Evaluator, Match, openings_of, widest
 from game_table import GameTable
-from games import load_game
+from games.api.sources import load_game
 from players import NetworkPlayer, RandomPlayer, distinct_rows
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME

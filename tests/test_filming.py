@@ -15,7 +15,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Video
 from filming import MOST_PICTURES, Filming
-from games import load_game
+from games.api.sources import load_game
 from local_run import LocalRun
 from session import Session
 from tensorboard_log import TensorBoardLog

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import games
 from config import MuZeroConfig
 from conformance import check_game
 from core.errors import ConfigurationError
 from environment import Environment
-from games import GameSpec, adopt, game_names, load_game, sampled_schedule
+from games.api import sources
+from games.api.muzero_general import adopt, sampled_schedule
+from games.api.sources import game_names, load_game
+from games.api.spec import GameSpec
 from tests.toy_games import OldWalk, Walk, toy_game
 
 
@@ -81,7 +83,7 @@ def test_unknown_games_get_a_suggestion() -> None:
 def test_game_names_are_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for file in ("zebra.py", "ant.py", "_helper.py", "__init__.py", "notes.txt"):
         (tmp_path / file).touch()
-    monkeypatch.setattr(games, "FOLDER", tmp_path)
+    monkeypatch.setattr(sources, "FOLDER", tmp_path)
     assert game_names() == ["ant", "zebra"]
 
 
@@ -90,7 +92,7 @@ def make_file(monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
     module = types.ModuleType("games.mine")
     vars(module).update(content)
     monkeypatch.setitem(sys.modules, "games.mine", module)
-    monkeypatch.setattr(games, "game_names", lambda: ["cartpole", "mine"])
+    monkeypatch.setattr(sources, "game_names", lambda: ["cartpole", "mine"])
 
 
 def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

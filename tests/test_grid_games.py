@@ -11,7 +11,8 @@ import pytest
 
 from core.supports import transform
 from environment import Environment
-from games import gridworld, load_game, simple_grid
+from games import gridworld, simple_grid
+from games.api.sources import load_game
 from games.gridworld import DOWN, LEFT, RIGHT, UP, distances, make_maze, mean_optimal_return, optimal_return
 
 MAZE = gridworld.Game.maze

@@ -13,7 +13,8 @@ from analysis import Agent, Analysis, TreeLimit, TreeNode
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from core.prompts import meant
-from games import GameSpec, game_names, load_game
+from games.api.sources import game_names, load_game
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from players import PlayerSpec, RandomPlayer, load_player
 from tables import make_table

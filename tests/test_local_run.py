@@ -28,7 +28,7 @@ from core.errors import ConfigurationError
 from data import Counters, RunStatus
 from environment import GameError
 from evaluator import Match
-from games import load_game
+from games.api.sources import load_game
 from models import get_weights, make_network
 from players import NetworkPlayer
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best

@@ -15,7 +15,8 @@ import pytest
 from core.errors import ConfigurationError
 from core.supports import transform
 from environment import Environment
-from games import load_game, lunarlander
+from games import lunarlander
+from games.api.sources import load_game
 
 needs_box2d = pytest.mark.skipif(
     importlib.util.find_spec("Box2D") is None, reason='needs Box2D: pip install "gymnasium[box2d]"'

@@ -17,7 +17,7 @@ import commands
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from data import Counters, State
-from games import game_names, load_game
+from games.api.sources import game_names, load_game
 from menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
 from saving.checkpoint import Checkpoint, save_best, save_generation
 from tests.typing_people import type_lines

@@ -12,7 +12,7 @@ import pytest
 import models_command
 import muzero
 from data import Counters
-from games import load_game
+from games.api.sources import load_game
 from models_command import player_name, rate
 from players import default_amount
 from ratings import Tally

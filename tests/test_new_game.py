@@ -13,7 +13,8 @@ import games
 import games_command as games_command_module
 from conformance import check_game
 from core.errors import ConfigurationError
-from games import game_names, load_game
+from games.api import sources
+from games.api.sources import game_names, load_game
 from games_command import games_command
 from muzero import MuZero
 from new_game_command import new_game_command, write_game
@@ -22,7 +23,7 @@ from new_game_command import new_game_command, write_game
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """An empty folder of games, from which they are imported."""
-    monkeypatch.setattr(games, "FOLDER", tmp_path)
+    monkeypatch.setattr(sources, "FOLDER", tmp_path)
     monkeypatch.setattr(games, "__path__", [str(tmp_path)])
     yield tmp_path
     for name in game_names():
@@ -82,7 +83,7 @@ def test_a_game_is_never_overwritten() -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(games, "FOLDER", tmp_path / "missing")
+    monkeypatch.setattr(sources, "FOLDER", tmp_path / "missing")
     with pytest.raises(ConfigurationError, match=r"cannot write .*missing/mine.py"):
         write_game("mine", 1)
 

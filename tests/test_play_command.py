@@ -18,7 +18,8 @@ import commands
 from analysis import Agent
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from play_command import play_command
 from play_screen import STONES, Screen, analysis_picture, board_picture

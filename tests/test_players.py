@@ -15,7 +15,8 @@ from data import Counters
 from environment import GameError
 from evaluator import Match
 from game_table import GameTable
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
 from ratings import Sprt, Tally
 from saving.checkpoint import Checkpoint, save_best

@@ -15,7 +15,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from curves import Curve, band, curve, grouped, load_run
 from data import Counters
-from games import load_game
+from games.api.sources import load_game
 from metrics_log import FILE_NAME, MetricsLog
 from plot_command import axis_label, figure, plot_command
 from tests.results import evaluation_result

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config import MuZeroConfig
-from games import game_names, load_game
+from games.api.sources import game_names, load_game
 from registry import Registry
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME

@@ -19,7 +19,7 @@ import replay_buffer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
-from games import load_game
+from games.api.sources import load_game
 from observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from self_play import SelfPlay

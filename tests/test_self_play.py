@@ -15,7 +15,7 @@ from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, State, VersionedWeights
 from environment import GameError
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from inference import make_model
 from mcts import RootNoise
 from observations import stack_observations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from games.boards.rules import DRAWN, OUTCOME, TO_PLAY, WON_BY_0, WON_BY_1
 from games.tictactoe import Game
-from rules import DRAWN, OUTCOME, TO_PLAY, WON_BY_0, WON_BY_1
 
 
 def played(*actions: int) -> Game:

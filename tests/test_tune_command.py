@@ -14,7 +14,7 @@ import pytest
 
 import muzero
 from core.errors import ConfigurationError
-from games import load_game
+from games.api.sources import load_game
 from options import file_values
 from tests.fake_trials import FakeRunner
 from tests.test_tuning import BAD_PARAMETERS

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.supports import transform
-from games import load_game, twentyone
+from games import twentyone
+from games.api.sources import load_game
 from games.twentyone import (
     EMPTY,
     HIT,

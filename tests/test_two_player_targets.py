@@ -19,7 +19,7 @@ import self_play
 from config import MuZeroConfig
 from data import Batch, GameHistory
 from game_table import GameTable
-from games import GameSpec
+from games.api.spec import GameSpec
 from recorder import Recorder, ends_of
 from replay_buffer import ReplayBuffer
 from self_play import SelfPlay

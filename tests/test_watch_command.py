@@ -18,8 +18,9 @@ from PIL import Image
 import recording
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
-from frames import INK, PAPER, STONES, fitted, frame, position_text, text_frame
-from games import load_game
+from frames import INK, PAPER, STONES, fitted, frame, text_frame
+from games.api.shown import position_text
+from games.api.sources import load_game
 from interactive import InteractiveGame
 from players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
 from recording import Film, Gif, film_file, shoot

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 
 from analysis import Agent, TreeNode
 from core.errors import ConfigurationError
-from games import load_game
+from games.api.sources import load_game
 from tests.web_agents import untrained
 from web import MOST_SIMULATIONS
 from web.app import ASSETS, LARGEST_BODY, make_app

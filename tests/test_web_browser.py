@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis import Agent
-from games import load_game
+from games.api.sources import load_game
 from tests.web_agents import SIMULATIONS, untrained
 from web.rooms import Rooms
 from web.server import listen, make_server, warm

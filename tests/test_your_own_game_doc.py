@@ -12,7 +12,8 @@ import pytest
 
 import games
 from conformance import check_game, check_names
-from games import game_names, load_game
+from games.api import sources
+from games.api.sources import game_names, load_game
 from muzero import run
 from new_game_command import write_game
 
@@ -29,7 +30,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder to work in, whose `games` are found; those of the project are not."""
     (tmp_path / "games").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(games, "FOLDER", tmp_path / "games")
+    monkeypatch.setattr(sources, "FOLDER", tmp_path / "games")
     monkeypatch.setattr(games, "__path__", [str(tmp_path / "games"), *games.__path__])
     yield tmp_path
     for name in game_names():

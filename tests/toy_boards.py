@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rules import (
+from games.boards.rules import (
     DRAWN,
     EVALUATE,
     LEGAL,

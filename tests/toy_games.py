@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 import config
 from config import MuZeroConfig
 from data import Counters, RunStatus, VersionedWeights, Weights
-from games import GameSpec, load_game
+from games.api.sources import load_game
+from games.api.spec import GameSpec
 
 MAX_LENGTH = 40
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis import Agent
-from games import load_game
+from games.api.sources import load_game
 from tests.toy_games import random_weights
 
 SIMULATIONS = 8

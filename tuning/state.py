@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from config import MuZeroConfig
-from games import load_game
+from games.api.sources import load_game
 from tuning.halving import Halving, conservative_score, rung_shares
 from tuning.ledger import (
     Asked,

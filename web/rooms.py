@@ -12,7 +12,7 @@ import anyio
 
 from analysis import Agent, Analysis, TreeLimit
 from core.errors import require
-from games import GameSpec
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from web import MOST_SIMULATIONS
 

@@ -13,7 +13,7 @@ import uvicorn
 
 from analysis import Agent
 from core.errors import ConfigurationError
-from games import GameSpec
+from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from web import PORT
 from web.app import make_app

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import frames
 from analysis import Analysis, TreeNode
 from config import MuZeroConfig
+from games.api.shown import draws_itself
 from interactive import InteractiveGame
 from web import MOST_SIMULATIONS
 from web.rooms import Room, Rooms
@@ -90,7 +91,7 @@ def position(room: Room) -> Json:
         "values": [room.values.get(ply) for ply in range(room.ply + 1)],
         "cells": cells(game) if board.kind != "none" else None,
         "text": game.text() if board.kind == "none" else None,
-        "picture": board.kind == "none" and frames.draws_itself(game.game),
+        "picture": board.kind == "none" and draws_itself(game.game),
         **room.settings._asdict(),
     }
 

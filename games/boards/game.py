@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from core.prompts import ask, listed
-from games._over import OVER
-from rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
+from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
+from games.tools.over import OVER
 
 
 class IllegalMoveError(ConfigurationError):
@@ -79,7 +79,7 @@ class BoardGame:
         It takes the shortest way to a win, and the longest to a loss. Raises `IllegalMoveError` once the
         game is over.
         """
-        from alpha_beta import best_actions
+        from games.boards.alpha_beta import best_actions
 
         best = best_actions(self.rules, self.state, self.num_actions, self.expert_depth, quick=True)
         if best.size == 0:

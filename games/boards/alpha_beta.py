@@ -13,7 +13,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from rules import DRAWN, EVALUATE, LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, Rules, State
+from games.boards.rules import DRAWN, EVALUATE, LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, Rules, State
 
 WHOLE_GAME = 512
 """A depth (moves) that no game searched to its end reaches."""

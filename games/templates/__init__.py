@@ -1,0 +1,1 @@
+"""What `python muzero.py new-game` writes."""
