@@ -14,10 +14,10 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.policies import legal_policy
 from data import Weights
-from game_table import GameTable
 from games.api.spec import GameSpec
 from mcts import ROOT, RootNoise, Tree
 from planner import Planner
+from playing.game_table import GameTable
 
 MOST_SIMULATIONS = 100_000
 """That a person may ask for: all that they need is allocated beforehand."""

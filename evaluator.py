@@ -20,7 +20,7 @@ from players import (
     make_player,
     parse_player,
 )
-from tables import make_table
+from playing.make_table import make_table
 
 
 class Match:

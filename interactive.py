@@ -16,7 +16,7 @@ from core.prompts import listed, meant
 from games.api.shown import position_text
 from games.api.spec import GameSpec
 from players import Player
-from tables import make_table
+from playing.make_table import make_table
 
 
 class InteractiveGame:

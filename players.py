@@ -19,11 +19,11 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean, require
 from core.randomness import Stream, make_generator
 from data import IntArray, Weights
-from environment import GameError
-from game_table import GameTable
 from games.api.spec import GameSpec
 from mcts import RootNoise
 from planner import Planner
+from playing.environment import GameError
+from playing.game_table import GameTable
 
 if TYPE_CHECKING:
     from games.boards.alpha_beta import Solver

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, Evaluation, IntArray, Model
-from environment import Environment
-from game_table import GameTable
 from games.api.spec import GameSpec
 from games.boards.rules import (
     LEGAL,
@@ -36,6 +34,8 @@ from games.boards.rules import (
     function_at,
 )
 from mcts import RootNoise, Search, record_types
+from playing.environment import Environment
+from playing.game_table import GameTable
 
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""

@@ -24,7 +24,7 @@ from data import (
 )
 from inference import make_model
 from mcts import RootNoise, Search
-from observations import stack_observations
+from playing.observations import stack_observations
 from sum_tree import SumTree
 from symmetry import Symmetries, make_symmetries
 from targets import (

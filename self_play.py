@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import MuZeroConfig, Schedule
+from config import MuZeroConfig
 from core.randomness import Stream, make_generator
 from data import (
-    FloatArray,
     GameHistory,
     IntArray,
     PlayReport,
@@ -19,17 +18,14 @@ from data import (
     State,
     WeightsSource,
 )
-from game_table import GameTable, Moves
 from games.api.sources import load_game
 from mcts import RootNoise
 from planner import Planner
-from recorder import Recorder, ends_of
-from tables import make_table
-
-NOBODY = -1
-"""Instead of a player: none of them."""
-NONE = -1
-"""Instead of an action: none is drawn."""
+from playing.exploration import NONE, RandomMoves, moves_made, play_temperatures, sample_visits
+from playing.game_table import Moves
+from playing.history_builder import Recorder, ends_of
+from playing.make_table import make_table
+from playing.resignation import Resignation
 
 
 class SelfPlay:
@@ -173,128 +169,6 @@ class SelfPlay:
         self.resignation.load_state(part("resignation"))
         self.random_moves.load_state(part("openings"))
         self.generator.bit_generator.state = state.facts["generator"]
-
-
-class Resignation:
-    """Decides who gives up in B games of two players, and counts when that would have been wrong.
-
-    A player whose root value falls below `resign_value` resigns, but never before a game's first move: a
-    game without moves teaches nothing. A share `resign_check` of the games is played out all the same.
-    """
-
-    def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
-        self.config, self.generator = config, generator
-        self.enabled = config.resign_value > -1
-        self.played_out = np.zeros(batch, bool)
-        self.hopeless = np.full(batch, NOBODY, np.int8)  # who would have resigned first, in a game played out
-
-    def begin(self, row: int) -> None:
-        """A new game starts in `row`."""
-        if self.enabled:
-            self.played_out[row] = self.generator.random() < self.config.resign_check
-            self.hopeless[row] = NOBODY
-
-    def decide(self, root_values: FloatArray, table: GameTable) -> list[int]:
-        """The rows whose players to move resign, given the values [B] of all rows' positions to them."""
-        if not self.enabled:
-            return []
-        low = (root_values < self.config.resign_value) & (moves_made(table) > 0)
-        first = low & self.played_out & (self.hopeless == NOBODY)
-        self.hopeless[first] = table.to_play[first]
-        return np.flatnonzero(low & ~self.played_out).tolist()
-
-    def was_wrong(self, row: int, history: GameHistory) -> bool | None:
-        """Whether the one who would have resigned the game of `row` has not lost it; None if nobody would."""
-        player = self.hopeless[row]
-        if player == NOBODY or history.game_return is None:
-            return None
-        return (history.game_return if player == 0 else -history.game_return) >= 0
-
-    def state(self) -> State:
-        """What is known of the running games."""
-        return State({"played_out": self.played_out.copy(), "hopeless": self.hopeless.copy()}, {})
-
-    def load_state(self, state: State) -> None:
-        """Goes on from `state`."""
-        self.played_out[...] = state.arrays["played_out"]
-        self.hopeless[...] = state.arrays["hopeless"]
-
-
-class RandomMoves:
-    """Draws moves of B games from all legal ones, whatever the searches found.
-
-    These are the first moves of each game, between none and `random_opening_moves`, and every later one
-    with `random_move_probability`. Agents who know the best moves would else play the same few games, and the
-    model would not learn where the others lead. What the searches of these positions found is learned
-    like any other; `targets.n_step_returns` does not look behind such a move.
-    """
-
-    def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
-        self.explores = config.explores
-        self.most, self.later = config.random_opening_moves, config.random_move_probability
-        self.generator = generator
-        self.lengths = np.zeros(batch, np.int64)
-
-    def begin(self, row: int) -> None:
-        """A new game starts in `row`."""
-        if self.most:
-            self.lengths[row] = self.generator.integers(self.most + 1)
-
-    def draw(self, table: GameTable) -> IntArray:
-        """A random legal action for each game [B] that is to play one now, `NONE` for the others."""
-        batch = len(self.lengths)
-        if not self.explores:
-            return np.full(batch, NONE, np.int32)
-        now = moves_made(table) < self.lengths
-        if self.later:
-            now |= self.generator.random(batch) < self.later
-        preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
-        return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
-
-    def state(self) -> State:
-        """How long the openings of the running games are."""
-        return State({"lengths": self.lengths.copy()}, {})
-
-    def load_state(self, state: State) -> None:
-        """Goes on from `state`; it is empty in checkpoints from before there were random openings."""
-        self.lengths[...] = state.arrays.get("lengths", 0)
-
-
-def moves_made(table: GameTable) -> NDArray[np.int64]:
-    """The moves made so far in each of the running games [B]."""
-    return np.array([len(actions) for actions in table.played], np.int64)
-
-
-def temperatures_at(schedule: Schedule, moves: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The temperatures [B] at the moves [B] (from 0) of games, by a schedule of (until move, value) pairs."""
-    untils, values = np.array(schedule, np.float64).T
-    return np.asarray(values[np.minimum(np.searchsorted(untils, moves, side="right"), len(values) - 1)])
-
-
-def play_temperatures(config: MuZeroConfig, version: int, moves: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The temperatures [B] at which moves [B] (from 0) of games are sampled, with weights of `version`."""
-    if config.move_temperature:
-        temperatures = temperatures_at(config.move_temperature, moves)
-    else:
-        temperatures = np.full(len(moves), config.temperature(version))
-    late = (config.temperature_threshold > 0) & (moves >= config.temperature_threshold)
-    return np.where(late, 0.0, temperatures)
-
-
-def sample_visits(
-    result: SearchResult, temperatures: NDArray[np.float64], uniform: FloatArray
-) -> NDArray[np.int64]:
-    """Actions [B] sampled by visits ** (1 / temperature), each row at its own temperature.
-
-    `uniform` [B] in [0, 1) does the sampling. Where the temperature is 0 the search's own choice remains,
-    which has to be a most visited action.
-    """
-    warm = temperatures > 0
-    visits = result.visit_counts / result.visit_counts.max(axis=1, keepdims=True)
-    shares = (visits ** (1.0 / np.where(warm, temperatures, 1.0))[:, None]).cumsum(axis=1)
-    thresholds = uniform.astype(np.float64) * shares[:, -1]
-    sampled = (shares <= thresholds[:, None]).sum(axis=1)
-    return np.where(warm, sampled, result.action)
 
 
 class Tally:

@@ -13,12 +13,12 @@ from analysis import require_finite
 from core.errors import ConfigurationError
 from data import IntArray
 from evaluator import widest
-from game_table import GameTable
 from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from mcts import RootNoise
 from players import NetworkPlayer, Player
-from self_play import play_temperatures
+from playing.exploration import play_temperatures
+from playing.game_table import GameTable
 
 AGENT, OPPONENT = ", the agent,", ", its opponent,"
 """Who moves, as `caption` says it."""

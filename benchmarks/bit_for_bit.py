@@ -30,8 +30,8 @@ from core.project import PRETRAINED
 from games.api.sources import load_game
 from inference import make_model
 from mcts import RootNoise, Search
+from playing.make_table import make_table
 from saving.checkpoint import Checkpoint, load_checkpoint
-from tables import make_table
 
 UPDATES = 500
 POSITIONS = 1000

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, VersionedWeights, Weights
-from observations import stack_observations
+from playing.observations import stack_observations
 from self_play import SelfPlay
 from targets import StepRows, history_rows, n_step_returns
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from board_table import BoardTable
-from environment import GameError
-from game_table import GameTable
 from games import tictactoe
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from games.boards.game import BoardGame, IllegalMoveError
 from games.boards.rules import LEGAL, MOVES, compiled
-from tables import make_table
+from playing.board_table import BoardTable
+from playing.environment import GameError
+from playing.game_table import GameTable
+from playing.make_table import make_table
 
 BATCH = 5
 

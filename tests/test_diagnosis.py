@@ -24,9 +24,9 @@ from diagnosis.measures import BINS, Horizon, SearchEffect, by_horizon, calibrat
 from diagnosis.played import Played, gather, play_games, sample
 from diagnosis.unrolling import Unrolled, View, load_network, unroll
 from diagnosis.verdict import judge
-from game_table import GameTable
 from games.api.sources import load_game
 from models import get_weights, make_network
+from playing.game_table import GameTable
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from tests.histories import make_history
 

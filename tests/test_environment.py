@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from environment import Environment, GameError
-from game_table import GameTable
 from games.api.spec import GameSpec
+from playing.environment import Environment, GameError
+from playing.game_table import GameTable
 from tests.toy_games import FAULTS, OldWalk, Walk, WalkConfig, toy_game
 
 MESSAGES = {

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 import evaluator
 from core.errors import ConfigurationError
 from data import EvaluationResult, IntArray
-from environment import GameError
 from evaluator import Evaluator, Match, openings_of, widest
-from game_table import GameTable
 from games.api.sources import load_game
 from players import NetworkPlayer, RandomPlayer, distinct_rows
+from playing.environment import GameError
+from playing.game_table import GameTable
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from tests.test_players import saved

@@ -13,11 +13,11 @@ import pytest
 from config import MuZeroConfig
 from conformance import check_game
 from core.errors import ConfigurationError
-from environment import Environment
 from games.api import sources
 from games.api.muzero_general import adopt, sampled_schedule
 from games.api.sources import game_names, load_game
 from games.api.spec import GameSpec
+from playing.environment import Environment
 from tests.toy_games import OldWalk, Walk, toy_game
 
 

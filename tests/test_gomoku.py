@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 import config
 from core.errors import ConfigurationError
-from environment import Environment, GameError
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from games.boards.rules import DRAWN, MOVES, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, State, reward_to
 from games.gomoku import CELLS, LINES, SIDE, Game, MuZeroConfig, evaluate, first_position, legal, play
+from playing.environment import Environment, GameError
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from core.supports import transform
-from environment import Environment
 from games import gridworld, simple_grid
 from games.api.sources import load_game
 from games.gridworld import DOWN, LEFT, RIGHT, UP, distances, make_maze, mean_optimal_return, optimal_return
+from playing.environment import Environment
 
 MAZE = gridworld.Game.maze
 CORRIDOR = make_maze((".#.", ".#.", "..."))  # from the top left down, along, and up again

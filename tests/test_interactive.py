@@ -17,7 +17,7 @@ from games.api.sources import game_names, load_game
 from games.api.spec import GameSpec
 from interactive import InteractiveGame
 from players import PlayerSpec, RandomPlayer, load_player
-from tables import make_table
+from playing.make_table import make_table
 from tests.toy_games import toy_game
 
 WHOLE = TreeLimit(depth=1000, width=1000)

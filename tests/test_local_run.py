@@ -26,11 +26,11 @@ import session
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters, RunStatus
-from environment import GameError
 from evaluator import Match
 from games.api.sources import load_game
 from models import get_weights, make_network
 from players import NetworkPlayer
+from playing.environment import GameError
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from saving.run_folder import BEST_NAME
 from session import TrainingOutcome

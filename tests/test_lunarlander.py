@@ -14,9 +14,9 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.supports import transform
-from environment import Environment
 from games import lunarlander
 from games.api.sources import load_game
+from playing.environment import Environment
 
 needs_box2d = pytest.mark.skipif(
     importlib.util.find_spec("Box2D") is None, reason='needs Box2D: pip install "gymnasium[box2d]"'

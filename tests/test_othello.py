@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from environment import Environment
 from games.api.sources import load_game
 from games.boards.rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, State, reward_to
 from games.othello import DISCS, PASS, Game, MuZeroConfig, evaluate, first_position, legal, play, position
+from playing.environment import Environment
 
 RAYS = [(dr, dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (dr, dc) != (0, 0)]
 

@@ -12,12 +12,12 @@ from arena import Duel, judging_openings, openings_needed, play, play_batches, s
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
-from environment import GameError
 from evaluator import Match
-from game_table import GameTable
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
+from playing.environment import GameError
+from playing.game_table import GameTable
 from ratings import Sprt, Tally
 from saving.checkpoint import Checkpoint, save_best
 from saving.files import CheckpointError

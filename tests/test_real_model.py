@@ -12,11 +12,11 @@ from toy_boards import BOXES_GAME, EDGES, NIM, after, moves
 
 from config import MuZeroConfig
 from data import Evaluation
-from game_table import GameTable
 from games import tictactoe
 from games.api.spec import GameSpec
 from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, State, reward_to
 from mcts import RootNoise, Search, make_tree
+from playing.game_table import GameTable
 from real_model import GameModel, MctsPlayer, RealGameSearch, RulesModel, positions_of, tree_bytes
 
 BOARDS = pytest.mark.parametrize(("rules", "num_actions"), [(NIM, 3), (BOXES_GAME, EDGES)])

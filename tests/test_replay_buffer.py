@@ -20,7 +20,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
 from games.api.sources import load_game
-from observations import stack_observations
+from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from self_play import SelfPlay
 from sum_tree import SumTree

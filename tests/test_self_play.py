@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 import self_play
+from playing import exploration
 from config import MuZeroConfig, Schedule
 from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, State, VersionedWeights
-from environment import GameError
-from game_table import GameTable
 from games.api.spec import GameSpec
 from inference import make_model
 from mcts import RootNoise
-from observations import stack_observations
+from playing.environment import GameError
+from playing.game_table import GameTable
+from playing.observations import stack_observations
 from self_play import SelfPlay
 from tests.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
@@ -194,12 +195,12 @@ def test_visits_are_sampled_by_each_rows_temperature() -> None:
     blank = np.zeros((9000, 1), np.float32)
     result = SearchResult(np.full(9000, 2, np.int32), blank, blank, visits, blank[:, 0].astype(np.int32))
     temperatures = np.repeat([1.0, 0.5, 0.0], 3000)
-    actions = self_play.sample_visits(result, temperatures, uniform).reshape(3, 3000)
+    actions = exploration.sample_visits(result, temperatures, uniform).reshape(3, 3000)
     assert set(actions.ravel().tolist()) == {1, 2, 4}
     counts = np.array([np.bincount(row, minlength=6) for row in actions]) / 3000
     expected = [[0, 1 / 8, 4 / 8, 0, 3 / 8, 0], [0, 1 / 26, 16 / 26, 0, 9 / 26, 0], [0, 0, 1, 0, 0, 0]]
     np.testing.assert_allclose(counts, expected, atol=1e-3)
-    extreme = self_play.sample_visits(result, np.full(9000, 0.01), uniform)
+    extreme = exploration.sample_visits(result, np.full(9000, 0.01), uniform)
     assert set(extreme[1:3000].tolist()) == {2}
 
 
@@ -237,7 +238,7 @@ def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes
     def plan(table: GameTable, rows: Any, noise: RootNoise, temperature: float, fast: bool) -> SearchResult:
         legal = table.legal[rows]
         policy = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
-        values = start - 0.1 * self_play.moves_made(table)[:, None]
+        values = start - 0.1 * exploration.moves_made(table)[:, None]
         ones = np.ones(len(rows), np.int32)
         return SearchResult(
             legal.argmax(axis=1).astype(np.int32), policy, values, legal.astype(np.int32), ones

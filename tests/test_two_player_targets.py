@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 import self_play
 from config import MuZeroConfig
 from data import Batch, GameHistory
-from game_table import GameTable
 from games.api.spec import GameSpec
-from recorder import Recorder, ends_of
+from playing.game_table import GameTable
+from playing.history_builder import Recorder, ends_of
 from replay_buffer import ReplayBuffer
 from self_play import SelfPlay
 from tests.toy_games import fixed_source

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, State
-from environment import Environment, require_finite
 from games.api.spec import GameSpec
+from playing.environment import Environment, require_finite
 
 
 class Moves(NamedTuple):

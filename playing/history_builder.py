@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, IntArray, State
-from game_table import GameTable
+from playing.game_table import GameTable
 
 ARRAYS = (
     *("observations", "actions", "rewards", "policies", "root_values", "to_play", "legal", "versions"),

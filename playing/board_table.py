@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import IntArray
-from game_table import GameTable, Moves
 from games.api.spec import GameSpec
 from games.boards.game import BoardGame
 from games.boards.rules import (
@@ -25,6 +24,7 @@ from games.boards.rules import (
     address_of,
     function_at,
 )
+from playing.game_table import GameTable, Moves
 
 _legal_at, _play_at, _observe_at = function_at(LEGAL), function_at(PLAY), function_at(OBSERVE)
 

@@ -1,0 +1,1 @@
+"""What the trainer and the replay buffer learn by: targets, losses, gradients, optimisers, symmetries."""

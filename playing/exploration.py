@@ -1,0 +1,90 @@
+"""How self-play explores: temperatures of the visit distribution, and moves drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import MuZeroConfig, Schedule
+from data import FloatArray, IntArray, SearchResult, State
+from playing.game_table import GameTable
+
+NONE = -1
+"""Instead of an action: none is drawn."""
+
+
+class RandomMoves:
+    """Draws moves of B games from all legal ones, whatever the searches found.
+
+    These are the first moves of each game, between none and `random_opening_moves`, and every later one
+    with `random_move_probability`. Agents who know the best moves would else play the same few games, and the
+    model would not learn where the others lead. What the searches of these positions found is learned
+    like any other; `targets.n_step_returns` does not look behind such a move.
+    """
+
+    def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:
+        self.explores = config.explores
+        self.most, self.later = config.random_opening_moves, config.random_move_probability
+        self.generator = generator
+        self.lengths = np.zeros(batch, np.int64)
+
+    def begin(self, row: int) -> None:
+        """A new game starts in `row`."""
+        if self.most:
+            self.lengths[row] = self.generator.integers(self.most + 1)
+
+    def draw(self, table: GameTable) -> IntArray:
+        """A random legal action for each game [B] that is to play one now, `NONE` for the others."""
+        batch = len(self.lengths)
+        if not self.explores:
+            return np.full(batch, NONE, np.int32)
+        now = moves_made(table) < self.lengths
+        if self.later:
+            now |= self.generator.random(batch) < self.later
+        preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
+        return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
+
+    def state(self) -> State:
+        """How long the openings of the running games are."""
+        return State({"lengths": self.lengths.copy()}, {})
+
+    def load_state(self, state: State) -> None:
+        """Goes on from `state`; it is empty in checkpoints from before there were random openings."""
+        self.lengths[...] = state.arrays.get("lengths", 0)
+
+
+def moves_made(table: GameTable) -> NDArray[np.int64]:
+    """The moves made so far in each of the running games [B]."""
+    return np.array([len(actions) for actions in table.played], np.int64)
+
+
+def temperatures_at(schedule: Schedule, moves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The temperatures [B] at the moves [B] (from 0) of games, by a schedule of (until move, value) pairs."""
+    untils, values = np.array(schedule, np.float64).T
+    return np.asarray(values[np.minimum(np.searchsorted(untils, moves, side="right"), len(values) - 1)])
+
+
+def play_temperatures(config: MuZeroConfig, version: int, moves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The temperatures [B] at which moves [B] (from 0) of games are sampled, with weights of `version`."""
+    if config.move_temperature:
+        temperatures = temperatures_at(config.move_temperature, moves)
+    else:
+        temperatures = np.full(len(moves), config.temperature(version))
+    late = (config.temperature_threshold > 0) & (moves >= config.temperature_threshold)
+    return np.where(late, 0.0, temperatures)
+
+
+def sample_visits(
+    result: SearchResult, temperatures: NDArray[np.float64], uniform: FloatArray
+) -> NDArray[np.int64]:
+    """Actions [B] sampled by visits ** (1 / temperature), each row at its own temperature.
+
+    `uniform` [B] in [0, 1) does the sampling. Where the temperature is 0 the search's own choice remains,
+    which has to be a most visited action.
+    """
+    warm = temperatures > 0
+    visits = result.visit_counts / result.visit_counts.max(axis=1, keepdims=True)
+    shares = (visits ** (1.0 / np.where(warm, temperatures, 1.0))[:, None]).cumsum(axis=1)
+    thresholds = uniform.astype(np.float64) * shares[:, -1]
+    sampled = (shares <= thresholds[:, None]).sum(axis=1)
+    return np.where(warm, sampled, result.action)

@@ -1,0 +1,1 @@
+"""Batched tree search, and how it evaluates positions: by a network, or by the real game."""
