@@ -23,11 +23,9 @@ from data import (
     Weights,
 )
 from inference import make_model
-from mcts import RootNoise, Search
-from playing.observations import stack_observations
-from sum_tree import SumTree
-from symmetry import Symmetries, make_symmetries
-from targets import (
+from learning.sum_tree import SumTree
+from learning.symmetry import Symmetries, make_symmetries
+from learning.targets import (
     OWN,
     PAST,
     StepRows,
@@ -37,6 +35,8 @@ from targets import (
     n_step_returns,
     row_layout,
 )
+from mcts import RootNoise, Search
+from playing.observations import stack_observations
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""

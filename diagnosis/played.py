@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, VersionedWeights, Weights
+from learning.targets import StepRows, history_rows, n_step_returns
 from playing.observations import stack_observations
 from self_play import SelfPlay
-from targets import StepRows, history_rows, n_step_returns
 
 Progress = Callable[[int, int], None]
 """Called with the number of games that have ended, and that of all games."""

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 import self_play
 from data import Batch, GameHistory, SearchResult
+from learning.targets import compute_targets, history_rows
 from playing.exploration import moves_made
 from playing.game_table import GameTable
 from playing.history_builder import Recorder
 from replay_buffer import ReplayBuffer
 from self_play import SelfPlay
-from targets import compute_targets, history_rows
 from tests.toy_games import WalkConfig, fixed_source, toy_game
 
 ENDS = ("terminated", "truncated", "resigned", "game_return", "game_length")

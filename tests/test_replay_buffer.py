@@ -20,10 +20,10 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
 from games.api.sources import load_game
+from learning.sum_tree import SumTree
 from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from self_play import SelfPlay
-from sum_tree import SumTree
 
 
 def make_config(**changes: Any) -> MuZeroConfig:

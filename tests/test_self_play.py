@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import self_play
-from playing import exploration
 from config import MuZeroConfig, Schedule
 from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, State, VersionedWeights
 from games.api.spec import GameSpec
 from inference import make_model
 from mcts import RootNoise
+from playing import exploration
 from playing.environment import GameError
 from playing.game_table import GameTable
 from playing.observations import stack_observations

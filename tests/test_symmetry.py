@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, GameHistory
+from learning.symmetry import Symmetries, make_symmetries
 from replay_buffer import ReplayBuffer
-from symmetry import Symmetries, make_symmetries
 
 Cell = tuple[int, int]
 Move = Callable[[Cell, int], Cell]  # a cell (row, column) of a board of this width, and where it goes

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import GameHistory
-from targets import FINAL, StepRows, Targets, compute_targets, history_rows, sampling_frequency
+from learning.targets import FINAL, StepRows, Targets, compute_targets, history_rows, sampling_frequency
 
 RANDOM_ACTION = 7  # not an action: shows where the random ones went
 

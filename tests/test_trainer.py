@@ -13,20 +13,10 @@ from benchmarks.train import random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
 from data import Batch, State
+from learning.loss import LossWeights, Targets, cross_entropy, unroll, unrolled_loss
+from learning.optimizers import SGD, AdamW, FlatParameters, flatten_parameters
 from models import ConsistencyHeads, make_consistency_heads
-from trainer import (
-    SGD,
-    AdamW,
-    FlatParameters,
-    LossWeights,
-    Targets,
-    Trainer,
-    TrainingError,
-    cross_entropy,
-    flatten_parameters,
-    unroll,
-    unrolled_loss,
-)
+from trainer import Trainer, TrainingError
 
 
 def make_config(**changes) -> MuZeroConfig:

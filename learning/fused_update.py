@@ -11,8 +11,7 @@ features, F atoms of a support, R rows of a matrix.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 from numba import njit
@@ -21,51 +20,12 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.supports import scalar_to_support, support_to_scalar
 from data import Batch
+from learning.statistics import LATENT_GRADIENT_SCALE, FloatMatrix, LossStatistics, loss_scales
 
-FloatMatrix = NDArray[np.float32]
 Parameters = Mapping[str, NDArray[np.float32]]
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by, as in `models.scale_latent`."""
-LATENT_GRADIENT_SCALE = 0.5
-"""Of the gradient that flows back into the input of the dynamics (MuZero paper, appendix G)."""
-
-
-class LossStatistics(NamedTuple):
-    """What the loss says of a batch, or of a part of one: the numbers of the parts add up to the batch's."""
-
-    value_loss: float
-    reward_loss: float
-    policy_loss: float
-    consistency_loss: float
-    value_entropy: float  # of the predicted value distributions at the root, nats
-    policy_entropy: float  # of the predicted policies at the root, nats
-    root_values: NDArray[np.float32]  # [S] decoded predictions at the root
-
-
-def add_statistics(parts: Sequence[LossStatistics]) -> LossStatistics:
-    """The statistics of a batch from those of its parts, in order."""
-    return LossStatistics(
-        sum(part.value_loss for part in parts),
-        sum(part.reward_loss for part in parts),
-        sum(part.policy_loss for part in parts),
-        sum(part.consistency_loss for part in parts),
-        sum(part.value_entropy for part in parts),
-        sum(part.policy_entropy for part in parts),
-        np.concatenate([part.root_values for part in parts]),
-    )
-
-
-def loss_scales(masks: FloatMatrix, weights: FloatMatrix, scale: float, first_step: int) -> FloatMatrix:
-    """The factor of every loss term, time-major [steps, S], from masks [S, steps].
-
-    `scale` and a sample's importance weight, and 1/K for the terms of unrolled steps (MuZero paper,
-    appendix G): those are all steps but the root, which is there when `first_step` is 0.
-    """
-    steps = masks.shape[1]
-    of_step = np.full((steps, 1), scale / max(steps + first_step - 1, 1), np.float32)
-    of_step[: 1 - first_step] = scale
-    return masks.T * weights * of_step
 
 
 # --- kernels ---

@@ -1,0 +1,109 @@
+"""Gradients of the unrolled loss by autograd: any network, any device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from config import MuZeroConfig
+from data import Batch
+from learning.loss import LossWeights, Targets, mean_entropy, unrolled_loss
+from learning.statistics import LossStatistics, loss_scales
+from models import ConsistencyHeads, MuZeroNetwork, has_bfloat16
+
+logger = logging.getLogger(__name__)
+
+
+class AutogradGradients:
+    """Gradients of the unrolled loss by autograd: any network, any device."""
+
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        network: MuZeroNetwork,
+        gradient: Tensor,
+        heads: ConsistencyHeads | None = None,
+    ) -> None:
+        self.config = config
+        self.network = network
+        self.heads = heads
+        self.gradient = gradient
+        self._weights = LossWeights(
+            config.value_loss_weight, config.reward_loss_weight, config.consistency_loss_weight
+        )
+        self._autocast = config.autocast and has_bfloat16(gradient.device)
+        self._loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
+            self._compile if config.compile else unrolled_loss
+        )
+
+    def __call__(self, batch: Batch, scale: float) -> LossStatistics:
+        """Overwrites the gradients with those of `scale` times the sum of the samples' losses."""
+        self.gradient.zero_()
+        observations, actions, targets = self._on_device(batch, scale)
+        with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self._autocast):
+            loss, losses, roots = self._loss(
+                self.network,
+                self.heads,
+                observations,
+                actions,
+                targets,
+                self._weights,
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        return self._statistics(losses, roots, scale * len(roots))
+
+    def _compile(self, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """The first call of a compiled loss, or of the eager one where compiling fails: a line says why."""
+        compiled = torch.compile(unrolled_loss)
+        try:
+            answer = compiled(*arguments)
+            self._loss = compiled
+        except Exception as error:  # whatever the compiler raises, the eager path still works
+            reason = str(error).strip().splitlines()[0]
+            logger.warning("torch.compile failed, the update is computed eagerly: %s", reason)
+            self._loss = unrolled_loss
+            answer = unrolled_loss(*arguments)
+        return answer
+
+    def _on_device(self, batch: Batch, scale: float) -> tuple[Tensor, Tensor, Targets]:
+        device = self.gradient.device
+        targets = (
+            batch.target_value.T,
+            batch.target_reward.T,
+            batch.target_policy.swapaxes(0, 1),
+            loss_scales(batch.value_mask, batch.weights, scale, 0),
+            loss_scales(batch.reward_mask, batch.weights, scale, 1),
+            loss_scales(batch.policy_mask, batch.weights, scale, 0),
+            batch.next_observations.swapaxes(0, 1),
+            loss_scales(batch.next_mask, batch.weights, scale, 1),
+        )
+        return (
+            to_device(batch.observations, device),
+            to_device(batch.actions.T, device),
+            Targets(*(to_device(target, device) for target in targets)),
+        )
+
+    @torch.no_grad()
+    def _statistics(self, losses: Tensor, roots: Tensor, share: float) -> LossStatistics:
+        """What goes back to the host, in one copy."""
+        atoms = self.config.full_support_size
+        value_logits, policy_logits = roots[:, :atoms], roots[:, atoms:]
+        entropies = torch.stack([mean_entropy(value_logits), mean_entropy(policy_logits)]) * share
+        numbers = torch.cat([losses, entropies, self.network.decode(value_logits)]).cpu().numpy()
+        value, reward, policy, consistency, value_entropy, policy_entropy = numbers[:6].tolist()
+        return LossStatistics(
+            value, reward, policy, consistency, value_entropy, policy_entropy, root_values=numbers[6:]
+        )
+
+
+def to_device(array: NDArray[Any], device: torch.device) -> Tensor:
+    """A copy of `array` on `device`; on the way to a GPU through pinned memory, without waiting for it."""
+    dtype = torch.int64 if array.dtype.kind == "i" else torch.float32
+    staged = torch.empty(array.shape, dtype=dtype, pin_memory=device.type == "cuda")
+    staged.numpy()[...] = array
+    return staged.to(device, non_blocking=True)
