@@ -15,9 +15,11 @@ from core.errors import ConfigurationError
 from core.policies import legal_policy
 from data import Weights
 from games.api.spec import GameSpec
-from mcts import ROOT, RootNoise, Tree
-from planner import Planner
 from playing.game_table import GameTable
+from search.mcts import ROOT
+from search.noise import RootNoise
+from search.planner import Planner
+from search.tree import Tree
 
 MOST_SIMULATIONS = 100_000
 """That a person may ask for: all that they need is allocated beforehand."""

@@ -20,7 +20,9 @@ from config import MuZeroConfig
 from core.project import PROJECT
 from run_log import Observer
 
-MODULES = ("mcts", "fast_inference")
+SEARCH = PROJECT / "search"
+SOURCES = ("mcts.py", "tree.py", "parameters.py", "fast_inference.py")
+"""Of the search's kernels and the types that they are compiled for."""
 WARM_UP = """
 import sys
 from config import MuZeroConfig
@@ -32,9 +34,9 @@ compile_kernels(MuZeroConfig.from_json(sys.stdin.read()))
 def stamp_path() -> Path:
     """Where it is noted that the kernels of exactly these sources are compiled."""
     digest = hashlib.sha256(f"{version('numba')} {version('numpy')} {platform.python_version()}".encode())
-    for module in MODULES:
-        digest.update((PROJECT / f"{module}.py").read_bytes())
-    return PROJECT / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}.stamp"
+    for source in SOURCES:
+        digest.update((SEARCH / source).read_bytes())
+    return SEARCH / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}.stamp"
 
 
 @contextmanager
@@ -63,8 +65,8 @@ def compile_kernels(config: MuZeroConfig) -> None:
     """Runs every kernel of the search once, on a tiny problem of `config`'s kind."""
     import numpy as np
 
-    from inference import chosen_path, make_model
-    from mcts import warm_up
+    from search.inference import chosen_path, make_model
+    from search.mcts import warm_up
 
     warm_up()
     if chosen_path(config, "cpu") == "numba":

@@ -20,10 +20,10 @@ from core.errors import ConfigurationError, did_you_mean, require
 from core.randomness import Stream, make_generator
 from data import IntArray, Weights
 from games.api.spec import GameSpec
-from mcts import RootNoise
-from planner import Planner
 from playing.environment import GameError
 from playing.game_table import GameTable
+from search.noise import RootNoise
+from search.planner import Planner
 
 if TYPE_CHECKING:
     from games.boards.alpha_beta import Solver
@@ -239,7 +239,7 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
     if spec.kind == "minimax":
         return MinimaxPlayer(spec.amount, generator)
     if spec.kind == "mcts":
-        from real_model import MctsPlayer
+        from search.real_game import MctsPlayer
 
         simulations = default_amount(spec.kind, game.config) if spec.amount is None else spec.amount
         return MctsPlayer(game, simulations, batch, generator)

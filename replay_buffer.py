@@ -22,7 +22,6 @@ from data import (
     State,
     Weights,
 )
-from inference import make_model
 from learning.sum_tree import SumTree
 from learning.symmetry import Symmetries, make_symmetries
 from learning.targets import (
@@ -35,8 +34,10 @@ from learning.targets import (
     n_step_returns,
     row_layout,
 )
-from mcts import RootNoise, Search
 from playing.observations import stack_observations
+from search.inference import make_model
+from search.mcts import Search
+from search.noise import RootNoise
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""

@@ -19,13 +19,13 @@ from data import (
     WeightsSource,
 )
 from games.api.sources import load_game
-from mcts import RootNoise
-from planner import Planner
 from playing.exploration import NONE, RandomMoves, moves_made, play_temperatures, sample_visits
 from playing.game_table import Moves
 from playing.history_builder import Recorder, ends_of
 from playing.make_table import make_table
 from playing.resignation import Resignation
+from search.noise import RootNoise
+from search.planner import Planner
 
 
 class SelfPlay:

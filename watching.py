@@ -15,10 +15,10 @@ from data import IntArray
 from evaluator import widest
 from games.api.spec import GameSpec
 from interactive import InteractiveGame
-from mcts import RootNoise
 from players import NetworkPlayer, Player
 from playing.exploration import play_temperatures
 from playing.game_table import GameTable
+from search.noise import RootNoise
 
 AGENT, OPPONENT = ", the agent,", ", its opponent,"
 """Who moves, as `caption` says it."""

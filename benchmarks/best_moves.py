@@ -23,10 +23,10 @@ from config import MuZeroConfig
 from core.project import PRETRAINED
 from games.boards.rules import TO_PLAY
 from games.connect4 import SQUARES, STONES, Game
-from mcts import RootNoise
-from planner import Planner
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import best_of
+from search.noise import RootNoise
+from search.planner import Planner
 
 
 class Solved(NamedTuple):

@@ -28,10 +28,11 @@ from benchmarks.common import report
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from games.api.sources import load_game
-from inference import make_model
-from mcts import RootNoise, Search
 from playing.make_table import make_table
 from saving.checkpoint import Checkpoint, load_checkpoint
+from search.inference import make_model
+from search.mcts import Search
+from search.noise import RootNoise
 
 UPDATES = 500
 POSITIONS = 1000

@@ -22,10 +22,11 @@ import numpy as np
 from benchmarks.common import complain, medians_in_turns, numbers, report, run_on_one_core, seconds
 from config import MuZeroConfig
 from data import Evaluation, IntArray, Weights
-from fast_inference import PARTS, layer_sizes
 from games import cartpole
-from inference import InferenceModel, make_model
-from mcts import RootNoise, Search
+from search.fast_inference import PARTS, layer_sizes
+from search.inference import InferenceModel, make_model
+from search.mcts import Search
+from search.noise import RootNoise
 
 HIDDEN_64 = {f"fc_{part}_layers": (64,) for part in PARTS if part != "representation"}
 NETS: dict[str, MuZeroConfig] = {

@@ -19,8 +19,8 @@ from benchmarks.common import medians_in_turns, numbers, report, run_on_one_core
 from config import MuZeroConfig
 from data import Evaluation, IntArray, VersionedWeights
 from games.api.sources import load_game
-from inference import InferenceModel
 from models import get_weights, make_network
+from search.inference import InferenceModel
 from self_play import SelfPlay
 from shared_storage import LocalSource, SharedStorage
 

@@ -26,8 +26,9 @@ from diagnosis.unrolling import Unrolled, load_network, look, unroll
 from diagnosis.verdict import Verdict, judge
 from games.api.spec import GameSpec
 from interactive import InteractiveGame
-from mcts import RootNoise, Search
 from models import MuZeroNetwork
+from search.mcts import Search
+from search.noise import RootNoise
 
 UNROLLED = 512
 """Positions from which the model is unrolled."""
@@ -130,7 +131,7 @@ def search_again(
     network: MuZeroNetwork, played: Played, rows: NDArray[np.int64], weights: Weights
 ) -> SearchEffect:
     """Searches the positions `rows` [n] without noise, as when it counts."""
-    from inference import make_model
+    from search.inference import make_model
 
     config = played.config
     model = make_model(config, len(rows), config.num_simulations)

@@ -15,8 +15,9 @@ from toy_boards import BOXES_GAME, EDGES, NIM, Solver, after, moves, reachable
 from config import MuZeroConfig
 from games import connect4, othello, tictactoe
 from games.boards.rules import MOVES, OUTCOME, RUNNING, Rules, State
-from mcts import RootNoise, Search
-from real_model import RulesModel
+from search.mcts import Search
+from search.noise import RootNoise
+from search.real_game import RulesModel
 
 SIMULATIONS = 2000
 ROWS = 16

@@ -14,11 +14,11 @@ import models
 from benchmarks.train import eager_loss, random_batch
 from config import MuZeroConfig
 from data import Batch
-from learning import fused_update, statistics
+from learning import fused_update
 from learning.fused_update import FusedUpdate
 from learning.gradients import AutogradGradients
 from learning.optimizers import flatten_parameters
-from learning.statistics import LossStatistics
+from learning.statistics import LossStatistics, loss_scales
 
 LAYERS = st.lists(st.integers(1, 9), max_size=2).map(tuple)
 
@@ -208,7 +208,7 @@ def test_losses_of_a_case_computed_by_hand() -> None:
     assert statistics.policy_entropy == pytest.approx(actions, rel=1e-6)
     np.testing.assert_allclose(statistics.root_values, 0, atol=1e-6)
     # the value head's last bias: scale * (uniform - two-hot), summed over the terms
-    scales = statistics.loss_scales(batch.value_mask, batch.weights, 1 / 2, 0).T[..., None]
+    scales = loss_scales(batch.value_mask, batch.weights, 1 / 2, 0).T[..., None]
     two_hot = fused_update.scalar_to_support(batch.target_value, 6)
     expected = config.value_loss_weight * (scales * (1 / 13 - two_hot)).sum((0, 1))
     np.testing.assert_allclose(gradients["value.2.bias"], expected, atol=1e-6)

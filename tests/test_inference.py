@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from config import MuZeroConfig
 from data import Evaluation, Weights
-from fast_inference import FullyConnectedModel, layer_sizes
-from inference import InferenceModel, make_model
 from models import TorchModel, get_weights, make_network, support_to_scalar
+from search.fast_inference import FullyConnectedModel, layer_sizes
+from search.inference import InferenceModel, make_model
 
 HIDDEN = st.lists(st.integers(1, 9), max_size=2).map(tuple)
 CONFIGS = st.builds(

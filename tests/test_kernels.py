@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 
 LEFT_TO_COMPILE = """
 from numba.core.dispatcher import Dispatcher
-import fast_inference, mcts, self_play
+import self_play
+from search import fast_inference, mcts
 from kernels import compile_kernels
 from tests.toy_games import WalkConfig, fixed_source, toy_game
 
@@ -81,10 +82,10 @@ def test_a_failed_warm_up_leaves_no_stamp(stamp: Path, monkeypatch: pytest.Monke
 
 
 def test_stamps_follow_the_kernels_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in kernels.MODULES:
-        (tmp_path / f"{module}.py").write_text("a = 1")
+    for source in kernels.SOURCES:
+        (tmp_path / source).write_text("a = 1")
     assert stamp_path() == stamp_path()
-    monkeypatch.setattr(kernels, "PROJECT", tmp_path)
+    monkeypatch.setattr(kernels, "SEARCH", tmp_path)
     before = stamp_path()
     (tmp_path / "mcts.py").write_text("a = 2")
     assert stamp_path() != before

@@ -19,7 +19,6 @@ import pytest
 
 import evaluator
 import muzero
-import planner
 import replay_buffer
 import self_play
 import session
@@ -33,6 +32,7 @@ from players import NetworkPlayer
 from playing.environment import GameError
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from saving.run_folder import BEST_NAME
+from search import planner
 from session import TrainingOutcome
 from tests.toy_games import Watcher, toy_game
 from training import check_launch, train

@@ -15,18 +15,9 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, SearchResult
-from mcts import (
-    ROOT,
-    RootNoise,
-    Search,
-    UniformModel,
-    advance,
-    considered_visits,
-    legal_dirichlet,
-    plant,
-    read,
-    warm_up,
-)
+from search.mcts import ROOT, Search, UniformModel, advance, plant, read, warm_up
+from search.noise import RootNoise, legal_dirichlet
+from search.parameters import considered_visits
 
 STATES = 32
 

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, SearchResult
-from mcts import ROOT, RootNoise, Search, Tree
+from search.mcts import ROOT, Search
+from search.noise import RootNoise
+from search.tree import Tree
 
 jax.config.update("jax_enable_x64", True)
 

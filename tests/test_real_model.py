@@ -15,9 +15,11 @@ from data import Evaluation
 from games import tictactoe
 from games.api.spec import GameSpec
 from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, State, reward_to
-from mcts import RootNoise, Search, make_tree
 from playing.game_table import GameTable
-from real_model import GameModel, MctsPlayer, RealGameSearch, RulesModel, positions_of, tree_bytes
+from search.mcts import Search
+from search.noise import RootNoise
+from search.real_game import GameModel, MctsPlayer, RealGameSearch, RulesModel, positions_of, tree_bytes
+from search.tree import make_tree
 
 BOARDS = pytest.mark.parametrize(("rules", "num_actions"), [(NIM, 3), (BOXES_GAME, EDGES)])
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import planner
 import replay_buffer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
@@ -23,6 +22,7 @@ from games.api.sources import load_game
 from learning.sum_tree import SumTree
 from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
+from search import planner
 from self_play import SelfPlay
 
 

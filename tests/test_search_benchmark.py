@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from benchmarks.search import NETS, OwnSearch, measure, random_observations, random_weights
-from mcts import RootNoise, Search
+from search.mcts import Search
+from search.noise import RootNoise
 
 
 def test_a_result_line_has_what_readers_need() -> None:

@@ -14,12 +14,12 @@ from config import MuZeroConfig, Schedule
 from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, State, VersionedWeights
 from games.api.spec import GameSpec
-from inference import make_model
-from mcts import RootNoise
 from playing import exploration
 from playing.environment import GameError
 from playing.game_table import GameTable
 from playing.observations import stack_observations
+from search.inference import make_model
+from search.noise import RootNoise
 from self_play import SelfPlay
 from tests.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 

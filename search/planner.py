@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.policies import divergence
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult, Weights
-from inference import make_model
-from mcts import RootNoise, Search
 from playing.game_table import GameTable
+from search.inference import make_model
+from search.mcts import Search
+from search.noise import RootNoise
 
 
 class Planner:

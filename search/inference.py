@@ -32,7 +32,7 @@ class InferenceModel(Model, Protocol):
 def make_model(config: MuZeroConfig, batch: int, simulations: int, device: str = "cpu") -> InferenceModel:
     """The inference path `config.inference` asks for, for up to `batch` roots of `simulations` each."""
     if chosen_path(config, device) == "numba":
-        from fast_inference import FullyConnectedModel
+        from search.fast_inference import FullyConnectedModel
 
         return FullyConnectedModel(config, batch, simulations)
     from models import TorchModel

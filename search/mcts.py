@@ -11,9 +11,7 @@ Letters in shapes: A actions, B rows, M considered actions, N nodes (simulations
 
 from __future__ import annotations
 
-import functools
-import math
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
@@ -21,6 +19,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult
+from search.noise import RootNoise
+from search.parameters import SearchParameters, make_parameters
+from search.tree import Tree, make_tree
 
 # A node's index is the number of the simulation that made it; the root's is typed because numba would compile
 # functions once more for a literal.
@@ -30,170 +31,6 @@ UNVISITED = -1  # the child of an action that was not taken yet
 ILLEGAL = -2  # the child of an action that must not be taken; only the root knows any
 SMALLEST_RANGE = 1e-8  # least denominator when values are scaled to [0, 1], as in mctx
 LOWEST_SCORE = -1e9  # of a considered action, so that an only one can always be visited, as in mctx
-
-
-class Tree(NamedTuple):
-    """The trees of one batched search: a tree is a row of these arrays, and the whole state of its search.
-
-    The values are valid for nodes that the newest search made; `nodes["parent"]` tells which those are.
-    """
-
-    rows: NDArray[np.void]  # [B] low and high: value bounds; ties: random state; considered actions; depth
-    nodes: NDArray[np.void]  # [B, N] visits, parent, action (from it), to_play, raw_value, discount (signed)
-    edges: NDArray[np.void]  # [B, N, A] q (to the parent's player), prior, logit (<= 0), visits, child
-    value: FloatArray  # [B, N, P] mean of the values backed up to the node, to its player
-    reward: FloatArray  # [B, N, P] of the edge into the node, to the parent's player
-    gumbel: FloatArray  # [B, A] scaled Gumbel noise of the root's actions
-
-
-class Rules(NamedTuple):
-    """How all trees are searched: the configuration, as kernels read it."""
-
-    constants: NDArray[np.void]  # [1] see `make_rules`
-    exploration: FloatArray  # [N + 1] by a node's visits, see `puct_exploration` and `uct_exploration`
-    halving: IntArray  # [M + 1, N - 1] Gumbel: visits of the actions whose turn it is, by simulation
-
-
-class RootNoise(NamedTuple):
-    """All that is random in one search over B roots."""
-
-    dirichlet: FloatArray  # [B, A] each row sums to 1 over the legal actions, or is 0 for no noise
-    gumbel: FloatArray  # [B, A] not scaled yet
-    tie_seeds: NDArray[np.uint64]  # [B] 0: ties go to the lowest index
-    uniform: FloatArray  # [B] in [0, 1), samples the action by temperature
-
-    @classmethod
-    def none(cls, batch: int, actions: int, dtype: DTypeLike = np.float32) -> RootNoise:
-        """No noise: the search is deterministic."""
-        zeros = np.zeros((batch, actions), dtype)
-        return cls(zeros, zeros, np.zeros(batch, np.uint64), np.zeros(batch, dtype))
-
-    @classmethod
-    def draw(
-        cls,
-        generator: np.random.Generator,
-        legal: BoolArray,
-        config: MuZeroConfig,
-        dtype: DTypeLike = np.float32,
-    ) -> RootNoise:
-        """The noise that `config.search` needs, drawn for the legal actions [B, A]; the other kind is 0."""
-        batch, actions = legal.shape
-        noise = cls.none(batch, actions, dtype)
-        if config.search == "gumbel":
-            noise = noise._replace(gumbel=np.asarray(generator.gumbel(size=legal.shape), dtype))
-        else:
-            dirichlet = legal_dirichlet(generator, legal, config.root_dirichlet_alpha)
-            noise = noise._replace(dirichlet=dirichlet.astype(dtype))
-        return noise._replace(
-            tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
-            uniform=np.asarray(generator.random(batch, np.float32), dtype),
-        )
-
-
-def legal_dirichlet(generator: np.random.Generator, legal: BoolArray, alpha: float) -> NDArray[np.float64]:
-    """Dirichlet(alpha) over each row's legal actions [B, A]; 0 elsewhere, and in a row without any.
-
-    A gamma variate of a small shape underflows; its logarithm, log G(alpha + 1) + log(U) / alpha, does not.
-    """
-    logs = np.log(generator.standard_gamma(alpha + 1.0, legal.shape))
-    logs += np.log1p(-generator.random(legal.shape)) / alpha
-    logs[~legal] = -np.inf
-    largest = logs.max(axis=1, keepdims=True)
-    weights = np.exp(logs - np.where(np.isfinite(largest), largest, 0.0))
-    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))
-
-
-class Records(NamedTuple):
-    """The record types of `Tree` and `Rules`."""
-
-    row: np.dtype[np.void]
-    node: np.dtype[np.void]
-    edge: np.dtype[np.void]
-    constants: np.dtype[np.void]
-
-
-@functools.cache
-def record_types(dtype: np.dtype[Any]) -> Records:
-    """The record types over `dtype`; the same objects at each call, which numba recognises in less time."""
-    real = dtype.str
-    descriptions = (
-        f"low {real}, high {real}, ties u8, considered i4, depth i4",
-        f"visits i4, parent i4, action i4, to_play i4, raw_value {real}, discount {real}",
-        f"q {real}, prior {real}, logit {real}, visits i4, child i4",
-        "gumbel ?, uct ?, by_siblings ?, tree_bounds ?, rescale_values ?, max_depth i4, max_considered i4, "
-        f"low {real}, high {real}, noise_fraction {real}, value_scale {real}, maxvisit_init {real}",
-    )
-    fields = ([tuple(field.split()) for field in text.split(", ")] for text in descriptions)
-    return Records(*(np.dtype(names_and_kinds, align=True) for names_and_kinds in fields))
-
-
-def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
-    """Room for `batch` trees of `nodes` nodes (N), values with one component."""
-    records = record_types(np.dtype(dtype))
-    return Tree(
-        rows=np.zeros(batch, records.row),
-        nodes=np.zeros((batch, nodes), records.node),
-        edges=np.zeros((batch, nodes, actions), records.edge),
-        value=np.zeros((batch, nodes, 1), dtype),
-        reward=np.zeros((batch, nodes, 1), dtype),
-        gumbel=np.zeros((batch, actions), dtype),
-    )
-
-
-def make_rules(config: MuZeroConfig, simulations: int, dtype: DTypeLike, uct: float | None = None) -> Rules:
-    """The rules of a search with this many simulations: `config.search`, or UCT with the constant `uct`."""
-    considered = min(config.max_num_considered_actions, config.num_actions)
-    constants = np.zeros(1, record_types(np.dtype(dtype)).constants)
-    constants["gumbel"] = config.search == "gumbel" and uct is None
-    constants["uct"] = uct is not None
-    constants["by_siblings"] = config.q_transform == "parent_and_siblings"
-    constants["tree_bounds"] = config.q_transform == "min_max"
-    constants["rescale_values"] = config.rescale_values
-    constants["max_depth"] = config.max_depth or simulations
-    constants["max_considered"] = considered
-    constants["low"], constants["high"] = config.value_bounds
-    constants["noise_fraction"] = config.root_exploration_fraction
-    constants["value_scale"] = config.value_scale
-    constants["maxvisit_init"] = config.maxvisit_init
-    visits = np.arange(simulations + 2, dtype=np.float64)
-    exploration = puct_exploration(config, visits) if uct is None else uct_exploration(uct, visits)
-    sequences = [considered_visits(m, simulations) for m in range(considered + 1)]
-    return Rules(
-        constants=constants,
-        exploration=exploration.astype(dtype),
-        halving=np.array(sequences, np.int32),
-    )
-
-
-def puct_exploration(config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base)): times prior / (1 + action's visits)."""
-    growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
-    return np.asarray(np.sqrt(visits) * (config.pb_c_init + growth))
-
-
-def uct_exploration(constant: float, visits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """constant * sqrt(log(n)): is divided by sqrt(action's visits)."""
-    return np.asarray(constant * np.sqrt(np.log(np.maximum(visits, 1.0))))
-
-
-def considered_visits(considered: int, simulations: int) -> list[int]:
-    """Sequential halving over `considered` actions, as one number of visits per simulation.
-
-    A simulation takes the best of the actions that have exactly that many visits (Gumbel MuZero paper,
-    section 3; mctx `get_sequence_of_considered_visits`).
-    """
-    if considered <= 1:
-        return list(range(simulations))
-    phases = math.ceil(math.log2(considered))
-    sequence: list[int] = []
-    visits, remaining = 0, considered
-    while len(sequence) < simulations:
-        rounds = max(1, int(simulations / (phases * remaining)))
-        for visit in range(visits, visits + rounds):
-            sequence += [visit] * remaining
-        visits += rounds
-        remaining = max(2, remaining // 2)
-    return sequence[:simulations]
 
 
 # No kernel allocates or keeps an array, so that counting references (`_nrt`) would be pure cost: half of the
@@ -228,11 +65,13 @@ def argmax_legal(tree: Tree, b: int, node: int, scores: FloatArray) -> int:
 
 
 @inner
-def scaling(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> tuple[Any, Any]:
+def scaling(
+    tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray
+) -> tuple[Any, Any]:
     """What to subtract from a node's action values, and then to multiply them by, to bring them to [0, 1]."""
     real = scores.dtype.type
     low, high = tree.rows[b].low, tree.rows[b].high
-    if rules.constants[0].by_siblings:
+    if parameters.constants[0].by_siblings:
         value = low = high = tree.value[b, node, 0]
         for a in range(len(scores)):
             q = tree.edges[b, node, a].q
@@ -248,11 +87,11 @@ def scaling(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> 
 
 
 @inner
-def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
+def score_puct(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> None:
     """MuZero paper, appendix B: scaled action value (0 if not visited) plus prior and visits."""
     real = scores.dtype.type  # all in the trees' own precision: numba widens float32 * int to float64
-    low, scale = scaling(tree, rules, b, node, scores)
-    exploration = rules.exploration[tree.nodes[b, node].visits]
+    low, scale = scaling(tree, parameters, b, node, scores)
+    exploration = parameters.exploration[tree.nodes[b, node].visits]
     for a in range(len(scores)):
         edge = tree.edges[b, node, a]
         q = (edge.q - low) * scale
@@ -261,14 +100,14 @@ def score_puct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) 
 
 
 @inner
-def score_uct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> None:
+def score_uct(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> None:
     """UCB1: scaled action value + c * sqrt(log(n) / action's visits); actions not taken yet come first.
 
     An action whose prior is 0 counts as illegal, in the interior as well.
     """
     real = scores.dtype.type
-    low, scale = scaling(tree, rules, b, node, scores)
-    exploration = rules.exploration[tree.nodes[b, node].visits]
+    low, scale = scaling(tree, parameters, b, node, scores)
+    exploration = parameters.exploration[tree.nodes[b, node].visits]
     for a in range(len(scores)):
         edge = tree.edges[b, node, a]
         if edge.visits > 0:
@@ -278,9 +117,9 @@ def score_uct(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -
 
 
 @inner
-def complete_q(tree: Tree, rules: Rules, b: int, node: int, completed: FloatArray) -> None:
+def complete_q(tree: Tree, parameters: SearchParameters, b: int, node: int, completed: FloatArray) -> None:
     """Action values, unvisited ones replaced by the mixed value, scaled (Gumbel MuZero paper, appendix D)."""
-    constants, real = rules.constants[0], completed.dtype.type
+    constants, real = parameters.constants[0], completed.dtype.type
     most, mass, weighted = 0, real(0), real(0)
     for a in range(len(completed)):
         edge = tree.edges[b, node, a]
@@ -308,9 +147,11 @@ def complete_q(tree: Tree, rules: Rules, b: int, node: int, completed: FloatArra
 
 
 @inner
-def score_considered(tree: Tree, rules: Rules, b: int, visits: int, scores: FloatArray) -> None:
+def score_considered(
+    tree: Tree, parameters: SearchParameters, b: int, visits: int, scores: FloatArray
+) -> None:
     """At the root: Gumbel noise + logit + completed value of the actions that have this many visits."""
-    complete_q(tree, rules, b, ROOT, scores)
+    complete_q(tree, parameters, b, ROOT, scores)
     for a in range(len(scores)):
         edge = tree.edges[b, ROOT, a]
         score = max(tree.gumbel[b, a] + edge.logit + scores[a], LOWEST_SCORE)
@@ -318,9 +159,9 @@ def score_considered(tree: Tree, rules: Rules, b: int, visits: int, scores: Floa
 
 
 @inner
-def improve_policy(tree: Tree, rules: Rules, b: int, node: int, policy: FloatArray) -> None:
+def improve_policy(tree: Tree, parameters: SearchParameters, b: int, node: int, policy: FloatArray) -> None:
     """softmax(logits + completed values), the improved policy of the Gumbel MuZero paper (equation 11)."""
-    complete_q(tree, rules, b, node, policy)
+    complete_q(tree, parameters, b, node, policy)
     largest, total = policy.dtype.type(-np.inf), policy.dtype.type(0)
     for a in range(len(policy)):
         policy[a] += tree.edges[b, node, a].logit
@@ -333,18 +174,18 @@ def improve_policy(tree: Tree, rules: Rules, b: int, node: int, policy: FloatArr
 
 
 @inner
-def select(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> int:
+def select(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> int:
     """The action to simulate in a node: PUCT, UCT, or Gumbel MuZero's rule for the root or the interior."""
-    if rules.constants[0].uct:
-        score_uct(tree, rules, b, node, scores)
-    elif not rules.constants[0].gumbel:
-        score_puct(tree, rules, b, node, scores)
+    if parameters.constants[0].uct:
+        score_uct(tree, parameters, b, node, scores)
+    elif not parameters.constants[0].gumbel:
+        score_puct(tree, parameters, b, node, scores)
     elif node == ROOT:
         simulation = tree.nodes[b, ROOT].visits - 1
-        visits = np.int64(rules.halving[tree.rows[b].considered, simulation])
-        score_considered(tree, rules, b, visits, scores)
+        visits = np.int64(parameters.halving[tree.rows[b].considered, simulation])
+        score_considered(tree, parameters, b, visits, scores)
     else:
-        improve_policy(tree, rules, b, node, scores)
+        improve_policy(tree, parameters, b, node, scores)
         for a in range(len(scores)):
             scores[a] -= tree.edges[b, node, a].visits / tree.nodes[b, node].visits
     choice: int = argmax_legal(tree, b, node, scores)
@@ -353,16 +194,16 @@ def select(tree: Tree, rules: Rules, b: int, node: int, scores: FloatArray) -> i
 
 @inner
 def simulate(
-    tree: Tree, rules: Rules, b: int, parents: IntArray, actions: IntArray, scores: FloatArray
+    tree: Tree, parameters: SearchParameters, b: int, parents: IntArray, actions: IntArray, scores: FloatArray
 ) -> None:
     """Walks from the root to an action that was not taken yet, or as deep as is allowed."""
     node: Any = ROOT
     depth = 0
     while True:
-        action = select(tree, rules, b, node, scores)
+        action = select(tree, parameters, b, node, scores)
         depth += 1
         child = tree.edges[b, node, action].child
-        if child < 0 or depth >= rules.constants[0].max_depth:
+        if child < 0 or depth >= parameters.constants[0].max_depth:
             break
         node = child
     parents[b], actions[b] = node, action
@@ -406,7 +247,7 @@ def expand(tree: Tree, b: int, node: int, parent: int, action: int, evaluation: 
 
 
 @inner
-def back_up(tree: Tree, rules: Rules, b: int, node: int) -> None:
+def back_up(tree: Tree, parameters: SearchParameters, b: int, node: int) -> None:
     """Adds a new node's value to all nodes above it, each from the view of its own player.
 
     With tree-wide bounds, keeps the extremes of all action and root values (the paper's `MinMaxStats`).
@@ -425,7 +266,7 @@ def back_up(tree: Tree, rules: Rules, b: int, node: int) -> None:
         visits = tree.nodes[b, node].visits
         tree.value[b, node, 0] = (tree.value[b, node, 0] * real(visits) + value) / real(visits + 1)
         tree.nodes[b, node].visits = visits + 1
-    if rules.constants[0].tree_bounds:
+    if parameters.constants[0].tree_bounds:
         tree.rows[b].low = min(low, tree.value[b, ROOT, 0])
         tree.rows[b].high = max(high, tree.value[b, ROOT, 0])
 
@@ -438,26 +279,28 @@ def advance(
 ) -> None:  # fmt: skip
     """Expands every row by the evaluation of node `node`, backs it up, and simulates to the next leaf.
 
-    One call per simulation; the arrays of `Tree`, `Rules` and `Evaluation` come one by one because numba
-    takes them three times as fast as in tuples. Nothing is to be expanded at node 0.
+    One call per simulation; the arrays of `Tree`, `SearchParameters` and `Evaluation` come one by one:
+    numba takes them three times as fast as in tuples. Nothing is to be expanded at node 0.
     """
     tree = Tree(rows, nodes, edges, values, rewards, gumbel)
-    rules = Rules(constants, exploration, halving)
+    parameters = SearchParameters(constants, exploration, halving)
     evaluation = Evaluation(value, reward, discount, to_play, policy_logits)
     for b in range(len(parents)):
         if node != ROOT:
-            back_up(tree, rules, b, expand(tree, b, node, parents[b], actions[b], evaluation))
+            back_up(tree, parameters, b, expand(tree, b, node, parents[b], actions[b], evaluation))
         if node < halving.shape[1]:
-            simulate(tree, rules, b, parents, actions, scores)
+            simulate(tree, parameters, b, parents, actions, scores)
 
 
 @kernel
-def plant(tree: Tree, rules: Rules, evaluation: Evaluation, legal: BoolArray, dirichlet: FloatArray) -> None:
+def plant(
+    tree: Tree, parameters: SearchParameters, evaluation: Evaluation, legal: BoolArray, dirichlet: FloatArray
+) -> None:
     """Prepares the roots of all rows: masks illegal actions and mixes noise into PUCT's priors.
 
     `evaluation.policy_logits` has to be the caller's own: illegal actions are masked in it.
     """
-    constants = rules.constants[0]
+    constants = parameters.constants[0]
     logits = evaluation.policy_logits
     for b in range(len(legal)):
         for a in range(legal.shape[1]):
@@ -508,7 +351,7 @@ def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, sco
 @kernel
 def read(
     tree: Tree,
-    rules: Rules,
+    parameters: SearchParameters,
     temperature: float,
     uniform: FloatArray,
     scores: FloatArray,
@@ -523,9 +366,9 @@ def read(
             result.visit_counts[b, a] = visits
             result.policy[b, a] = visits / total
             most = max(most, visits)
-        if rules.constants[0].gumbel:
-            improve_policy(tree, rules, b, ROOT, result.policy[b])
-            score_considered(tree, rules, b, most, scores)
+        if parameters.constants[0].gumbel:
+            improve_policy(tree, parameters, b, ROOT, result.policy[b])
+            score_considered(tree, parameters, b, most, scores)
             result.action[b] = argmax_legal(tree, b, ROOT, scores)
         else:
             result.action[b] = sample_by_visits(tree, b, temperature, uniform[b], scores)
@@ -553,7 +396,7 @@ class Search:
         self.simulations = config.num_simulations if simulations is None else simulations
         self.dtype = np.dtype(dtype)
         self.tree = make_tree(batch, self.simulations + 1, config.num_actions, dtype)
-        self.rules = make_rules(config, self.simulations, dtype, uct)
+        self.parameters = make_parameters(config, self.simulations, dtype, uct)
         self._leaves = np.zeros((2, batch), np.int32)  # parent and action
         self._scores = np.zeros(config.num_actions, dtype)
 
@@ -575,7 +418,7 @@ class Search:
         if not 0 < rows <= self.batch:
             raise ValueError(f"{rows} rows in a search made for 1 to {self.batch}")
         parents, actions = self._leaves[:, :rows]
-        arrays = (*self.tree, *self.rules, parents, actions, self._scores)
+        arrays = (*self.tree, *self.parameters, parents, actions, self._scores)
         evaluation = model.root(observations, to_play)
         self._plant(evaluation, legal, noise)
         for node in range(self.simulations):
@@ -592,7 +435,7 @@ class Search:
         self.tree.rows["ties"][:rows] = noise.tie_seeds
         own = evaluation._replace(policy_logits=evaluation.policy_logits.copy())
         dirichlet = np.array(noise.dirichlet, self.dtype)
-        plant(self.tree, self.rules, own, np.array(legal, np.bool_), dirichlet)
+        plant(self.tree, self.parameters, own, np.array(legal, np.bool_), dirichlet)
 
     def _read(self, noise: RootNoise, temperature: float) -> SearchResult:
         rows, actions = noise.gumbel.shape
@@ -604,7 +447,7 @@ class Search:
             depth=np.empty(rows, np.int32),
         )
         uniform = np.array(noise.uniform, self.dtype)
-        read(self.tree, self.rules, float(temperature), uniform, self._scores, result)
+        read(self.tree, self.parameters, float(temperature), uniform, self._scores, result)
         return result
 
 

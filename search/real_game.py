@@ -33,9 +33,11 @@ from games.boards.rules import (
     address_of,
     function_at,
 )
-from mcts import RootNoise, Search, record_types
 from playing.environment import Environment
 from playing.game_table import GameTable
+from search.mcts import Search
+from search.noise import RootNoise
+from search.tree import record_types
 
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
