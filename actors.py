@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 
+from arena.evaluator import Evaluator
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.project import PROJECT
@@ -23,7 +24,6 @@ from data import (
     Video,
     Weights,
 )
-from evaluator import Evaluator
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import SelfPlay
 from shared_storage import SharedStorage

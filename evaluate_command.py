@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.players import PlayerSpec, parse_player
+from arena.ratings import wilson_interval
 from commands import (
     add_agent_options,
     best_checkpoint,
@@ -19,8 +21,6 @@ from data import EvaluationResult
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from options import Parser, whole_number
-from players import PlayerSpec, parse_player
-from ratings import wilson_interval
 
 GAMES = 100
 
@@ -89,7 +89,7 @@ class MatchSummary(NamedTuple):
 
 def evaluate_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
-    from arena import Duel, judging_openings, play_batches, total
+    from arena.duel import Duel, judging_openings, play_batches, total
 
     parsed = _parser().parse(arguments)
     game = load_game(known_game(parsed.game))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import time
 
+from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from data import Video, Weights
 from frames import drawn_or_text
 from games.api.shown import draws_itself
 from games.api.sources import load_game
-from players import NetworkPlayer
 from recording import FILM_SIZE, Film, Gif, seconds_shown
 from watching import WatchedAgent, watch
 

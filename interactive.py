@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import Agent, Analysis, TreeLimit
+from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
 from games.api.shown import position_text
 from games.api.spec import GameSpec
-from players import Player
 from playing.make_table import make_table
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from arena.evaluator import Evaluator
 from core.randomness import Stream, make_generator
 from data import State, VersionedWeights, Weights
-from evaluator import Evaluator
 from judge import Job
 from pacing import Pacing
 from replay_buffer import Reanalyse, ReplayBuffer

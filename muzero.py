@@ -113,9 +113,9 @@ class MuZero:
         opponent: str | None = None,
     ) -> EvaluationResult:
         """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
-        from arena import Duel, judging_openings, play, total
+        from arena.duel import Duel, judging_openings, play, total
+        from arena.players import PlayerSpec, parse_player
         from games.api.sources import load_game
-        from players import PlayerSpec, parse_player
 
         player = PlayerSpec("checkpoint", simulations, checkpoint)
         against = None if opponent is None else parse_player(opponent)
@@ -125,8 +125,8 @@ class MuZero:
 
 def _check_opponents(game: str, config: MuZeroConfig) -> None:
     """Raises `ConfigurationError` unless all of the run's opponents can play."""
+    from arena.players import check_opponents
     from games.api.sources import load_game
-    from players import check_opponents
 
     check_opponents(load_game(game), config)
 

@@ -22,7 +22,7 @@ from web import PORT
 
 if TYPE_CHECKING:
     from analysis import Agent
-    from players import Player
+    from arena.players import Player
 
 HUMAN = "human"
 SEATS = ("1", "2", "both", "none")
@@ -112,7 +112,7 @@ def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Names
 
 def _opponent(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> Player | None:
     """Who plays against the person instead of the agent, if anybody."""
-    from players import make_player, parse_player
+    from arena.players import make_player, parse_player
 
     if parsed.opponent in (None, HUMAN):
         return None

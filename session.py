@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from data import Counters, EvaluationResult, State, Video, Weights
 from judge import Job, Judge, Verdict
 from memory import ProcessMeter
-from registry import Registry
 from run_log import Observer, RunLog
 from saving.checkpoint import Checkpoint, save_best, save_generation
 from saving.run_folder import BEST_NAME

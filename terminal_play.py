@@ -11,11 +11,11 @@ from typing import NamedTuple
 from rich.panel import Panel
 
 from analysis import MOST_SIMULATIONS
+from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed
 from interactive import InteractiveGame
 from play_screen import Screen, analysis_picture
-from players import Player
 
 AGENT = "MuZero"
 

@@ -62,7 +62,7 @@ def tune_command(arguments: Sequence[str]) -> int:
 
 def _opened(parsed: Namespace) -> Opened:
     """The search that was asked for. Raises `ConfigurationError` before anything is written or started."""
-    from players import check_opponents
+    from arena.players import check_opponents
     from tuning.ledger import Opened
     from tuning.suggester import OPTIMIZER, nevergrad_version
 

@@ -58,8 +58,8 @@ def watch_command(arguments: Sequence[str]) -> int:
 
 
 def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
+    from arena.players import PlayerSpec, load_player, make_player, parse_player
     from core.randomness import Stream, make_generator
-    from players import PlayerSpec, load_player, make_player, parse_player
     from watching import WatchedAgent, watch
 
     if parsed.opponent is not None and game.config.players == 1:

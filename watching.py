@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import require_finite
+from arena.match import widest
+from arena.players import NetworkPlayer, Player
 from core.errors import ConfigurationError
 from data import IntArray
-from evaluator import widest
 from games.api.spec import GameSpec
 from interactive import InteractiveGame
-from players import NetworkPlayer, Player
 from playing.exploration import play_temperatures
 from playing.game_table import GameTable
 from search.noise import RootNoise

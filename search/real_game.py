@@ -9,7 +9,6 @@ on top of them, and `MctsPlayer` the opponent that plays by it.
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -378,49 +377,3 @@ def tree_bytes(simulations: int, num_actions: int) -> int:
     records = record_types(np.dtype(np.float32))
     node = records.node.itemsize + 2 * np.dtype(np.float32).itemsize
     return (simulations + 1) * (node + num_actions * records.edge.itemsize)
-
-
-class MctsPlayer:
-    """The opponent `mcts`: UCT with random rollouts on the real game, of up to `batch` games at once."""
-
-    def __init__(self, spec: GameSpec, simulations: int, batch: int, generator: np.random.Generator) -> None:
-        self.spec, self.simulations = spec, simulations
-        self.batch, self.generator = batch, generator
-        self._search: RealGameSearch | None = None
-        self._by_rules = False
-
-    def reseed(self, generator: np.random.Generator) -> None:
-        """Draws from `generator` from now on, as if it had just been made with it."""
-        self.generator, self._search = generator, None
-
-    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
-        """Actions [n] int32 for the games `rows` [n] of a table, none of which is over."""
-        if self._search is None:
-            self._search = self._made_for(table)
-        if self._by_rules:
-            states = np.stack([table.environments[row].game.state for row in rows])
-            return self._search.actions(states)
-        return self._search.actions(positions_of(table, rows))
-
-    def _made_for(self, table: GameTable) -> RealGameSearch:
-        """The search for the games of `table`, which may be set up otherwise than `spec` says."""
-        rules = getattr(table.environments[0].game, "rules", None)
-        # of its own: how many numbers the model draws depends on `batch`, what is played must not
-        rollouts = self.generator.spawn(1)[0]
-        self._by_rules = isinstance(rules, Rules)
-        config = dataclasses.replace(
-            table.config,
-            q_transform="bounds" if self._by_rules else "min_max",
-            value_bounds=(-1.0, 1.0),
-            max_depth=0,
-        )
-
-        def make_model(rows: int) -> RealModel:
-            if isinstance(rules, Rules):
-                common = config.num_actions, rows, self.simulations
-                return RulesModel(rules, *common, True, rollouts, config.discount)
-            return GameModel(self.spec, config, True, rollouts)
-
-        # copies of games in Python take memory, and one at a time are no slower
-        batch = self.batch if self._by_rules else 1
-        return RealGameSearch(make_model, config, batch, self.simulations, self.generator)

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import arena
 import commands
 import muzero
 import training
-from arena import Duel, PlayedBatch
+from arena import duel as arena
+from arena.duel import Duel, PlayedBatch
+from arena.players import PlayerSpec
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
@@ -28,7 +29,6 @@ from evaluate_command import return_summary
 from games.api.sources import game_names, load_game
 from games.boards.game import BoardGame
 from options import canonical, config_values, option_name
-from players import PlayerSpec
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.results import evaluation_result
 from tests.test_progress import make_status

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import evaluator
+from arena import evaluator
+from arena.evaluator import Evaluator
+from arena.match import Match, openings_of, widest
+from arena.players import NetworkPlayer, RandomPlayer, distinct_rows
 from core.errors import ConfigurationError
 from data import EvaluationResult, IntArray
-from evaluator import Evaluator, Match, openings_of, widest
 from games.api.sources import load_game
-from players import NetworkPlayer, RandomPlayer, distinct_rows
 from playing.environment import GameError
 from playing.game_table import GameTable
 from saving.checkpoint import load_checkpoint

@@ -237,7 +237,8 @@ def test_auto_takes_the_path_that_needs_no_torch() -> None:
     assert make_model(MuZeroConfig(), 1, 1).name == "numba (cpu)"
     assert make_model(MuZeroConfig(inference="torch"), 1, 1).name == "torch (cpu)"
     assert make_model(RESIDUAL, 1, 1).name == "torch (cpu)"
-    program = """import sys, config, inference
+    program = """import sys, config
+from search import inference
 inference.make_model(config.MuZeroConfig(), 1, 1)
 print("torch" in sys.modules)"""
     root = Path(__file__).parent.parent

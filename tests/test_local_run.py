@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import evaluator
 import muzero
 import replay_buffer
 import self_play
 import session
+from arena import evaluator, match
+from arena.match import Match
+from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters, RunStatus
-from evaluator import Match
 from games.api.sources import load_game
 from models import get_weights, make_network
-from players import NetworkPlayer
 from playing.environment import GameError
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from saving.run_folder import BEST_NAME
@@ -210,7 +210,7 @@ def test_the_opponents_network_is_counted_too(tmp_path: Path, monkeypatch: pytes
         result = judge.play(float("inf"))
         assert result is not None
         assert result.network_evaluations == playing["searches"]
-        opening = evaluator.openings_of(config) if both else 0
+        opening = match.openings_of(config) if both else 0
         assert (result.network_evaluations == (result.lengths - opening).sum() * 5) == both
 
 

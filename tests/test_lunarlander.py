@@ -36,7 +36,8 @@ def test_without_box2d_one_line_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 def test_finding_the_game_does_not_import_box2d() -> None:
-    code = "import sys, games; games.load_game('lunarlander'); sys.exit('Box2D' in sys.modules)"
+    find = "from games.api.sources import load_game; load_game('lunarlander')"
+    code = f"{find}; import sys; sys.exit('Box2D' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,12 +11,12 @@ import pytest
 
 import models_command
 import muzero
+from arena.players import default_amount
+from arena.ratings import Tally
+from arena.registry import MatchRecord, Registry
+from arena.standings import player_name, rate
 from data import Counters
 from games.api.sources import load_game
-from models_command import player_name, rate
-from players import default_amount
-from ratings import Tally
-from registry import MatchRecord, Registry
 from saving.checkpoint import Checkpoint, save_best
 from tests.test_players import saved
 

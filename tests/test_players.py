@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arena import Duel, judging_openings, openings_needed, play, play_batches, stronger_side, total
+from arena.duel import Duel, judging_openings, openings_needed, play, play_batches, stronger_side, total
+from arena.match import Match
+from arena.players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
+from arena.ratings import Sprt, Tally
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
-from evaluator import Match
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
 from playing.environment import GameError
 from playing.game_table import GameTable
-from ratings import Sprt, Tally
 from saving.checkpoint import Checkpoint, save_best
 from saving.files import CheckpointError
 from tests.toy_games import random_weights

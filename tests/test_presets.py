@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from arena.registry import Registry
 from config import MuZeroConfig
 from games.api.sources import game_names, load_game
-from registry import Registry
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from tests.toy_games import Watcher

@@ -11,9 +11,8 @@ import pytest
 from scipy.optimize import brentq, minimize
 from scipy.stats import binomtest
 
-import ratings
-from core.errors import ConfigurationError
-from ratings import (
+from arena import ratings
+from arena.ratings import (
     Elo,
     Interval,
     Rating,
@@ -27,6 +26,7 @@ from ratings import (
     json_number,
     wilson_interval,
 )
+from core.errors import ConfigurationError
 
 
 def frequencies(difference: float, draws: float) -> list[float]:

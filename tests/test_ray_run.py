@@ -23,11 +23,11 @@ import pytest
 import ray
 
 from actors import Launcher, start_ray
+from arena.registry import Registry
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import RunStatus
 from ray_run import RayRun
-from registry import Registry
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from session import Reason, Session

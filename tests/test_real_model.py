@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from toy_boards import BOXES_GAME, EDGES, NIM, after, moves
 
+from arena.mcts_player import MctsPlayer
 from config import MuZeroConfig
 from data import Evaluation
 from games import tictactoe
@@ -18,7 +19,7 @@ from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, State, reward_t
 from playing.game_table import GameTable
 from search.mcts import Search
 from search.noise import RootNoise
-from search.real_game import GameModel, MctsPlayer, RealGameSearch, RulesModel, positions_of, tree_bytes
+from search.real_game import GameModel, RealGameSearch, RulesModel, positions_of, tree_bytes
 from search.tree import make_tree
 
 BOARDS = pytest.mark.parametrize(("rules", "num_actions"), [(NIM, 3), (BOXES_GAME, EDGES)])

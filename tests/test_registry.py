@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import registry as module
+from arena import registry as module
+from arena.ratings import Sprt, Tally
+from arena.registry import Contents, MatchRecord, Registry, Version
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
 from data import Counters
-from ratings import Sprt, Tally
-from registry import Contents, MatchRecord, Registry, Version
 from saving import files
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from saving.files import CheckpointError

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import session
+from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
 from data import Counters, State, Weights
-from registry import Registry
 from saving import files
 from saving.checkpoint import Checkpoint, load_checkpoint
 from saving.run_folder import BEST_NAME

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import recording
+from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from frames import INK, PAPER, STONES, fitted, frame, text_frame
 from games.api.shown import position_text
 from games.api.sources import load_game
 from interactive import InteractiveGame
-from players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
 from recording import Film, Gif, film_file, shoot
 from tests.toy_games import WalkConfig, random_weights, toy_game
 from watch_command import picture, view, watch_command

@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from arena.match import Match, openings_of, widest
+from arena.players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
+from arena.ratings import Sprt, Tally
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import EvaluationResult
-from evaluator import Match, openings_of, widest
 from games.api.spec import GameSpec
-from players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
-from ratings import Sprt, Tally
 
 Stronger = Literal["first", "second", "neither", "undecided"]
 

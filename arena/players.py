@@ -239,7 +239,7 @@ def make_player(spec: PlayerSpec, game: GameSpec, batch: int, seed: int, device:
     if spec.kind == "minimax":
         return MinimaxPlayer(spec.amount, generator)
     if spec.kind == "mcts":
-        from search.real_game import MctsPlayer
+        from arena.mcts_player import MctsPlayer
 
         simulations = default_amount(spec.kind, game.config) if spec.amount is None else spec.amount
         return MctsPlayer(game, simulations, batch, generator)

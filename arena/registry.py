@@ -25,10 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from arena.ratings import Sprt, Tally, wilson_interval
 from core.cost import Cost
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import coerce
-from ratings import Sprt, Tally, wilson_interval
 from saving.checkpoint import Checkpoint, load_checkpoint
 from saving.files import digest_file, write_whole
 from saving.run_folder import BEST_NAME

@@ -1,0 +1,1 @@
+"""Who can play, against whom, and how strong that makes them."""

@@ -1,0 +1,60 @@
+"""An opponent that searches the real game by rollouts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data import IntArray
+from games.api.spec import GameSpec
+from games.boards.rules import Rules
+from playing.game_table import GameTable
+from search.real_game import GameModel, RealGameSearch, RealModel, RulesModel, positions_of
+
+
+class MctsPlayer:
+    """The opponent `mcts`: UCT with random rollouts on the real game, of up to `batch` games at once."""
+
+    def __init__(self, spec: GameSpec, simulations: int, batch: int, generator: np.random.Generator) -> None:
+        self.spec, self.simulations = spec, simulations
+        self.batch, self.generator = batch, generator
+        self._search: RealGameSearch | None = None
+        self._by_rules = False
+
+    def reseed(self, generator: np.random.Generator) -> None:
+        """Draws from `generator` from now on, as if it had just been made with it."""
+        self.generator, self._search = generator, None
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        """Actions [n] int32 for the games `rows` [n] of a table, none of which is over."""
+        if self._search is None:
+            self._search = self._made_for(table)
+        if self._by_rules:
+            states = np.stack([table.environments[row].game.state for row in rows])
+            return self._search.actions(states)
+        return self._search.actions(positions_of(table, rows))
+
+    def _made_for(self, table: GameTable) -> RealGameSearch:
+        """The search for the games of `table`, which may be set up otherwise than `spec` says."""
+        rules = getattr(table.environments[0].game, "rules", None)
+        # of its own: how many numbers the model draws depends on `batch`, what is played must not
+        rollouts = self.generator.spawn(1)[0]
+        self._by_rules = isinstance(rules, Rules)
+        config = dataclasses.replace(
+            table.config,
+            q_transform="bounds" if self._by_rules else "min_max",
+            value_bounds=(-1.0, 1.0),
+            max_depth=0,
+        )
+
+        def make_model(rows: int) -> RealModel:
+            if isinstance(rules, Rules):
+                common = config.num_actions, rows, self.simulations
+                return RulesModel(rules, *common, True, rollouts, config.discount)
+            return GameModel(self.spec, config, True, rollouts)
+
+        # copies of games in Python take memory, and one at a time are no slower
+        batch = self.batch if self._by_rules else 1
+        return RealGameSearch(make_model, config, batch, self.simulations, self.generator)

@@ -1,0 +1,1 @@
+"""What a game must keep to, and what to change where it does not."""

@@ -1,0 +1,1 @@
+"""A training: the actors, who drives them, and what is kept of it."""
