@@ -91,7 +91,7 @@ class EvaluatorActor(Evaluator):
 
     def start_film(self, version: int, weights: Weights) -> None:
         """Sets up the film of a game of `weights`, which `version` updates have made."""
-        from filming import Filming
+        from showing.background_film import Filming
 
         self._filming = Filming(self.spec.name, self.config, version, weights, self.device)
 

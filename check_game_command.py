@@ -14,7 +14,7 @@ FAULTY = 1
 def check_game_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns 0, or 1 when faults were found."""
     parsed = _parser().parse(arguments)
-    from conformance import GAMES, check_game, check_names
+    from checking.conformance import GAMES, check_game, check_names
     from games.api.sources import load_game
 
     names = check_names()

@@ -124,7 +124,7 @@ class LocalRun:
         return solved
 
     def _film(self, weights: Weights) -> None:
-        from filming import Filming
+        from showing.background_film import Filming
 
         step = self.trainer.training_step
         video = Filming(self.session.game, self.config, step, weights, self.evaluator.device).go_on()

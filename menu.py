@@ -216,8 +216,7 @@ class GameMenu:
 
     def play(self) -> None:
         """Asks where and how, and plays."""
-        import analysis
-        import web
+        from showing import analysis, web
 
         loaded = self._needed()
         browser = choose("Where?", ["here", "in the browser"]) == 1

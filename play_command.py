@@ -18,11 +18,11 @@ from core.errors import ConfigurationError
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from options import Parser, whole_number
-from web import PORT
+from showing.web import PORT
 
 if TYPE_CHECKING:
-    from analysis import Agent
     from arena.players import Player
+    from showing.analysis import Agent
 
 HUMAN = "human"
 SEATS = ("1", "2", "both", "none")
@@ -44,8 +44,7 @@ def play_command(arguments: Sequence[str]) -> int:
 
 def _check(parsed: argparse.Namespace) -> None:
     """Raises `ConfigurationError` on a number too large, or an option that means nothing in this place."""
-    import analysis
-    import web
+    from showing import analysis, web
 
     most = web.MOST_SIMULATIONS if parsed.web else analysis.MOST_SIMULATIONS
     if (parsed.simulations or 0) > most:
@@ -65,7 +64,7 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace) -> Agent | None:
 
     Raises `ConfigurationError` where a checkpoint is named and cannot be used.
     """
-    from analysis import Agent
+    from showing.analysis import Agent
 
     path = parsed.checkpoint
     if path is None:
@@ -77,7 +76,7 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace) -> Agent | None:
 
 
 def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
-    from web.server import serve
+    from showing.web.server import serve
 
     port = PORT if parsed.port is None else parsed.port
     serve(spec, agent, port=port, open_browser=not parsed.no_browser, seed=parsed.seed)
@@ -87,9 +86,9 @@ def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namesp
 def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from interactive import InteractiveGame
-    from play_screen import Screen
-    from terminal_play import AGENT, Settings, TerminalPlay, View
+    from showing.interactive import InteractiveGame
+    from showing.screen import Screen
+    from showing.terminal import AGENT, Settings, TerminalPlay, View
 
     opponent = _opponent(spec, agent, parsed)
     people = _people(spec, parsed, alone=opponent is None and (agent is None or parsed.opponent == HUMAN))

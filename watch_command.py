@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from games.api.spec import GameSpec
-    from watching import Moment
+    from showing.moments import Moment
 
 FRAMES_PER_SECOND = 25
 """Of games that draw themselves."""
@@ -39,7 +39,7 @@ def watch_command(arguments: Sequence[str]) -> int:
     parsed = _parser().parse(arguments)
     from games.api.shown import draws_itself
     from games.api.sources import load_game
-    from recording import check_kind
+    from showing.films import check_kind
 
     game = load_game(known_game(parsed.game))
     checkpoint = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
@@ -60,7 +60,7 @@ def watch_command(arguments: Sequence[str]) -> int:
 def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
     from arena.players import PlayerSpec, load_player, make_player, parse_player
     from core.randomness import Stream, make_generator
-    from watching import WatchedAgent, watch
+    from showing.moments import WatchedAgent, watch
 
     if parsed.opponent is not None and game.config.players == 1:
         raise ConfigurationError(f"{game.name} is a game for one: leave out the opponent")
@@ -85,7 +85,7 @@ def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) 
 
 def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
     """Writes the film `path`, and says how the games ended."""
-    from recording import film_file, shoot
+    from showing.films import film_file, shoot
 
     pictures, endings = 0, []
     with film_file(path, fps) as sink:  # nothing is printed in here, whose errors are the film's
@@ -100,7 +100,7 @@ def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
 def show_lines(moments: Iterator[Moment]) -> None:
     """Prints the games to what is no terminal: every position with its caption."""
     from games.api.shown import position_text
-    from watching import caption
+    from showing.moments import caption
 
     for moment in moments:
         print(*filter(None, [*caption(moment), position_text(moment.game.game)]), sep="\n", end="\n\n")
@@ -111,7 +111,7 @@ def show_live(moments: Iterator[Moment], fps: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from recording import seconds_shown
+    from showing.films import seconds_shown
 
     console = Console(highlight=False)
     pictures = console.color_system in ("256", "truecolor") and not console.no_color
@@ -134,7 +134,7 @@ def view(moment: Moment, pictures: bool) -> Text:
     """The moment for the terminal: the position (as a picture only if allowed), the caption, the value."""
     from rich.text import Text
 
-    from watching import caption
+    from showing.moments import caption
 
     lines = Text("\n".join(caption(moment)) + "\n")
     return Text.assemble(position(moment.game.game, pictures), "\n\n", lines, value_bar(moment))
@@ -153,7 +153,7 @@ def position(game: Any, pictures: bool) -> Text:
 def coloured(game: Any) -> Text:
     """The game's text with its stones in colour."""
     from games.api.shown import position_text
-    from play_screen import board_picture
+    from showing.screen import board_picture
 
     return board_picture(position_text(game), "", getattr(game, "symbols", ""))
 
@@ -162,7 +162,7 @@ def picture(game: Any) -> Text:
     """The game's own picture in half blocks, two pixels to a character."""
     from rich.text import Text
 
-    from frames import fitted, frame
+    from showing.frames import fitted, frame
 
     drawn = frame(game)
     rows = round(PICTURE_COLUMNS * drawn.shape[0] / drawn.shape[1] / 2)
@@ -179,7 +179,7 @@ def value_bar(moment: Moment) -> Text:
     """How likely the first player of a game for two is to win, as a bar; nothing in a game for one."""
     from rich.text import Text
 
-    from analysis import win_probability
+    from showing.analysis import win_probability
 
     value = moment.first_players_value
     if value is None or moment.game.players == 1:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import Agent, Analysis, TreeLimit
 from config import MuZeroConfig
 from core.policies import legal_policy
 from data import FloatArray, Weights
@@ -25,10 +24,11 @@ from diagnosis.played import Played, Progress, play_games, sample, to_first_play
 from diagnosis.unrolling import Unrolled, load_network, look, unroll
 from diagnosis.verdict import Verdict, judge
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
 from models import MuZeroNetwork
 from search.mcts import Search
 from search.noise import RootNoise
+from showing.analysis import Agent, Analysis, TreeLimit
+from showing.interactive import InteractiveGame
 
 UNROLLED = 512
 """Positions from which the model is unrolled."""

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis import TreeNode
+from showing.analysis import TreeNode
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

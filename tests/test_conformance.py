@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import config
 from check_game_command import check_game_command
+from checking.conformance import Report, check_game, check_names
 from config import MuZeroConfig
-from conformance import Report, check_game, check_names
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from tests.toy_games import FAULTS, toy_game
@@ -378,7 +378,7 @@ def test_a_slow_game_is_named(seconds: float, expected: list[str]) -> None:
 
 
 def recorded(games: int) -> list[list[int]]:
-    from game_traces import record
+    from checking.traces import record
 
     return [record(GameSpec("nim", Nim, NimConfig()), seed).actions for seed in range(games)]
 

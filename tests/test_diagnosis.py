@@ -13,7 +13,6 @@ import pytest
 import torch
 
 import muzero
-from analysis import TreeNode
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from data import Counters, Weights
@@ -28,6 +27,7 @@ from games.api.sources import load_game
 from models import get_weights, make_network
 from playing.game_table import GameTable
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
+from showing.analysis import TreeNode
 from tests.histories import make_history
 
 SMALL = {"fc_representation_layers": (8,), "fc_dynamics_layers": (8,), "num_simulations": 4}

@@ -14,10 +14,10 @@ from actors import EvaluatorActor
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Video
-from filming import MOST_PICTURES, Filming
 from games.api.sources import load_game
 from local_run import LocalRun
 from session import Session
+from showing.background_film import MOST_PICTURES, Filming
 from tensorboard_log import TensorBoardLog
 from tests.toy_games import Watcher, random_weights
 

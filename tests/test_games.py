@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from checking.conformance import check_game
 from config import MuZeroConfig
-from conformance import check_game
 from core.errors import ConfigurationError
 from games.api import sources
 from games.api.muzero_general import adopt, sampled_schedule

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import Agent, Analysis, TreeLimit, TreeNode
 from arena.players import PlayerSpec, RandomPlayer, load_player
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from core.prompts import meant
 from games.api.sources import game_names, load_game
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
 from playing.make_table import make_table
+from showing.analysis import Agent, Analysis, TreeLimit, TreeNode
+from showing.interactive import InteractiveGame
 from tests.toy_games import toy_game
 
 WHOLE = TreeLimit(depth=1000, width=1000)

@@ -11,7 +11,7 @@ import pytest
 
 import games
 import games_command as games_command_module
-from conformance import check_game
+from checking.conformance import check_game
 from core.errors import ConfigurationError
 from games.api import sources
 from games.api.sources import game_names, load_game

@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.text import Text
 
 import commands
-from analysis import Agent
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
 from play_command import play_command
-from play_screen import STONES, Screen, analysis_picture, board_picture
-from terminal_play import COMMANDS, Settings, TerminalPlay
+from showing.analysis import Agent
+from showing.interactive import InteractiveGame
+from showing.screen import STONES, Screen, analysis_picture, board_picture
+from showing.terminal import COMMANDS, Settings, TerminalPlay
 from tests.toy_games import Walk, WalkConfig
 
 Play = Callable[..., str]
@@ -274,7 +274,7 @@ def test_the_browser_is_handed_the_agent(monkeypatch: pytest.MonkeyPatch) -> Non
     def serve(spec: Any, agent: Any, **settings: Any) -> None:
         served.append((spec.name, agent and agent.simulations, settings))
 
-    monkeypatch.setitem(sys.modules, "web.server", types.SimpleNamespace(serve=serve))
+    monkeypatch.setitem(sys.modules, "showing.web.server", types.SimpleNamespace(serve=serve))
     assert play_command(["tictactoe", "--web", "--simulations", "7", "--port", "0", "--no-browser"]) == 0
     assert play_command(["cartpole", "--web", "--opponent", "human", "--seed", "5"]) == 0
     assert served == [

@@ -15,18 +15,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import recording
 from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
-from frames import INK, PAPER, STONES, fitted, frame, text_frame
 from games.api.shown import position_text
 from games.api.sources import load_game
-from interactive import InteractiveGame
-from recording import Film, Gif, film_file, shoot
+from showing import films as recording
+from showing.films import Film, Gif, film_file, shoot
+from showing.frames import INK, PAPER, STONES, fitted, frame, text_frame
+from showing.interactive import InteractiveGame
+from showing.moments import Moment, WatchedAgent, caption, watch
 from tests.toy_games import WalkConfig, random_weights, toy_game
 from watch_command import picture, view, watch_command
-from watching import Moment, WatchedAgent, caption, watch
 
 SHIPPED = PRETRAINED / "tictactoe" / "best.checkpoint"
 

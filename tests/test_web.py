@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from analysis import Agent, TreeNode
 from core.errors import ConfigurationError
 from games.api.sources import load_game
+from showing.analysis import Agent, TreeNode
+from showing.web import MOST_SIMULATIONS
+from showing.web.app import ASSETS, LARGEST_BODY, make_app
+from showing.web.guard import HEADERS
+from showing.web.rooms import Room, Rooms
+from showing.web.server import listen, make_server, warm
+from showing.web.view import TREE_DEPTH, TREE_NODES, cells, drawn, grown, layout, milestones
 from tests.web_agents import untrained
-from web import MOST_SIMULATIONS
-from web.app import ASSETS, LARGEST_BODY, make_app
-from web.guard import HEADERS
-from web.rooms import Room, Rooms
-from web.server import listen, make_server, warm
-from web.view import TREE_DEPTH, TREE_NODES, cells, drawn, grown, layout, milestones
 
 HOST = "http://127.0.0.1:8000"
 FIRST = {"seat": "first", "simulations": 8}
@@ -532,7 +532,7 @@ def posted(address: str, body: dict[str, Any]) -> Any:
 SERVE = """
 import sys
 from games import load_game
-from web.server import serve
+from showing.web.server import serve
 serve(load_game("tictactoe"), None, port=0, open_browser=False)
 print("ended")
 """

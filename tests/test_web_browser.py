@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from analysis import Agent
 from games.api.sources import load_game
+from showing.analysis import Agent
+from showing.web.rooms import Rooms
+from showing.web.server import listen, make_server, warm
 from tests.web_agents import SIMULATIONS, untrained
-from web.rooms import Rooms
-from web.server import listen, make_server, warm
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

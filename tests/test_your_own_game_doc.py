@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import games
-from conformance import check_game, check_names
+from checking.conformance import check_game, check_names
 from games.api import sources
 from games.api.sources import game_names, load_game
 from muzero import run

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis import Agent
 from games.api.sources import load_game
+from showing.analysis import Agent
 from tests.toy_games import random_weights
 
 SIMULATIONS = 8

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from core.errors import ConfigurationError
-from frames import FAINT, INK, PAPER, STONES, Frame, fitted, frame, pixels
-from watching import Moment, caption
+from showing.frames import FAINT, INK, PAPER, STONES, Frame, fitted, frame, pixels
+from showing.moments import Moment, caption
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 
 import anyio
 
-from analysis import Agent, Analysis, TreeLimit
 from core.errors import require
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
-from web import MOST_SIMULATIONS
+from showing.analysis import Agent, Analysis, TreeLimit
+from showing.interactive import InteractiveGame
+from showing.web import MOST_SIMULATIONS
 
 Seat = Literal["first", "second", "both", "none"]
 """Which players are people."""

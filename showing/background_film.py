@@ -8,11 +8,11 @@ import time
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from data import Video, Weights
-from frames import drawn_or_text
 from games.api.shown import draws_itself
 from games.api.sources import load_game
-from recording import FILM_SIZE, Film, Gif, seconds_shown
-from watching import WatchedAgent, watch
+from showing.films import FILM_SIZE, Film, Gif, seconds_shown
+from showing.frames import drawn_or_text
+from showing.moments import WatchedAgent, watch
 
 MOST_PICTURES = 125
 """Of longer games not every position is shown."""

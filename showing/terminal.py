@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from rich.panel import Panel
 
-from analysis import MOST_SIMULATIONS
 from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed
-from interactive import InteractiveGame
-from play_screen import Screen, analysis_picture
+from showing.analysis import MOST_SIMULATIONS
+from showing.interactive import InteractiveGame
+from showing.screen import Screen, analysis_picture
 
 AGENT = "MuZero"
 

@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import require_finite
 from arena.match import widest
 from arena.players import NetworkPlayer, Player
 from core.errors import ConfigurationError
 from data import IntArray
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
 from playing.exploration import play_temperatures
 from playing.game_table import GameTable
 from search.noise import RootNoise
+from showing.analysis import require_finite
+from showing.interactive import InteractiveGame
 
 AGENT, OPPONENT = ", the agent,", ", its opponent,"
 """Who moves, as `caption` says it."""

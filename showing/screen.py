@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-import frames
-from analysis import Analysis, win_probability
-from interactive import InteractiveGame
+from showing import frames
+from showing.analysis import Analysis, win_probability
+from showing.interactive import InteractiveGame
 
 STONES = tuple(f"bold rgb({red},{green},{blue})" for red, green, blue in frames.STONES)
 """Styles of the stones of player 0 and of player 1."""

@@ -17,9 +17,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from checking.traces import Made, Recording, Seen, array_of, difference, is_true, record, same
 from config import MuZeroConfig
 from core.supports import transform
-from game_traces import Made, Recording, Seen, array_of, difference, is_true, record, same
 from games.api.shown import position_text
 from games.api.spec import GameSpec, accepts_seed, game_maker
 

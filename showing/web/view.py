@@ -15,13 +15,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import frames
-from analysis import Analysis, TreeNode
 from config import MuZeroConfig
 from games.api.shown import draws_itself
-from interactive import InteractiveGame
-from web import MOST_SIMULATIONS
-from web.rooms import Room, Rooms
+from showing import frames
+from showing.analysis import Analysis, TreeNode
+from showing.interactive import InteractiveGame
+from showing.web import MOST_SIMULATIONS
+from showing.web.rooms import Room, Rooms
 
 Json = dict[str, Any]
 

@@ -35,9 +35,9 @@ from starlette.staticfiles import StaticFiles
 
 from core.errors import ConfigurationError
 from core.options import coerce
-from web import view
-from web.guard import HEADERS, Guard
-from web.rooms import Room, Rooms, Settings
+from showing.web import view
+from showing.web.guard import HEADERS, Guard
+from showing.web.rooms import Room, Rooms, Settings
 
 ASSETS = Path(__file__).parent / "assets"
 HOSTS = ("127.0.0.1", "localhost")

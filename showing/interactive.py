@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import Agent, Analysis, TreeLimit
 from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
 from games.api.shown import position_text
 from games.api.spec import GameSpec
 from playing.make_table import make_table
+from showing.analysis import Agent, Analysis, TreeLimit
 
 
 class InteractiveGame:

@@ -1,4 +1,4 @@
-// Talking to the server that this page came from. The API is described at the head of web/app.py.
+// Talking to the server that this page came from. The API is described at the head of showing/web/app.py.
 
 /** A request that was answered with an error: its status, and one line that says why. */
 export class Refused extends Error {

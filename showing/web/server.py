@@ -11,13 +11,13 @@ import webbrowser
 
 import uvicorn
 
-from analysis import Agent
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
-from interactive import InteractiveGame
-from web import PORT
-from web.app import make_app
-from web.rooms import Room, Rooms
+from showing.analysis import Agent
+from showing.interactive import InteractiveGame
+from showing.web import PORT
+from showing.web.app import make_app
+from showing.web.rooms import Room, Rooms
 
 HOST = "127.0.0.1"
 GRACE = 1
