@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.cost import NOTHING, Cost
-
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.signedinteger]
 BoolArray = NDArray[np.bool_]
@@ -272,32 +270,3 @@ class Video(NamedTuple):
     gif: bytes
     width: int  # pixels
     height: int
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """The state of a running training, for the panel, the log lines and TensorBoard. Rates are recent."""
-
-    counters: Counters
-    training_steps: int  # configured
-    metrics: TrainingMetrics | None  # of the newest updates
-    play: PlayReport | None  # of the newest self-play call
-    buffer: BufferStatus
-    evaluations: tuple[EvaluationResult, ...]  # the newest against each opponent; the first one judges
-    best_evaluation: float | None
-    updates_per_second: float
-    steps_per_second: float
-    simulations_per_second: float
-    reanalysed_per_second: float
-    ratio: float  # updates per played step so far
-    weights_age: float  # updates made since those that self-play is using
-    remaining_seconds: float | None
-    memory: dict[str, int]  # proportional set size in bytes by process kind (driver, self_play, ...)
-    gpu_memory: int | None  # bytes, where there is a GPU
-    cost: Cost = NOTHING  # of the run so far
-    video: Video | None = None  # the newest
-
-    @property
-    def evaluation(self) -> EvaluationResult | None:
-        """The newest one of those that judge."""
-        return next(iter(self.evaluations), None)

@@ -37,9 +37,9 @@ from options import Parser, add_config_options, canonical, config_values, file_v
 
 if TYPE_CHECKING:
     from data import EvaluationResult
-    from run_log import Observer
+    from runs.session import TrainingOutcome
+    from runs.status import Observer
     from saving.checkpoint import Checkpoint
-    from session import TrainingOutcome
 
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
@@ -70,8 +70,8 @@ class MuZero:
 
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
         """
+        from runs.launch import check_launch
         from saving.run_folder import new_run_folder
-        from training import check_launch
 
         check_launch(local, address)
         _check_opponents(self.game, self.config)
@@ -179,7 +179,7 @@ def _train(
     local: bool,
     address: str | None,
 ) -> TrainingOutcome:
-    from training import train
+    from runs.launch import train
 
     try:
         (folder / "config.json").write_text(config.to_json() + "\n")
@@ -199,16 +199,16 @@ def _train(
 
 def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
     """The panel or the lines, the log file and whatever keeps the figures."""
-    from metrics_log import MetricsLog
-    from progress import Lines, Observers, Panel
-    from tensorboard_log import TensorBoardLog
+    from runs.reports.metrics_log import MetricsLog
+    from runs.reports.panel import Lines, Observers, Panel
+    from runs.reports.tensorboard_log import TensorBoardLog
 
     interval = config.log_interval
     shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
     observers: list[Observer] = [shown, Lines(log, interval)]
     observers += [TensorBoardLog(folder, config), MetricsLog(folder, interval)]
     if config.wandb:
-        from wandb_log import WandbLog
+        from runs.reports.wandb_log import WandbLog
 
         observers.append(WandbLog(folder, config))
     return Observers(observers)

@@ -14,7 +14,7 @@ from core.errors import ConfigurationError
 from options import Parser
 
 if TYPE_CHECKING:
-    from curves import Axis, Curve, Group
+    from runs.reports.curves import Axis, Curve, Group
 
 AXES: dict[Axis, str] = {
     "updates": "optimiser updates",
@@ -52,7 +52,7 @@ DPI = 120
 def plot_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    from curves import grouped, load_run
+    from runs.reports.curves import grouped, load_run
 
     folders = [find_run(name, parsed.results_path) for name in parsed.runs]
     runs = [load_run(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
@@ -98,7 +98,7 @@ def _title(groups: Sequence[Group]) -> str:
 
 
 def _draw(panel: Any, groups: Sequence[Group], metric: str, axis: Axis) -> None:
-    from curves import curve
+    from runs.reports.curves import curve
 
     for number, group in enumerate(groups):
         curves = [curve(run, metric, axis) for run in group.runs]
@@ -110,7 +110,7 @@ def _draw(panel: Any, groups: Sequence[Group], metric: str, axis: Axis) -> None:
 
 def _draw_group(panel: Any, label: str, curves: Sequence[Curve], colour: str) -> None:
     """One run as a line; several as their mean with a band, and each one thin behind it."""
-    from curves import band
+    from runs.reports.curves import band
 
     common = band(curves) if len(curves) > 1 else None
     if common is None:

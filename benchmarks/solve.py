@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.common import numbers, report
 from core.project import PROJECT
-from memory import memory_below
+from runs.process_meter import memory_below
 
 LIMIT_SECONDS = 300.0
 SOLVED = re.compile(r"solved: mean of (\d+) greedy games ([\d.]+) .* (\d+) updates, (\d+) played steps")

@@ -17,7 +17,6 @@ import pytest
 
 import commands
 import muzero
-import training
 from arena import duel as arena
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
@@ -29,6 +28,7 @@ from evaluate_command import return_summary
 from games.api.sources import game_names, load_game
 from games.boards.game import BoardGame
 from options import canonical, config_values, option_name
+from runs import launch as training
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.results import evaluation_result
 from tests.test_progress import make_status

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from actors import EvaluatorActor
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Video
 from games.api.sources import load_game
-from local_run import LocalRun
-from session import Session
+from runs.actors import EvaluatorActor
+from runs.local_run import LocalRun
+from runs.reports.tensorboard_log import TensorBoardLog
+from runs.session import Session
 from showing.background_film import MOST_PICTURES, Filming
-from tensorboard_log import TensorBoardLog
 from tests.toy_games import Watcher, random_weights
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from config import MuZeroConfig
 from data import EvaluationResult, State
-from judge import Judge
+from runs.judge import Judge
 from tests.results import evaluation_result
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import kernels
 from config import MuZeroConfig
-from kernels import stamp_path, warm_kernels
+from runs import precompile as kernels
+from runs.precompile import stamp_path, warm_kernels
 from tests.toy_games import Watcher
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +19,7 @@ LEFT_TO_COMPILE = """
 from numba.core.dispatcher import Dispatcher
 import self_play
 from search import fast_inference, mcts
-from kernels import compile_kernels
+from runs.precompile import compile_kernels
 from tests.toy_games import WalkConfig, fixed_source, toy_game
 
 def compiled():

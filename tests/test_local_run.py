@@ -20,22 +20,23 @@ import pytest
 import muzero
 import replay_buffer
 import self_play
-import session
 from arena import evaluator, match
 from arena.match import Match
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Counters, RunStatus
+from data import Counters
 from games.api.sources import load_game
 from models import get_weights, make_network
 from playing.environment import GameError
+from runs import session
+from runs.launch import check_launch, train
+from runs.session import TrainingOutcome
+from runs.status import RunStatus
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from saving.run_folder import BEST_NAME
 from search import planner
-from session import TrainingOutcome
 from tests.toy_games import Watcher, toy_game
-from training import check_launch, train
 
 ROOT = Path(__file__).parent.parent
 SMALL: dict[str, Any] = {

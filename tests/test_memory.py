@@ -10,9 +10,9 @@ import time
 import psutil
 import pytest
 
-import memory
 from core.cost import CpuSeconds
-from memory import ProcessMeter, ProcessUsage, memory_below, process_kind, processes_below
+from runs import process_meter as memory
+from runs.process_meter import ProcessMeter, ProcessUsage, memory_below, process_kind, processes_below
 
 
 @pytest.mark.parametrize(

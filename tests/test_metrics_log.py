@@ -13,12 +13,13 @@ import pytest
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Counters, RunStatus
-from metrics_log import FILE_NAME, MetricsLog, Point, read_metrics
-from scalars import finite, status_scalars
+from data import Counters
+from runs.reports.metrics_log import FILE_NAME, MetricsLog, Point, read_metrics
+from runs.reports.scalars import finite, status_scalars
+from runs.reports.wandb_log import WandbLog
+from runs.status import RunStatus
 from tests.results import evaluation_result
 from tests.test_progress import EARLY, make_status
-from wandb_log import WandbLog
 
 
 def at(step: int, seconds: float, **changes: object) -> RunStatus:

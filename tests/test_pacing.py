@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from config import MuZeroConfig
 from data import Counters
-from pacing import UNLIMITED, Pacing
+from runs.pacing import UNLIMITED, Pacing
 
 MOVES_PER_CALL = 32
 

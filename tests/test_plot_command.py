@@ -13,11 +13,11 @@ from matplotlib.image import imread
 import muzero
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from curves import Curve, band, curve, grouped, load_run
 from data import Counters
 from games.api.sources import load_game
-from metrics_log import FILE_NAME, MetricsLog
 from plot_command import axis_label, figure, plot_command
+from runs.reports.curves import Curve, band, curve, grouped, load_run
+from runs.reports.metrics_log import FILE_NAME, MetricsLog
 from tests.results import evaluation_result
 from tests.test_progress import make_status
 

@@ -10,10 +10,10 @@ import pytest
 from arena.registry import Registry
 from config import MuZeroConfig
 from games.api.sources import game_names, load_game
+from runs.launch import train
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from tests.toy_games import Watcher
-from training import train
 
 SMALL: dict[str, Any] = {
     "training_steps": 3,

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from data import BufferStatus, Counters, PlayReport, RunStatus, TrainingMetrics
-from progress import Lines, Observers, Panel, count, duration, status_line
+from data import BufferStatus, Counters, PlayReport, TrainingMetrics
+from runs.reports.panel import Lines, Observers, Panel, count, duration, status_line
+from runs.status import RunStatus
 from tests.results import evaluation_result
 
 

@@ -22,15 +22,15 @@ import psutil
 import pytest
 import ray
 
-from actors import Launcher, start_ray
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import RunStatus
-from ray_run import RayRun
+from runs.actors import Launcher, start_ray
+from runs.ray_run import RayRun
+from runs.session import Reason, Session
+from runs.status import RunStatus
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
-from session import Reason, Session
 from tests.test_local_run import SMALL
 from tests.toy_actors import ToyLauncher
 from tests.toy_games import Watcher, toy_game
@@ -141,7 +141,7 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the last status shows the actors however short the run is
-    monkeypatch.setattr("memory.READ_SECONDS", 0.0)
+    monkeypatch.setattr("runs.process_meter.READ_SECONDS", 0.0)
     ratios = []
     changes = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
     with started(tmp_path, training_steps=220, **changes) as run:

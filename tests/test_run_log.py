@@ -8,12 +8,13 @@ import types
 import numpy as np
 import pytest
 
-import run_log
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
-from data import Counters, PlayReport, RunStatus, TrainingMetrics
-from memory import Usage
-from run_log import WINDOW, RunLog
+from data import Counters, PlayReport, TrainingMetrics
+from runs import run_log
+from runs.process_meter import Usage
+from runs.run_log import WINDOW, RunLog
+from runs.status import RunStatus
 from tests.results import evaluation_result
 
 NOTHING = np.zeros(0, np.float32)

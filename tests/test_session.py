@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import session
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
 from data import Counters, State, Weights
+from runs import session
+from runs.session import Session
 from saving import files
 from saving.checkpoint import Checkpoint, load_checkpoint
 from saving.run_folder import BEST_NAME
-from session import Session
 from tests.results import evaluation_result
 from tests.toy_games import Watcher
 

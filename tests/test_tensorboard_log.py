@@ -14,9 +14,9 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 from config import MuZeroConfig, field_docs
 from core.cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
-from data import RunStatus
-from scalars import cost_scalars, play_scalars, status_scalars
-from tensorboard_log import TensorBoardLog, hyperparameter_table
+from runs.reports.scalars import cost_scalars, play_scalars, status_scalars
+from runs.reports.tensorboard_log import TensorBoardLog, hyperparameter_table
+from runs.status import RunStatus
 from tests.results import evaluation_result
 from tests.test_progress import EARLY, make_status
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.sources import load_game
-from metrics_log import FILE_NAME as METRICS_NAME
+from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
 from tests.fake_trials import FakeRunner, FakeTrial, Killed, Noted, folder_of, no_sleep, opened, score_of
 from tuning import trial as trial_module
 from tuning.display import SearchLines, SearchTable, event_line, render, shown_trials

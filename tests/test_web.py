@@ -531,17 +531,17 @@ def posted(address: str, body: dict[str, Any]) -> Any:
 
 SERVE = """
 import sys
-from games import load_game
+from games.api.sources import load_game
 from showing.web.server import serve
 serve(load_game("tictactoe"), None, port=0, open_browser=False)
 print("ended")
 """
 WITH_A_SLOW_ANSWER = """
 import time
-import web.rooms
-web.rooms.Room.play = lambda room, action: time.sleep(4)
-import web.server
-web.server.warm = lambda rooms: None
+import showing.web.rooms as rooms
+rooms.Room.play = lambda room, action: time.sleep(4)
+import showing.web.server as server
+server.warm = lambda rooms: None
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import ray
 
 import self_play
-from actors import Launcher, SelfPlayActor
+from runs.actors import Launcher, SelfPlayActor
 from tests.toy_games import toy_game
 
 

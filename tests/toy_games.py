@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 import config
 from config import MuZeroConfig
-from data import Counters, RunStatus, VersionedWeights, Weights
+from data import Counters, VersionedWeights, Weights
 from games.api.sources import load_game
 from games.api.spec import GameSpec
+from runs.status import RunStatus
 
 MAX_LENGTH = 40
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, TextIO
 
-from progress import Clock, silence
+from runs.reports.panel import Clock, silence
 from tuning.ledger import Asked, Event, Failed, Finished, RungReached, Stopped
 from tuning.space import listed, short
 from tuning.state import State, Trial

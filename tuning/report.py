@@ -9,8 +9,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runs.reports.tensorboard_log import EventFile
 from saving.files import write_whole
-from tensorboard_log import EventFile
 from tuning.ledger import Event, Failed, Finished, Stopped
 from tuning.space import Values
 from tuning.state import State, Trial

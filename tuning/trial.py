@@ -22,8 +22,8 @@ import psutil
 from config import MuZeroConfig
 from core.errors import INTERRUPTED
 from core.project import PROJECT
-from metrics_log import FILE_NAME as METRICS_NAME
-from metrics_log import Point, read_metrics
+from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
+from runs.reports.metrics_log import Point, read_metrics
 from saving.run_folder import BEST_NAME, GENERATIONS, best_of
 
 OPTIONS_NAME = "options.json"

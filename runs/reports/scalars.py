@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.cost import Cost, CpuSeconds, NetworkEvaluations
-    from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics
-    from progress import Clock
+    from data import BufferStatus, Counters, EvaluationResult, PlayReport, TrainingMetrics
+    from runs.reports.panel import Clock
+    from runs.status import RunStatus
 
 Scalars = dict[str, float]
 

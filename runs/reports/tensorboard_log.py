@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from config import MuZeroConfig, field_docs
-from scalars import ScalarLog, Scalars
+from runs.reports.scalars import ScalarLog, Scalars
 
 if TYPE_CHECKING:
-    from data import Counters, RunStatus, Video
-    from progress import Clock
+    from data import Counters, Video
+    from runs.reports.panel import Clock
+    from runs.status import RunStatus
 
 LAYOUT: dict[str, dict[str, list[str]]] = {
     "Reward": {

@@ -11,9 +11,9 @@ from types import FrameType
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from run_log import Observer
+from runs.session import Session, TrainingOutcome
+from runs.status import Observer
 from saving.checkpoint import Checkpoint
-from session import Session, TrainingOutcome
 
 
 def train(
@@ -49,7 +49,7 @@ def check_launch(local: bool, address: str | None) -> None:
 def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutcome:
     import torch
 
-    from local_run import LocalRun
+    from runs.local_run import LocalRun
 
     device = session.config.training_device(torch.cuda.is_available(), "PyTorch")
     run = LocalRun(session, device)
@@ -57,13 +57,13 @@ def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutc
 
 
 def _train_on_ray(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
-    from kernels import warm_kernels
+    from runs.precompile import warm_kernels
 
     with warm_kernels(session.config, session.observer):
         import ray
 
-        from actors import Launcher, start_ray
-        from ray_run import RayRun
+        from runs.actors import Launcher, start_ray
+        from runs.ray_run import RayRun
 
         with _sigterm_kept():
             start_ray(session.config, address)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from scalars import ScalarLog, Scalars
+from runs.reports.scalars import ScalarLog, Scalars
 
 if TYPE_CHECKING:
     from data import Counters
-    from progress import Clock
+    from runs.reports.panel import Clock
 
 PROJECT = "muzero-ray"
 AXIS = "updates"

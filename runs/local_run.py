@@ -8,11 +8,11 @@ from collections.abc import Callable
 from arena.evaluator import Evaluator
 from core.randomness import Stream, make_generator
 from data import State, VersionedWeights, Weights
-from judge import Job
-from pacing import Pacing
 from replay_buffer import Reanalyse, ReplayBuffer
+from runs.judge import Job
+from runs.pacing import Pacing
+from runs.session import Reason, Session
 from self_play import SelfPlay
-from session import Reason, Session
 from shared_storage import LocalSource, SharedStorage
 from trainer import Trainer
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from config import MuZeroConfig
 from core.project import PROJECT
-from run_log import Observer
+from runs.status import Observer
 
 SEARCH = PROJECT / "search"
 SOURCES = ("mcts.py", "tree.py", "parameters.py", "fast_inference.py")
@@ -26,7 +26,7 @@ SOURCES = ("mcts.py", "tree.py", "parameters.py", "fast_inference.py")
 WARM_UP = """
 import sys
 from config import MuZeroConfig
-from kernels import compile_kernels
+from runs.precompile import compile_kernels
 compile_kernels(MuZeroConfig.from_json(sys.stdin.read()))
 """
 

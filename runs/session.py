@@ -13,9 +13,10 @@ from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from data import Counters, EvaluationResult, State, Video, Weights
-from judge import Job, Judge, Verdict
-from memory import ProcessMeter
-from run_log import Observer, RunLog
+from runs.judge import Job, Judge, Verdict
+from runs.process_meter import ProcessMeter
+from runs.run_log import RunLog
+from runs.status import Observer
 from saving.checkpoint import Checkpoint, save_best, save_generation
 from saving.run_folder import BEST_NAME
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
-    from data import RunStatus
-    from run_log import Observer
+    from runs.status import Observer, RunStatus
 
 Clock = Callable[[], float]
 Rows = list[tuple[str, str]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from core.options import parse_json_object
-from metrics_log import FILE_NAME, Point, read_metrics
+from runs.reports.metrics_log import FILE_NAME, Point, read_metrics
 
 Axis = Literal["updates", "steps", "minutes"]
 

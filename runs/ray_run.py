@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import ray
 
-from actors import Launcher
 from core.errors import ConfigurationError
 from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult, Video
-from judge import Job
-from pacing import Pacing
-from session import Reason, Session
+from runs.actors import Launcher
+from runs.judge import Job
+from runs.pacing import Pacing
+from runs.session import Reason, Session
 
 MOVES_PER_CALL = 32
 TRAIN_SECONDS = 0.05

@@ -5,30 +5,15 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from config import MuZeroConfig
 from core.cost import NOTHING, Cost, NetworkEvaluations
-from data import BufferStatus, Counters, EvaluationResult, PlayReport, RunStatus, TrainingMetrics, Video
-from memory import Usage
-
-
-class Observer(Protocol):
-    """Someone who watches a run."""
-
-    def status(self, status: RunStatus) -> None:
-        """The state of the run, a few times a second."""
-        ...
-
-    def event(self, text: str) -> None:
-        """A line worth keeping."""
-        ...
-
-    def close(self) -> None:
-        """The run is over."""
-        ...
+from data import BufferStatus, Counters, EvaluationResult, PlayReport, TrainingMetrics, Video
+from runs.process_meter import Usage
+from runs.status import RunStatus
 
 
 class _Mark(NamedTuple):

@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from scalars import ScalarLog, Scalars
+from runs.reports.scalars import ScalarLog, Scalars
 
 if TYPE_CHECKING:
     from data import Counters
-    from progress import Clock
+    from runs.reports.panel import Clock
 
 FILE_NAME = "metrics.jsonl"
 DIGITS = 7
