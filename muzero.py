@@ -28,12 +28,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from commands import NAMES, command_parser, find_run, known_game
+from commands._common import NAMES, command_parser, find_run, known_game
+from commands._options import Parser, add_config_options, canonical, config_values, file_values
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
 from core.options import parse_json_object
 from core.threads import use_one_thread
-from options import Parser, add_config_options, canonical, config_values, file_values
 
 if TYPE_CHECKING:
     from data import EvaluationResult
@@ -314,7 +314,7 @@ def _add_launch_options(parser: Parser) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Carries out a command line; returns its exit status. Raises `ConfigurationError` on bad input."""
     if not arguments:
-        from menu import menu
+        from commands.menu import menu
 
         return menu(lambda name, rest: _reported(lambda: command(name)(rest)))
     if arguments[0] in NAMES:

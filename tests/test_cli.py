@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import commands
 import muzero
 from arena import duel as arena
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
+from commands import _common as commands
+from commands._options import canonical, config_values, option_name
+from commands.evaluate import return_summary
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
 from data import Counters, State
-from evaluate_command import return_summary
 from games.api.sources import game_names, load_game
 from games.boards.game import BoardGame
-from options import canonical, config_values, option_name
 from runs import launch as training
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.results import evaluation_result

@@ -1,5 +1,5 @@
 from config import field_docs
-from configuration_docs import PATH, page, row
+from docs.write_configuration import PATH, page, row
 
 
 def test_the_page_is_current() -> None:

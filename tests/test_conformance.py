@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import config
-from check_game_command import check_game_command
 from checking.conformance import Report, check_game, check_names
+from commands.check_game import check_game_command
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import muzero
+from commands.diagnose import default_file, default_games, diagnose_command, summary
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from data import Counters, Weights
-from diagnose_command import default_file, default_games, diagnose_command, summary
 from diagnosis import figures, report, tree_picture
 from diagnosis.diagnose import Diagnosis, diagnose, typical
 from diagnosis.measures import BINS, Horizon, SearchEffect, by_horizon, calibrate

@@ -13,12 +13,12 @@ import numpy as np
 import pexpect
 import pytest
 
-import commands
+from commands import _common as commands
+from commands.menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from data import Counters, State
 from games.api.sources import game_names, load_game
-from menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
 from saving.checkpoint import Checkpoint, save_best, save_generation
 from tests.typing_people import type_lines
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import models_command
 import muzero
 from arena.players import default_amount
 from arena.ratings import Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
+from commands import models as models_command
 from data import Counters
 from games.api.sources import load_game
 from saving.checkpoint import Checkpoint, save_best

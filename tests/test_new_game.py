@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import games
-import games_command as games_command_module
 from checking.conformance import check_game
+from commands import games as games_command_module
+from commands.games import games_command
+from commands.new_game import new_game_command, write_game
 from core.errors import ConfigurationError
 from games.api import sources
 from games.api.sources import game_names, load_game
-from games_command import games_command
 from muzero import MuZero
-from new_game_command import new_game_command, write_game
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-import commands
+from commands import _common as commands
+from commands.play import play_command
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from play_command import play_command
 from showing.analysis import Agent
 from showing.interactive import InteractiveGame
 from showing.screen import STONES, Screen, analysis_picture, board_picture

@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 import muzero
+from commands.plot import axis_label, figure, plot_command
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
 from games.api.sources import load_game
-from plot_command import axis_label, figure, plot_command
 from runs.reports.curves import Curve, band, curve, grouped, load_run
 from runs.reports.metrics_log import FILE_NAME, MetricsLog
 from tests.results import evaluation_result

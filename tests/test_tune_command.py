@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import muzero
+from commands._options import file_values
 from core.errors import ConfigurationError
 from games.api.sources import load_game
-from options import file_values
 from tests.fake_trials import FakeRunner
 from tests.test_tuning import BAD_PARAMETERS
 from tuning import trial

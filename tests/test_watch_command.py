@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
+from commands.watch import picture, view, watch_command
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from games.api.shown import position_text
@@ -26,7 +27,6 @@ from showing.frames import INK, PAPER, STONES, fitted, frame, text_frame
 from showing.interactive import InteractiveGame
 from showing.moments import Moment, WatchedAgent, caption, watch
 from tests.toy_games import WalkConfig, random_weights, toy_game
-from watch_command import picture, view, watch_command
 
 SHIPPED = PRETRAINED / "tictactoe" / "best.checkpoint"
 

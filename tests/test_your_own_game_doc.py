@@ -12,10 +12,10 @@ import pytest
 
 import games
 from checking.conformance import check_game, check_names
+from commands.new_game import write_game
 from games.api import sources
 from games.api.sources import game_names, load_game
 from muzero import run
-from new_game_command import write_game
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "your-own-game.md").read_text(encoding="utf-8")
 SHORTER = [

@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands import NAMES, command_parser
+from commands._common import NAMES, command_parser
+from commands._options import Parser
 from core.errors import ConfigurationError
 from core.project import PROJECT
-from options import Parser
 
 TEMPLATES = {1: "one_player.py", 2: "two_players.py"}
 """The games to start from, by players."""

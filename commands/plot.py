@@ -8,10 +8,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from commands import command_parser, find_run
+from commands._common import command_parser, find_run
+from commands._options import Parser
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from options import Parser
 
 if TYPE_CHECKING:
     from runs.reports.curves import Axis, Curve, Group

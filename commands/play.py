@@ -8,16 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands import (
-    add_agent_options,
-    best_checkpoint,
-    command_parser,
-    known_game,
-)
+from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
+from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from options import Parser, whole_number
 from showing.web import PORT
 
 if TYPE_CHECKING:

@@ -10,17 +10,12 @@ from typing import NamedTuple
 
 from arena.players import PlayerSpec, parse_player
 from arena.ratings import wilson_interval
-from commands import (
-    add_agent_options,
-    best_checkpoint,
-    command_parser,
-    known_game,
-)
+from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
+from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
 from data import EvaluationResult
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from options import Parser, whole_number
 
 GAMES = 100
 

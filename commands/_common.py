@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError, nearest
 from core.project import PRETRAINED
-from options import Parser, whole_number
 from saving.run_folder import best_of
 
 NAMES = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands import (
+from commands._common import (
     add_checkpoint_option,
     add_results_path_option,
     add_seed_option,
@@ -16,9 +16,9 @@ from commands import (
     command_parser,
     known_game,
 )
+from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from options import Parser, whole_number
 
 if TYPE_CHECKING:
     from diagnosis.diagnose import Diagnosis

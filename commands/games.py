@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from commands import command_parser
+from commands._common import command_parser
+from commands._options import Parser
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
-from options import Parser
 
 if TYPE_CHECKING:
     from games.api.spec import GameSpec

@@ -9,14 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands import (
-    add_agent_options,
-    best_checkpoint,
-    command_parser,
-    known_game,
-)
+from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
+from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
-from options import Parser, whole_number
 
 if TYPE_CHECKING:
     from rich.text import Text

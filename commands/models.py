@@ -20,16 +20,11 @@ from arena.ratings import (
 )
 from arena.registry import MatchRecord, Registry, Version
 from arena.standings import Entrant, compare, entrants, player_name, rate
-from commands import (
-    add_results_path_option,
-    add_seed_option,
-    command_parser,
-    known_game,
-)
+from commands._common import add_results_path_option, add_seed_option, command_parser, known_game
+from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import load_game
-from options import Parser, whole_number
 
 GAMES = 2000
 

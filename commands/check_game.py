@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from commands import command_parser, known_game
+from commands._common import command_parser, known_game
+from commands._options import Parser, whole_number
 from core.errors import ConfigurationError, did_you_mean
-from options import Parser, whole_number
 
 FAULTY = 1
 

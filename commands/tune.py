@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from commands import command_parser, known_game
+from commands._common import command_parser, known_game
+from commands._options import Parser, add_config_options, canonical, config_values, whole_number
 from config import MuZeroConfig
 from core.errors import INTERRUPTED, ConfigurationError
 from games.api.sources import load_game
-from options import Parser, add_config_options, canonical, config_values, whole_number
 from tuning.halving import REDUCTION, RUNGS, rung_shares
 from tuning.space import FORMS, parse_space
 
