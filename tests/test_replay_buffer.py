@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from histories import cut, make_history, random_history
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from search import planner
 from self_play import SelfPlay
+from tests.helpers.histories import cut, make_history, random_history
 
 
 def make_config(**changes: Any) -> MuZeroConfig:

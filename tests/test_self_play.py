@@ -21,7 +21,7 @@ from playing.observations import stack_observations
 from search.inference import make_model
 from search.noise import RootNoise
 from self_play import SelfPlay
-from tests.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
+from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
 FOREVER = float("inf")
 

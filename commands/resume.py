@@ -1,0 +1,24 @@
+"""`python muzero.py resume [RUN] [options]`: goes on with a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands._common import command_parser, find_run
+from commands._options import add_config_options, canonical, config_values
+from commands._training import add_launch_options, exit_status
+from config import MuZeroConfig
+from runs.facade import MuZero
+
+
+def resume_command(arguments: Sequence[str]) -> int:
+    """`python muzero.py resume [RUN] [options]`."""
+    parser = command_parser("resume [RUN]", "Go on with a run from its newest checkpoint.")
+    parser.add_argument("run", nargs="?", help="run folder, generation or game; default: the newest run")
+    add_launch_options(parser)
+    add_config_options(parser, MuZeroConfig())
+    parsed = parser.parse(canonical(arguments))
+    options = config_values(parsed)
+    run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)))
+    return exit_status(MuZero.resume(run, options, local=parsed.local, address=parsed.address))

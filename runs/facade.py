@@ -1,0 +1,191 @@
+"""Training, resuming and evaluating from Python: the `MuZero` class.
+
+Everything heavy is imported when it is needed: the command line must answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from data import EvaluationResult
+    from runs.session import TrainingOutcome
+    from runs.status import Observer
+    from saving.checkpoint import Checkpoint
+
+RESUMABLE_GROUPS = ("run", "evaluation")
+RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
+RESUMABLE_FIELDS = (
+    *("lr_init", "lr_decay_rate", "lr_decay_steps", "value_loss_weight", "reward_loss_weight"),
+    *("consistency_loss_weight", "ratio", "random_opening_moves", "random_move_probability"),
+    *("move_temperature", "visit_softmax_temperature", "full_search_probability", "fast_simulations"),
+    *("root_dirichlet_alpha", "root_exploration_fraction"),
+)
+
+
+class MuZero:
+    """Training, resuming and evaluating from Python.
+
+    `MuZero("cartpole", {"lr_init": 0.01}).train()`. Raises `ConfigurationError` on whatever cannot be run.
+    """
+
+    def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
+        from games.api.sources import load_game
+
+        self.game = game
+        self.config: MuZeroConfig = load_game(game).config.replace(**(options or {}))
+
+    def train(
+        self, *, local: bool = False, address: str | None = None, games_from: Path | None = None
+    ) -> TrainingOutcome:
+        """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C.
+
+        With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
+        """
+        from runs.launch import check_launch
+        from saving.run_folder import new_run_folder
+
+        check_launch(local, address)
+        _check_opponents(self.game, self.config)
+        start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
+        folder = new_run_folder(Path(self.config.results_path), self.game)
+        return _train(self.game, self.config, folder, resumed=start, local=local, address=address)
+
+    @staticmethod
+    def resume(
+        run: Path, options: dict[str, Any] | None = None, *, local: bool = False, address: str | None = None
+    ) -> TrainingOutcome:
+        """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
+        from saving.checkpoint import load_checkpoint
+        from saving.files import CheckpointError
+        from saving.run_folder import run_folder_of
+
+        checkpoint = load_checkpoint(run)
+        if not checkpoint.parts:
+            raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
+        earlier = MuZeroConfig.from_json(checkpoint.config_json)
+        config = earlier.replace(**_resumable(options or {}))
+        if bool(config.consistency_loss_weight) != bool(earlier.consistency_loss_weight):
+            raise ConfigurationError(
+                "consistency_loss_weight cannot be switched on or off when a run is resumed: train a new run"
+            )
+        if config.ratio != earlier.ratio:
+            checkpoint = checkpoint.with_ratio_from_here()
+        _check_opponents(checkpoint.game, config)
+        folder = run_folder_of(run)
+        return _train(checkpoint.game, config, folder, resumed=checkpoint, local=local, address=address)
+
+    @staticmethod
+    def evaluate(
+        game: str,
+        checkpoint: Path,
+        games: int = 100,
+        seed: int = 0,
+        simulations: int | None = None,
+        opponent: str | None = None,
+    ) -> EvaluationResult:
+        """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
+        from arena.duel import Duel, judging_openings, play, total
+        from arena.players import PlayerSpec, parse_player
+        from games.api.sources import load_game
+
+        player = PlayerSpec("checkpoint", simulations, checkpoint)
+        against = None if opponent is None else parse_player(opponent)
+        duel = Duel(load_game(game), player, against, seed, judging_openings(player, against))
+        return total(list(play(duel, games)))
+
+
+def _check_opponents(game: str, config: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` unless all of the run's opponents can play."""
+    from arena.players import check_opponents
+    from games.api.sources import load_game
+
+    check_opponents(load_game(game), config)
+
+
+def _resumable(options: dict[str, Any]) -> dict[str, Any]:
+    """`options` themselves. Raises `ConfigurationError` on one that a running training cannot change."""
+    from config import field_docs
+
+    docs = field_docs()
+    for name in options:
+        group = docs[name].group if name in docs else None
+        if group is None or name in RESUMABLE_FIELDS:
+            continue
+        if group not in RESUMABLE_GROUPS or name in RESUMABLE_EXCEPTIONS:
+            raise ConfigurationError(
+                f"{name} cannot be changed when a run is resumed: train a new run with it"
+            )
+    return options
+
+
+def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
+    """What a new run starts from that has the games of `run` in its buffer, and their cost on its account.
+
+    Raises `CheckpointError` when there are none, or not such games.
+    """
+    from data import Counters
+    from replay_buffer import check_games, steps_in
+    from saving.checkpoint import Checkpoint, load_checkpoint
+    from saving.files import CheckpointError
+
+    earlier = load_checkpoint(run, expect_game=game)
+    if "buffer" not in earlier.parts:
+        raise CheckpointError(f"{run} holds weights only and no games: give the run's folder")
+    games = earlier.parts["buffer"]
+    try:
+        check_games(games, config)
+    except ValueError as error:
+        raise CheckpointError(f"cannot begin with the games of {run}: {error}") from None
+    counters = Counters(played_steps=min(steps_in(games), config.replay_buffer_size))
+    parts = {"buffer": games}
+    return Checkpoint(game, config.to_json(), {}, counters, parts, measured_cost=earlier.cost)
+
+
+def _train(
+    game: str,
+    config: MuZeroConfig,
+    folder: Path,
+    *,
+    resumed: Checkpoint | None,
+    local: bool,
+    address: str | None,
+) -> TrainingOutcome:
+    from runs.launch import train
+
+    try:
+        (folder / "config.json").write_text(config.to_json() + "\n")
+        log = (folder / "log.txt").open("a", encoding="utf-8")
+        observer = _observer(f"MuZero: {game}, {folder}", config, folder, log)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
+    with log:
+        try:
+            observer.event(f"run folder: {folder}")
+            return train(
+                game, config, folder, local=local, address=address, resume_from=resumed, observer=observer
+            )
+        finally:
+            observer.close()
+
+
+def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
+    """The panel or the lines, the log file and whatever keeps the figures."""
+    from runs.reports.metrics_log import MetricsLog
+    from runs.reports.panel import Lines, Observers, Panel
+    from runs.reports.tensorboard_log import TensorBoardLog
+
+    interval = config.log_interval
+    shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
+    observers: list[Observer] = [shown, Lines(log, interval)]
+    observers += [TensorBoardLog(folder, config), MetricsLog(folder, interval)]
+    if config.wandb:
+        from runs.reports.wandb_log import WandbLog
+
+        observers.append(WandbLog(folder, config))
+    return Observers(observers)

@@ -1,0 +1,267 @@
+"""Every game that ships keeps the games' contract; games and configurations are found and adopted by name."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from checking.conformance import check_game
+from config import MuZeroConfig
+from core.errors import ConfigurationError
+from games.api import sources
+from games.api.muzero_general import adopt, sampled_schedule
+from games.api.sources import game_names, load_game
+from games.api.spec import GameSpec
+from playing.environment import Environment
+from tests.helpers.toy_games import OldWalk, Walk, toy_game
+
+
+@pytest.mark.parametrize("name", [*game_names(), "walk", "old_walk"])
+def test_conformance(name: str) -> None:
+    if name == "lunarlander":
+        pytest.importorskip("Box2D")
+    spec = toy_game(name)
+    report = check_game(spec)
+    assert report.faults == ()
+    assert name not in game_names() or report.findings == (), "there is nothing to advise either"
+    assert MuZeroConfig.from_json(spec.config.to_json()).to_json() == spec.config.to_json()
+
+
+@pytest.mark.parametrize("name", game_names())
+def test_shipped_games_name_their_actions(name: str) -> None:
+    spec = load_game(name)
+    words = [spec.game_class(seed=0).action_to_string(action) for action in spec.config.action_space]
+    assert len(set(words)) == len(words)
+
+
+def test_cartpole_is_gymnasiums_with_scaled_observations() -> None:
+    import gymnasium
+
+    scale = np.array([1 / 2.4, 1 / 2.0, 1 / 0.21, 1 / 2.0], np.float32)
+    real = gymnasium.make("CartPole-v1")
+    environment = Environment(load_game("cartpole"), load_game("cartpole").config)
+    for seed in (3, 4):
+        expected, _ = real.reset(seed=seed)
+        np.testing.assert_array_equal(environment.reset(seed).ravel(), expected * scale)
+        over, moves = False, 0
+        while not over:
+            step = environment.step(moves % 2)
+            expected, reward, over, _, _ = real.step(moves % 2)
+            np.testing.assert_array_equal(step.observation.ravel(), expected * scale)
+            assert (step.reward, step.terminated, step.truncated) == (reward, over, False)
+            moves += 1
+
+
+def test_cartpoles_cap_truncates_it() -> None:
+    spec = load_game("cartpole")
+    environment = Environment(spec, spec.config)
+    observation = environment.reset(0).ravel()
+    steps = 0
+    while True:  # a hand-made controller that balances
+        step = environment.step(int(observation[2] * 3 + observation[3] + 0.1 * observation[1] > 0))
+        observation, steps = step.observation.ravel(), steps + 1
+        if step.terminated or step.truncated:
+            break
+    assert (steps, step.terminated, step.truncated) == (500, False, True)
+
+
+# --- finding games ---
+
+
+def test_unknown_games_get_a_suggestion() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown game 'cartoole', did you mean 'cartpole'\?"):
+        load_game("cartoole")
+    with pytest.raises(ConfigurationError, match=r"^unknown game 'zzz' \(games: .*cartpole"):
+        load_game("zzz")
+
+
+def test_game_names_are_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for file in ("zebra.py", "ant.py", "_helper.py", "__init__.py", "notes.txt"):
+        (tmp_path / file).touch()
+    monkeypatch.setattr(sources, "FOLDER", tmp_path)
+    assert game_names() == ["ant", "zebra"]
+
+
+def make_file(monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
+    """Makes `games/mine.py` exist, with `content`."""
+    module = types.ModuleType("games.mine")
+    vars(module).update(content)
+    monkeypatch.setitem(sys.modules, "games.mine", module)
+    monkeypatch.setattr(sources, "game_names", lambda: ["cartpole", "mine"])
+
+
+def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_file(monkeypatch, Game=Walk)
+    with pytest.raises(ConfigurationError, match=r"games/mine.py must define MuZeroConfig"):
+        load_game("mine")
+
+
+# --- muzero-general's games and configurations ---
+
+
+def test_a_game_on_muzero_generals_base_class_is_played() -> None:
+    from games.abstract_game import AbstractGame
+
+    class Count(AbstractGame):
+        def __init__(self, seed: int | None = None) -> None:
+            self.moves = 0
+
+        def reset(self) -> Any:
+            return np.zeros((1, 1, 4), np.float32)
+
+        def step(self, action: int) -> Any:
+            self.moves += 1
+            return np.full((1, 1, 4), self.moves, np.float32), 1.0, self.moves == 3
+
+    assert "abstract_game" not in game_names()
+    environment = Environment(GameSpec("count", Count, MuZeroConfig()), MuZeroConfig())
+    environment.reset(0)
+    assert [environment.step(0).terminated for _ in range(3)] == [False, False, True]
+
+
+class PlainConfig:
+    """Sets every attribute that muzero-general's games set."""
+
+    def __init__(self) -> None:
+        self.seed = 3
+        self.max_num_gpus = None
+        self.observation_shape = (1, 1, 3)
+        self.action_space = list(range(3))
+        self.players = list(range(2))
+        self.stacked_observations = 2
+        self.muzero_player = 0
+        self.opponent = "self"
+        self.num_workers = 1
+        self.selfplay_on_gpu = False
+        self.max_moves = 50
+        self.num_simulations = 7
+        self.discount = 1
+        self.temperature_threshold = None
+        self.root_dirichlet_alpha = 0.3
+        self.root_exploration_fraction = 0.2
+        self.pb_c_base = 19652
+        self.pb_c_init = 1.25
+        self.network = "resnet"
+        self.support_size = 10
+        self.downsample = False
+        self.blocks = 1
+        self.channels = 2
+        self.reduced_channels_reward = 2
+        self.reduced_channels_value = 2
+        self.reduced_channels_policy = 2
+        self.resnet_fc_reward_layers: list[int] = []
+        self.resnet_fc_value_layers: list[int] = []
+        self.resnet_fc_policy_layers = [8]
+        self.encoding_size = 8
+        self.fc_representation_layers: list[int] = []
+        self.fc_dynamics_layers = [16]
+        self.fc_reward_layers = [16]
+        self.fc_value_layers = [16]
+        self.fc_policy_layers = [16]
+        self.results_path = Path("somewhere/else")
+        self.save_model = True
+        self.training_steps = 1000
+        self.batch_size = 64
+        self.checkpoint_interval = 10
+        self.value_loss_weight = 1
+        self.train_on_gpu = False
+        self.optimizer = "Adam"
+        self.weight_decay = 1e-4
+        self.momentum = 0.9
+        self.lr_init = 0.02
+        self.lr_decay_rate = 0.8
+        self.lr_decay_steps = 1000
+        self.replay_buffer_size = 500
+        self.num_unroll_steps = 10
+        self.td_steps = 50
+        self.PER = True
+        self.PER_alpha = 0.5
+        self.use_last_model_value = True
+        self.reanalyse_on_gpu = False
+        self.self_play_delay = 0
+        self.training_delay = 0
+        self.ratio = 1.5
+
+    def visit_softmax_temperature_fn(self, trained_steps: int) -> float:
+        """As in muzero-general: a method of the training step."""
+        if trained_steps < 0.5 * self.training_steps:
+            return 1.0
+        return 0.5 if trained_steps < 0.75 * self.training_steps else 0.25
+
+
+def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_file(monkeypatch, Game=OldWalk, MuZeroConfig=PlainConfig)
+    spec = load_game("mine")
+    assert spec.config == MuZeroConfig(
+        seed=3,
+        observation_shape=(1, 1, 3),
+        action_space=(0, 1, 2),
+        players=2,
+        stacked_observations=2,
+        max_moves=50,
+        num_simulations=7,
+        discount=1.0,
+        root_dirichlet_alpha=0.3,
+        root_exploration_fraction=0.2,
+        network="resnet",
+        blocks=1,
+        channels=2,
+        reduced_channels_policy=2,
+        resnet_fc_reward_layers=(),
+        resnet_fc_value_layers=(),
+        resnet_fc_policy_layers=(8,),
+        training_steps=1000,
+        batch_size=64,
+        value_loss_weight=1.0,
+        device="cpu",
+        lr_init=0.02,
+        lr_decay_rate=0.8,
+        num_unroll_steps=10,
+        td_steps=50,
+        ratio=1.5,
+    )
+    assert check_game(spec, games=5).faults == ()
+
+
+def test_the_temperature_method_becomes_data() -> None:
+    schedule = adopt(PlainConfig(), "mine").visit_softmax_temperature
+    assert schedule == ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25))
+    assert sampled_schedule(lambda step: 1.0, 77) == ((1.0, 1.0),)
+    rising = MuZeroConfig(
+        training_steps=10_000, visit_softmax_temperature=sampled_schedule(lambda step: step / 10_000, 10_000)
+    )
+    assert [rising.temperature(step) for step in (0, 99, 100, 5_000, 10_000)] == [0, 0, 0.01, 0.5, 0.99]
+
+
+@pytest.mark.parametrize(
+    ("plain", "adopted"),
+    [
+        ({"downsample": "CNN"}, {"downsample": "CNN"}),
+        ({"downsample": False}, {"downsample": "none"}),
+        ({"ratio": None}, {"ratio": 0.0}),
+        ({"temperature_threshold": 30}, {"temperature_threshold": 30}),
+        ({"train_on_gpu": True}, {"device": "auto"}),
+        ({"optimizer": "SGD"}, {"optimizer": "SGD"}),
+        ({"optimizer": "Adam"}, {"optimizer": "AdamW"}),
+    ],
+)
+def test_other_forms_are_converted(plain: dict[str, Any], adopted: dict[str, Any]) -> None:
+    assert adopt(types.SimpleNamespace(**plain), "mine") == MuZeroConfig(**adopted)
+
+
+def test_an_unknown_attribute_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=r"games/mine.py: unknown option 'num_simulation', did you mean 'num_simulations'\?",
+    ):
+        adopt(types.SimpleNamespace(num_simulation=50), "mine")
+
+
+def test_an_attribute_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="num_simulations='many' must be int"):
+        adopt(types.SimpleNamespace(num_simulations="many"), "mine")

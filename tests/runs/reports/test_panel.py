@@ -1,0 +1,123 @@
+"""The panel and the plain lines show what the run's state says, when it is due."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+from rich.console import Console
+
+from runs.reports.panel import Lines, Observers, Panel, count, duration, status_line
+from runs.status import RunStatus
+from tests.helpers.statuses import EARLY, make_status
+
+
+def test_line_has_every_figure() -> None:
+    line = status_line(make_status())
+    assert "\n" not in line
+    for part in (
+        "75.2 s",
+        "step 1200/10000",
+        "321 games 45678 steps",
+        "123 updates/s 246 steps/s 12.3k sims/s",
+        "4.500 (value 1.250 reward 0.500 policy 2.750 consistency 0.300)",
+        "evaluation 412.5 best 487.5",
+        "ratio 0.499",
+        "40000/100000 steps 3.0 MiB",
+        "remaining 1:02:05",
+    ):
+        assert part in line
+
+
+def test_line_before_anything_is_known() -> None:
+    line = status_line(EARLY)
+    for part in ("step 0/10000", "loss - ", "evaluation - best - ", "remaining -"):
+        assert part in line
+
+
+def test_lines_come_at_the_interval_and_at_the_end() -> None:
+    now, stream = 0.0, io.StringIO()
+    lines = Lines(stream, interval=3.0, clock=lambda: now)
+    for quarter in range(28):  # seven seconds
+        now = quarter / 4
+        lines.status(make_status(quarter))
+    lines.event("solved")
+    lines.close()
+    lines.close()
+    steps = [
+        line.split("step ")[1].split("/")[0] for line in stream.getvalue().splitlines() if "step " in line
+    ]
+    assert steps == ["0", "12", "24", "27"]
+    assert stream.getvalue().splitlines()[3] == "solved"
+
+
+def draw(status: RunStatus, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, color_system=None)
+    panel = Panel("cartpole", console)
+    panel.event("a [notable] line")
+    panel.status(status)
+    panel.close()
+    panel.close()
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [120, 40])
+def test_panel_draws(width: int) -> None:
+    text = draw(make_status(), width)
+    assert "cartpole" in text
+    assert "a [notable] line" in text
+    assert "training steps" in text
+
+
+def test_panel_has_every_figure() -> None:
+    text = draw(make_status(gpu_memory=2**30))
+    for part in (
+        "1,200 of 10,000",
+        "321 games, 45,678 steps",
+        "12.3k sims/s",
+        "value 1.250",
+        "412.5 best 487.5",
+        "0.499 updates per step",
+        "40000/100000",
+        "500.0 MiB in all processes, GPU 1024.0 MiB",
+        "1:15 elapsed, 1:02:05 remaining",
+    ):
+        assert part in text
+    assert "━" in text, "a progress bar"
+
+
+def test_panel_before_anything_is_known() -> None:
+    assert "- best -" in draw(EARLY)
+
+
+def test_observers_pass_on_to_all() -> None:
+    streams = [io.StringIO(), io.StringIO()]
+    observers = Observers(Lines(stream, 1.0) for stream in streams)
+    observers.event("hello")
+    observers.status(make_status())
+    observers.close()
+    assert streams[0].getvalue() == streams[1].getvalue() == f"hello\n{status_line(make_status())}\n"
+
+
+def test_numbers_in_words() -> None:
+    assert [duration(s) for s in (0, 59.6, 61, 3600, None, float("inf"))] == [
+        "0 s",
+        "1:00",
+        "1:01",
+        "1:00:00",
+        "-",
+        "-",
+    ]
+    assert [count(n) for n in (0.4, 950, 12_345, 1.25e6)] == ["0", "950", "12.3k", "1.2M"]
+
+
+def test_lines_go_on_when_nobody_reads_them_any_more() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        lines = Lines(stream, 0.0)
+        lines.event("read")
+        assert os.read(reader, 100) == b"read\n"
+        os.close(reader)
+        lines.event("lost")
+        lines.event("lost as well")

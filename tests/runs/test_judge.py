@@ -1,0 +1,136 @@
+"""What evaluations mean: the best weights, the target, and fresh games every time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from config import MuZeroConfig
+from data import EvaluationResult, State
+from runs.judge import Judge
+from tests.helpers.results import evaluation_result
+
+
+def make_judge(**changes: Any) -> Judge:
+    return Judge(MuZeroConfig(evaluation_games=4, target_games=6, target_reward=10.0).replace(**changes))
+
+
+def result(*returns: float, version: int = 0) -> EvaluationResult:
+    return evaluation_result(*returns, version=version)
+
+
+def test_a_regular_evaluation_at_the_target_calls_for_fresh_games_that_decide() -> None:
+    judge = make_judge()
+    job = judge.job()
+    assert (job.games, job.decides, job.fresh_weights) == (4, False, True)
+    verdict = judge.read(job, result(10, 10))
+    assert not verdict.solved
+    assert verdict.again is not None
+    assert (verdict.again.games, verdict.again.decides, verdict.again.fresh_weights) == (6, True, False)
+    assert verdict.again.seed != job.seed
+    decision = judge.read(verdict.again, result(9, 11))
+    assert decision.solved
+    assert decision.again is None
+
+
+def test_below_the_target_training_goes_on() -> None:
+    judge = make_judge()
+    assert judge.read(judge.job(), result(9, 10.9))[1:] == (False, None)
+    again = judge.read(judge.job(), result(10)).again
+    assert again is not None
+    assert judge.read(again, result(9.9))[1:] == (False, None)
+
+
+def test_without_a_target_nothing_decides() -> None:
+    judge = make_judge(target_reward=None)
+    assert judge.read(judge.job(), result(1e6))[1:] == (False, None)
+
+
+def test_a_target_may_be_0_or_negative() -> None:
+    judge = make_judge(target_reward=0.0)
+    assert judge.read(judge.job(), result(0)).again is not None
+    assert judge.read(judge.job(), result(-0.1)).again is None
+
+
+def test_the_best_is_kept_and_an_equal_one_of_as_many_games_replaces_it() -> None:
+    judge = make_judge()
+    assert judge.read(judge.job(), result(-5, version=1)).best
+    assert not judge.read(judge.job(), result(-6, version=2)).best
+    assert judge.read(judge.job(), result(-4, version=3)).best
+    job = judge.job()
+    assert judge.read(job, result(-4, -4, -4, -4, version=4)).best
+    assert not judge.read(job._replace(games=3), result(-4, -4, -4, version=5)).best
+    assert judge.read(job, result(-4, -4, -4, -4, version=6)).best
+    assert judge.best is not None
+    assert judge.evaluations
+    assert (judge.best.version, judge.evaluations[0].version) == (6, 6)
+
+
+def test_weights_that_reach_the_target_are_kept_whatever_luck_others_had() -> None:
+    judge = make_judge()
+    lucky = judge.read(judge.job(), result(50, 50, version=1)).again
+    assert lucky is not None
+    assert not judge.read(lucky, result(*[9] * 6, version=1)).solved
+    steady = judge.read(judge.job(), result(12, 12, version=2)).again
+    assert steady is not None
+    verdict = judge.read(steady, result(*[11] * 6, version=2))
+    assert (verdict.best, verdict.solved) == (True, True)
+    assert judge.best is not None
+    assert (judge.best.version, judge.best.mean) == (2, 11)
+
+
+def test_more_games_correct_the_mean_of_the_best_weights() -> None:
+    judge = make_judge()
+    again = judge.read(judge.job(), result(50, 50, version=1)).again
+    assert again is not None
+    assert judge.read(again, result(*[9] * 6, version=1)).best
+    assert judge.read(judge.job(), result(9.5, 9.5, version=2)).best
+    assert judge.read(judge.job(), result(9.4, 9.4, 9.4, version=2)).best
+    assert not judge.read(judge.job(), result(9.3, version=2)).best
+
+
+def test_the_weights_that_reach_the_target_are_the_best() -> None:
+    judge = make_judge()
+    judge.read(judge.job(), result(99, version=1))
+    again = judge.read(judge.job(), result(12, 12, version=2)).again
+    assert again is not None
+    assert judge.read(again, result(10, 11, version=2))[:2] == (True, True)
+    assert judge.best is not None
+    assert judge.best.version == 2
+
+
+def test_more_games_of_the_best_weights_are_their_truer_mean() -> None:
+    judge = make_judge()
+    again = judge.read(judge.job(), result(12, version=2)).again
+    assert again is not None
+    assert judge.read(again, result(8, 8, version=2))[:2] == (True, False)
+    assert not judge.read(judge.job(), result(8, version=2)).best
+    assert not judge.read(judge.job(), result(7, 7, 7, version=3)).best
+
+
+def test_no_two_evaluations_start_from_the_same_seed() -> None:
+    seeds = []
+    for seed in (0, 1):
+        judge = make_judge(seed=seed)
+        for _ in range(20):
+            job = judge.job()
+            again = judge.read(job, result(20)).again
+            assert again is not None
+            seeds += [job.seed, again.seed]
+    assert len(set(seeds)) == 80
+
+
+def test_judging_goes_on_from_a_state() -> None:
+    one, other = make_judge(), make_judge()
+    one.read(one.job(), result(3, 5, version=7))
+    state = one.state()
+    other.load_state(State(state.arrays, json.loads(json.dumps(state.facts))))
+    assert other.best is not None
+    assert (other.best.mean, other.best.version) == (4, 7)
+    assert other.job() == one.job()
+    assert not other.read(other.job(), result(3.9)).best
+
+    fresh = make_judge()
+    fresh.load_state(make_judge().state())
+    assert fresh.best is None
+    assert fresh.read(fresh.job(), result(-100)).best
