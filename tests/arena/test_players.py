@@ -12,7 +12,6 @@ from arena.duel import Duel, judging_openings, openings_needed, play, play_batch
 from arena.match import Match
 from arena.players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
 from arena.ratings import Sprt, Tally
-from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
 from games.api.sources import load_game
@@ -25,10 +24,6 @@ from tests.helpers.checkpoints import saved
 from tests.helpers.toy_games import random_weights
 
 TICTACTOE = load_game("tictactoe")
-
-
-def small_tictactoe(**changes: Any) -> MuZeroConfig:
-    return TICTACTOE.config.replace(evaluation_simulations=4, **changes)
 
 
 def score(player: str, opponent: str, games: int = 40, **settings: Any) -> Any:
