@@ -178,7 +178,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class State:
+class Snapshot:
     """What one part of the system needs to go on later: arrays, and facts that survive JSON."""
 
     arrays: dict[str, NDArray[Any]]

@@ -19,7 +19,7 @@ from data import (
     GameHistory,
     ReanalyseRequest,
     ReanalyseResult,
-    State,
+    Snapshot,
     Weights,
 )
 from learning.sum_tree import SumTree
@@ -277,7 +277,7 @@ class ReplayBuffer:
             capacity_bytes=self.capacity * self.row_bytes,
         )
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """All rows and priorities, the oldest first, and the generator: sampling goes on as it would have."""
         places = self._places(self.first, self.next - self.first)
         arrays = {name: column[places] for name, column in self.rows._asdict().items()}
@@ -286,9 +286,9 @@ class ReplayBuffer:
             "cursor": self.cursor,
             "generator": self.generator.bit_generator.state,
         }
-        return State(arrays | {"weights": self.tree[places]}, facts)
+        return Snapshot(arrays | {"weights": self.tree[places]}, facts)
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`; a buffer that has become smaller keeps the newest histories."""
         # buffers from before there were exploratory moves do not know which theirs are
         unknown = {"exploratory": np.zeros(len(state.arrays["actions"]), np.bool_)}
@@ -316,12 +316,12 @@ class ReplayBuffer:
         return int(starts[np.argmax(fits)])
 
 
-def steps_in(state: State) -> int:
+def steps_in(state: Snapshot) -> int:
     """The steps to learn from in a buffer's `state`."""
     return int(np.count_nonzero(state.arrays["kind"] == OWN))
 
 
-def check_games(state: State, config: MuZeroConfig) -> None:
+def check_games(state: Snapshot, config: MuZeroConfig) -> None:
     """Raises `ValueError` unless the games in a buffer's `state` are like those of `config`."""
     found = state.arrays["observations"].shape[1:], state.arrays["policies"].shape[1]
     wanted = config.observation_shape, config.num_actions

@@ -15,13 +15,13 @@ from data import (
     IntArray,
     PlayReport,
     SearchResult,
-    State,
+    Snapshot,
     WeightsSource,
 )
 from games.api.sources import load_game
 from playing.exploration import NONE, RandomMoves, moves_made, play_temperatures, sample_visits
 from playing.game_table import Moves
-from playing.history_builder import Recorder, ends_of
+from playing.history_builder import HistoryBuilder, ends_of
 from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
@@ -52,7 +52,7 @@ class SelfPlay:
         self.resignation = Resignation(config, self.generator, batch)
         self.random_moves = RandomMoves(config, self.generator, batch)
         first = [self._new_game(row) for row in range(batch)]
-        self.recorder = Recorder(config, batch, first[0].dtype)
+        self.recorder = HistoryBuilder(config, batch, first[0].dtype)
         for row, observation in enumerate(first):
             self.recorder.begin(row, observation, self.table)
 
@@ -61,7 +61,7 @@ class SelfPlay:
 
         Weights are looked for between moves. Raises `GameError` when the game breaks its contract.
         """
-        tally = Tally()
+        tally = PlayStatistics()
         histories: list[GameHistory] = []
         while tally.steps < steps and tally.seconds < seconds:
             self._load_newer_weights()
@@ -73,7 +73,7 @@ class SelfPlay:
         if newer is not None:
             self.planner.load(newer.weights, newer.version)
 
-    def _move(self, tally: Tally) -> list[GameHistory]:
+    def _move(self, tally: PlayStatistics) -> list[GameHistory]:
         """One move in every game that is not resigned; returns the segments that this completed."""
         noise = RootNoise.draw(self.generator, self.table.legal, self.config)
         result = self._search(noise, tally)
@@ -94,7 +94,7 @@ class SelfPlay:
             histories += self._finish(rows, moves, tally)
         return histories
 
-    def _search(self, noise: RootNoise, tally: Tally) -> SearchResult:
+    def _search(self, noise: RootNoise, tally: PlayStatistics) -> SearchResult:
         """Searches the positions of all games and records what was found; a fast search teaches no policy."""
         config, version = self.config, self.planner.version
         fast = (
@@ -114,7 +114,7 @@ class SelfPlay:
         temperatures = play_temperatures(self.config, self.planner.version, moves_made(self.table))
         return sample_visits(result, temperatures, noise.uniform).astype(np.int32)
 
-    def _finish(self, rows: NDArray[np.intp], moves: Moves, tally: Tally) -> list[GameHistory]:
+    def _finish(self, rows: NDArray[np.intp], moves: Moves, tally: PlayStatistics) -> list[GameHistory]:
         """Closes those of the games `rows` [n] that their `moves` have ended.
 
         A truncated game would have gone on: its last position is worth what the network says of it.
@@ -130,7 +130,7 @@ class SelfPlay:
             histories.append(self._close(row, history, tally))
         return histories
 
-    def _close(self, row: int, history: GameHistory, tally: Tally) -> GameHistory:
+    def _close(self, row: int, history: GameHistory, tally: PlayStatistics) -> GameHistory:
         """Counts the game that `history` ends, and starts a new one in its row."""
         tally.finished(history, self.resignation.was_wrong(row, history))
         self.recorder.begin(row, self._new_game(row), self.table)
@@ -142,7 +142,7 @@ class SelfPlay:
         self.random_moves.begin(row)
         return self.table.reset(row, int(self.generator.integers(2**31)))
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """What it takes to go on with the same games and the same random numbers."""
         parts = {
             "table": self.table.state(),
@@ -153,14 +153,14 @@ class SelfPlay:
         arrays = {
             f"{part}.{key}": array for part, state in parts.items() for key, array in state.arrays.items()
         }
-        return State(arrays, {"generator": self.generator.bit_generator.state})
+        return Snapshot(arrays, {"generator": self.generator.bit_generator.state})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`; the running games are played again from their seeds and actions."""
 
-        def part(name: str) -> State:
+        def part(name: str) -> Snapshot:
             prefix = f"{name}."
-            return State(
+            return Snapshot(
                 {k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {}
             )
 
@@ -171,7 +171,7 @@ class SelfPlay:
         self.generator.bit_generator.state = state.facts["generator"]
 
 
-class Tally:
+class PlayStatistics:
     """Counts what happens during one call of a self-play worker."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from torch import nn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Batch, State, TrainingMetrics, TrainingResult, Weights
+from data import Batch, Snapshot, TrainingMetrics, TrainingResult, Weights
 from learning.fused_update import FusedUpdate
 from learning.gradients import AutogradGradients
 from learning.optimizers import flatten_parameters, make_optimizer
@@ -119,7 +119,7 @@ class Trainer:
         """A copy of the weights as they were at the last multiple of `target_update_interval` steps."""
         return {name: array.copy() for name, array in self._target.items()}
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """Everything that training needs to go on bit for bit: weights, target, optimiser, step."""
         groups = {
             "weights": self.weights(),
@@ -128,9 +128,9 @@ class Trainer:
             "heads": {} if self.heads is None else get_weights(self.heads),
         }
         arrays = {f"{group}/{name}": a for group, named in groups.items() for name, a in named.items()}
-        return State(arrays, {"training_step": self._step})
+        return Snapshot(arrays, {"training_step": self._step})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes back to what `state()` returned. Raises `KeyError` or `RuntimeError` if it does not fit."""
         set_weights(self.network, _group(state, "weights"))
         if self.heads is not None:
@@ -229,7 +229,7 @@ def _mean(numbers: list[float]) -> float:
     return sum(numbers) / len(numbers)
 
 
-def _group(state: State, group: str) -> Weights:
+def _group(state: Snapshot, group: str) -> Weights:
     """Copies of the arrays that `Trainer.state` named `group`/..."""
     prefix = f"{group}/"
     return {n.removeprefix(prefix): np.array(a) for n, a in state.arrays.items() if n.startswith(prefix)}

@@ -13,7 +13,7 @@ from arena.registry import MatchRecord, Registry
 from data import EvaluationResult
 from games.api.sources import load_game
 
-Progress = Callable[[MatchRecord], None]
+MatchCallback = Callable[[MatchRecord], None]
 BATCH = 100
 """Games after which a match is recorded and the sequential test is asked."""
 
@@ -54,7 +54,7 @@ def rate(matches: Sequence[MatchRecord]) -> dict[Entrant, Rating]:
     return dict(zip(players, bradley_terry(list(map(str, players)), results, anchor=anchor), strict=True))
 
 
-def compare(registry: Registry, wanted: MatchRecord, progress: Progress | None = None) -> MatchRecord:
+def compare(registry: Registry, wanted: MatchRecord, progress: MatchCallback | None = None) -> MatchRecord:
     """Plays a match, or goes on with it, and records it batch by batch; returns it as it ended.
 
     It ends when all games are played or, with a sequential test, when that has decided.

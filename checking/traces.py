@@ -46,7 +46,7 @@ class Failure(NamedTuple):
         return f"{self.call} after {self.move} move(s) raised {type(self.error).__name__}: {self.error}"
 
 
-class Recording:
+class Trace:
     """One game from `seed`, and what was seen of it; `game` is used again if its `reset` takes a seed.
 
     Raises `ConfigurationError` where the game's constructor does, as games do that lack a dependency.
@@ -112,13 +112,13 @@ class Recording:
         self.over = self.over or is_true(terminated) or is_true(truncated)
         self._look(observation)
 
-    def play_on(self, generator: np.random.Generator) -> Recording:
+    def play_on(self, generator: np.random.Generator) -> Trace:
         """Plays at random until the game ends, fails, or has had `max_moves` moves; returns itself."""
         while self.running:
             self.play(int(generator.choice(self.choices())))
         return self
 
-    def repeat(self, actions: Sequence[int]) -> Recording:
+    def repeat(self, actions: Sequence[int]) -> Trace:
         """Plays `actions` as far as the game goes; returns itself."""
         for action in actions:
             if self.failure is None and not self.over:
@@ -145,9 +145,9 @@ class Recording:
             return None
 
 
-def record(spec: GameSpec, seed: int) -> Recording:
+def record(spec: GameSpec, seed: int) -> Trace:
     """A random game from `seed`, which also determines the moves."""
-    return Recording(spec, seed).play_on(np.random.default_rng([seed, 1]))
+    return Trace(spec, seed).play_on(np.random.default_rng([seed, 1]))
 
 
 def array_of(value: Any) -> NDArray[Any]:
@@ -163,7 +163,7 @@ def is_true(value: Any) -> bool:
     return bool(np.ndim(value) == 0 and value is not None and value)
 
 
-def difference(first: Recording, second: Recording) -> str | None:
+def difference(first: Trace, second: Trace) -> str | None:
     """The first thing in which two recordings of the same actions differ; `None` if in nothing."""
     if str(first.failure) != str(second.failure):
         return f"{second.failure or first.failure}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from games.api.spec import GameSpec
 
 
-class Row(NamedTuple):
+class GameRow(NamedTuple):
     """A game in the list."""
 
     name: str
@@ -38,14 +38,14 @@ def games_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def listing() -> list[Row]:
+def listing() -> list[GameRow]:
     """All games by name."""
     from games.api.sources import game_names
 
     return [_row(name) for name in game_names()]
 
 
-def _row(name: str) -> Row:
+def _row(name: str) -> GameRow:
     from games.api.sources import imported, load_game
     from saving.run_folder import BEST_NAME
 
@@ -53,10 +53,10 @@ def _row(name: str) -> Row:
     try:
         spec = load_game(name)
     except ConfigurationError as error:
-        return Row(name, None, (), 0, pretrained, str(error), "")
+        return GameRow(name, None, (), 0, pretrained, str(error), "")
     config = spec.config
     summary = (imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    return Row(
+    return GameRow(
         name, config.players, config.observation_shape, config.num_actions, pretrained, needs(spec), summary
     )
 
@@ -72,14 +72,14 @@ def needs(spec: GameSpec) -> str:
     return ""
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[GameRow]) -> list[str]:
     """A heading, and a line for each game."""
     width = max((len(row.name) for row in rows), default=0)
     heading = cells("game", "players", "observation", "actions", "pretrained", "about", width)
     return [heading, *(row_text(row, width) for row in rows)]
 
 
-def row_text(row: Row, width: int) -> str:
+def row_text(row: GameRow, width: int) -> str:
     """A row as a line."""
     shipped = "yes" if row.pretrained else "no"
     if row.players is None:

@@ -60,7 +60,7 @@ Each takes --help."""
 # --- list ---
 
 
-class Row(NamedTuple):
+class StandingRow(NamedTuple):
     """A line of `models list`."""
 
     name: str
@@ -95,7 +95,7 @@ def list_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def listing(registry: Registry) -> list[Row]:
+def listing(registry: Registry) -> list[StandingRow]:
     """Versions and built-in players by group and rating, those without matches last."""
     ratings = rate(registry.matches())
     promoted = registry.promoted
@@ -106,8 +106,10 @@ def listing(registry: Registry) -> list[Row]:
     return sorted(rows, key=lambda row: (row.group is None, row.group or 0, -(row.elo or 0.0)))
 
 
-def _row(player: Entrant, version: Version | None, rating: Rating | None, promoted: Version | None) -> Row:
-    return Row(
+def _row(
+    player: Entrant, version: Version | None, rating: Rating | None, promoted: Version | None
+) -> StandingRow:
+    return StandingRow(
         name=player.name,
         simulations=player.simulations,
         promoted=promoted is not None and promoted.name == player.name,
@@ -122,7 +124,7 @@ def _row(player: Entrant, version: Version | None, rating: Rating | None, promot
     )
 
 
-def listing_text(rows: Sequence[Row]) -> Iterator[str]:
+def listing_text(rows: Sequence[StandingRow]) -> Iterator[str]:
     """The lines of `models list`; with several groups, each under its heading."""
     several = len({row.group for row in rows} - {None}) > 1
     for group, members in itertools.groupby(rows, key=lambda row: row.group):
@@ -135,7 +137,7 @@ def listing_text(rows: Sequence[Row]) -> Iterator[str]:
         yield from map(_row_text, members)
 
 
-def _row_text(row: Row) -> str:
+def _row_text(row: StandingRow) -> str:
     rating = "      -       " if row.elo is None else f"{row.elo:+7.0f} ± {row.error or 0:<4.0f}"
     steps = "built in" if row.training_steps is None else f"{row.training_steps:,} updates"
     evaluation = "" if row.evaluation is None else f"evaluation {row.evaluation:.2f}"

@@ -83,12 +83,12 @@ def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Names
 
     from showing.interactive import InteractiveGame
     from showing.screen import Screen
-    from showing.terminal import AGENT, Settings, TerminalPlay, View
+    from showing.terminal import AGENT, TerminalPlay, TerminalSettings, View
 
     opponent = _opponent(spec, agent, parsed)
     people = _people(spec, parsed, alone=opponent is None and (agent is None or parsed.opponent == HUMAN))
     default = View.ALL if agent is not None and len(people) == 2 else View.OWN
-    settings = Settings(
+    settings = TerminalSettings(
         people,
         opponent,
         AGENT if opponent is None else parsed.opponent,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands._common import command_parser, find_run
+from commands._launching import add_launch_options, exit_status
 from commands._options import add_config_options, canonical, config_values
-from commands._training import add_launch_options, exit_status
 from config import MuZeroConfig
 from runs.facade import MuZero
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands._common import NAMES, command_parser, find_run, known_game
+from commands._launching import add_launch_options, exit_status
 from commands._options import Parser, add_config_options, canonical, config_values, file_values
-from commands._training import add_launch_options, exit_status
 from config import MuZeroConfig
 from core.options import parse_json_object
 from runs.facade import MuZero

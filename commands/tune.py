@@ -22,7 +22,7 @@ from tuning.space import FORMS, parse_space
 if TYPE_CHECKING:
     from tuning.display import SearchLines, SearchTable
     from tuning.ledger import Ledger, Opened
-    from tuning.state import State
+    from tuning.study import Study
 
 BUDGET = 20
 PARALLEL = 1
@@ -170,23 +170,23 @@ def _writing(folder: Path) -> Iterator[None]:
         raise ConfigurationError(f"cannot go on in {folder}: {error.strerror or error}") from None
 
 
-def _fresh(ledger: Ledger, opened: Opened) -> State:
-    from tuning.state import State
+def _fresh(ledger: Ledger, opened: Opened) -> Study:
+    from tuning.study import Study
 
-    state = State(opened)
+    state = Study(opened)
     ledger.append(opened)
     return state
 
 
-def _restored(ledger: Ledger, folder: Path, resumed: Namespace | None) -> State:
+def _restored(ledger: Ledger, folder: Path, resumed: Namespace | None) -> Study:
     from tuning.ledger import Opened, Reopened
-    from tuning.state import State
+    from tuning.study import Study
 
     events = ledger.events()
     if not events or not isinstance(events[0], Opened):
         raise ConfigurationError(f"{ledger.path} does not begin with what is searched")
     try:
-        state = State(events[0])
+        state = Study(events[0])
         state.apply_all(events)
     except ConfigurationError:
         raise
@@ -201,13 +201,13 @@ def _restored(ledger: Ledger, folder: Path, resumed: Namespace | None) -> State:
     return state
 
 
-def _run(state: State, ledger: Ledger, folder: Path) -> None:
+def _run(state: Study, ledger: Ledger, folder: Path) -> None:
     from tuning.report import Reports
-    from tuning.search import Search
     from tuning.trial import TrialProcess
+    from tuning.tuner import Tuner
 
     with closing(_shown()) as shown:
-        Search(state, ledger, folder, TrialProcess, [shown, Reports(folder)]).run()
+        Tuner(state, ledger, folder, TrialProcess, [shown, Reports(folder)]).run()
 
 
 def _shown() -> SearchTable | SearchLines:
@@ -233,7 +233,7 @@ def _terminable() -> Iterator[None]:
 # --- what is said ---
 
 
-def _plan(state: State, folder: Path) -> str:
+def _plan(state: Study, folder: Path) -> str:
     opened = state.opened
     steps = opened.steps or state.base.training_steps
     minutes = "1 minute" if opened.minutes == 1 else f"{opened.minutes:g} minutes"
@@ -245,7 +245,7 @@ def _plan(state: State, folder: Path) -> str:
     return f"search folder: {folder}\n{state.budget} trials of {opened.game}, {budget} each{at_once}{ended}"
 
 
-def _memory_warning(state: State) -> str:
+def _memory_warning(state: Study) -> str:
     """A line that says that so many trials at a time may not fit into this machine's memory, if so."""
     import psutil
 
@@ -259,7 +259,7 @@ def _memory_warning(state: State) -> str:
     )
 
 
-def _draw(state: State, folder: Path) -> None:
+def _draw(state: Study, folder: Path) -> None:
     """Draws what there is; reports that a kill kept from being written are written now."""
     from tuning.picture import PICTURE_NAME, draw_search
     from tuning.report import write_hparams, write_reports
@@ -270,7 +270,7 @@ def _draw(state: State, folder: Path) -> None:
     draw_search(state, folder / PICTURE_NAME)
 
 
-def _summary(state: State, folder: Path) -> str:
+def _summary(state: Study, folder: Path) -> str:
     """The best trial and how to train like it. Raises `ConfigurationError` when no trial ran in full."""
     from tuning.display import score_text
     from tuning.report import BEST_NAME, RESULTS_NAME

@@ -20,7 +20,7 @@ from diagnosis.measures import (
     calibrate,
     search_effect,
 )
-from diagnosis.played import Played, Progress, play_games, sample, to_first_player
+from diagnosis.played import GamesCallback, Played, play_games, sample, to_first_player
 from diagnosis.unrolling import Unrolled, load_network, look, unroll
 from diagnosis.verdict import Verdict, judge
 from games.api.spec import GameSpec
@@ -82,7 +82,7 @@ def diagnose(
     config: MuZeroConfig,
     weights: Weights,
     version: int,
-    progress: Progress | None = None,
+    progress: GamesCallback | None = None,
 ) -> Diagnosis:
     """Plays `config.games_per_worker` games with `weights`, which `version` updates made, and compares.
 

@@ -14,7 +14,7 @@ from learning.targets import StepRows, history_rows, n_step_returns
 from playing.observations import stack_observations
 from self_play import SelfPlay
 
-Progress = Callable[[int, int], None]
+GamesCallback = Callable[[int, int], None]
 """Called with the number of games that have ended, and that of all games."""
 
 WORKER = 4096
@@ -56,7 +56,7 @@ class Played(NamedTuple):
 
 
 def play_games(
-    game: str, config: MuZeroConfig, weights: Weights, version: int, progress: Progress | None = None
+    game: str, config: MuZeroConfig, weights: Weights, version: int, progress: GamesCallback | None = None
 ) -> Played:
     """Plays `config.games_per_worker` whole games side by side with `weights`, which `version` updates made.
 

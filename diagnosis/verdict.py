@@ -24,7 +24,7 @@ DRIFT_FACTOR = 1.25
 Level = Literal["trusted", "care", "untrusted"]
 
 
-class Check(NamedTuple):
+class Criterion(NamedTuple):
     """A figure and what it must be."""
 
     name: str
@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
 
     level: Level
     text: str  # one sentence
-    checks: tuple[Check, ...]
+    checks: tuple[Criterion, ...]
     facts: tuple[Fact, ...]
 
 
@@ -82,24 +82,24 @@ def judge(
     return Verdict(level, text, checks, facts(horizon, rewards, values, search, unroll_steps))
 
 
-def _explained(name: str, calibration: Calibration, failure: str) -> Check:
+def _explained(name: str, calibration: Calibration, failure: str) -> Criterion:
     found = calibration.explained
     passed = None if math.isnan(found) else found >= LEAST_EXPLAINED
-    return Check(name, _percent(found), f"at least {LEAST_EXPLAINED:.0%}", passed, True, failure)
+    return Criterion(name, _percent(found), f"at least {LEAST_EXPLAINED:.0%}", passed, True, failure)
 
 
-def _calibrated(name: str, calibration: Calibration, failure: str, hopeless: float) -> Check:
+def _calibrated(name: str, calibration: Calibration, failure: str, hopeless: float) -> Criterion:
     """Essential where it is above `hopeless`."""
     found = relative(calibration.error, calibration.size)
     essential = not found <= hopeless
     passed = None if math.isnan(found) else found <= MOST_MISCALIBRATED
-    return Check(name, _percent(found), f"at most {MOST_MISCALIBRATED:.0%}", passed, essential, failure)
+    return Criterion(name, _percent(found), f"at most {MOST_MISCALIBRATED:.0%}", passed, essential, failure)
 
 
-def _reaches(reach: Reach, unroll_steps: int) -> Check:
+def _reaches(reach: Reach, unroll_steps: int) -> Criterion:
     """Games that are shorter than K moves cannot show more than they have."""
     wanted = min(unroll_steps, reach.compared)
-    return Check(
+    return Criterion(
         "moves ahead that it stays true",
         str(reach.good),
         f"at least {wanted or unroll_steps}",
@@ -124,7 +124,7 @@ def trusted_moves(horizon: Horizon, rewards: Calibration, values: Calibration) -
     return Reach(good, compared)
 
 
-def _conclusion(checks: tuple[Check, ...], reach: Reach) -> tuple[Level, str]:
+def _conclusion(checks: tuple[Criterion, ...], reach: Reach) -> tuple[Level, str]:
     failed = [check for check in checks if check.passed is False]
     if essential := [check for check in failed if check.essential]:
         return "untrusted", f"the model is NOT to be trusted: {_listed(essential)}"
@@ -135,7 +135,7 @@ def _conclusion(checks: tuple[Check, ...], reach: Reach) -> tuple[Level, str]:
     return "trusted", f"the model can be trusted: its rewards and values hold {reach.good} moves ahead"
 
 
-def _listed(failed: list[Check]) -> str:
+def _listed(failed: list[Criterion]) -> str:
     return "; ".join(check.failure for check in failed)
 
 

@@ -25,8 +25,8 @@ from games.boards.rules import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
+    BoardState,
     Rules,
-    State,
     compiled,
 )
 
@@ -85,7 +85,7 @@ LINES = lines()
 WORTH = np.array([0, 1, 4, 16], np.int64)  # of a line by the stones in it, none of them the opponent's
 
 
-def start() -> State:
+def start() -> BoardState:
     """The empty board."""
     return np.zeros(STONES + 2, np.int64)
 

@@ -32,8 +32,8 @@ from games.boards.rules import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
+    BoardState,
     Rules,
-    State,
     compiled,
 )
 from games.tools.coordinates import board_text, square_name
@@ -106,7 +106,7 @@ def board_options(side: int) -> dict[str, Any]:
 # --- rules ---
 
 
-def first_position(side: int) -> State:
+def first_position(side: int) -> BoardState:
     """The empty board: [16 + side * side]."""
     state = np.zeros(CELLS + side * side, np.int64)
     state[SIDE] = side

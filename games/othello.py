@@ -26,8 +26,8 @@ from games.boards.rules import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
+    BoardState,
     Rules,
-    State,
     compiled,
 )
 from games.tools.coordinates import board_text, square_name
@@ -75,7 +75,7 @@ class MuZeroConfig(BoardConfig):
 # --- rules ---
 
 
-def position(discs: NDArray[np.uint64], player: int) -> State:
+def position(discs: NDArray[np.uint64], player: int) -> BoardState:
     """The position [6] of the players' `discs` [2], `player` to move. One of them must have a move."""
     state = np.zeros(SIZE, np.int64)
     state[TO_PLAY] = player
@@ -84,7 +84,7 @@ def position(discs: NDArray[np.uint64], player: int) -> State:
     return state
 
 
-def first_position() -> State:
+def first_position() -> BoardState:
     """Player 0 on e4 and d5, player 1 on d4 and e5."""
     return position(np.array([1 << 28 | 1 << 35, 1 << 27 | 1 << 36], np.uint64), 0)
 

@@ -20,8 +20,8 @@ from games.boards.rules import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
+    BoardState,
     Rules,
-    State,
     compiled,
 )
 
@@ -73,7 +73,7 @@ class MuZeroConfig(config.MuZeroConfig):
     opponents = ("minimax", "random")
 
 
-def start() -> State:
+def start() -> BoardState:
     """The empty board."""
     return np.zeros(STONES + 2, np.int64)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from config import MuZeroConfig
 from data import Batch
-from learning.loss import LossWeights, Targets, mean_entropy, unrolled_loss
+from learning.loss import LossTargets, LossWeights, mean_entropy, unrolled_loss
 from learning.statistics import LossStatistics, loss_scales
 from models import ConsistencyHeads, MuZeroNetwork, has_bfloat16
 
@@ -70,7 +70,7 @@ class AutogradGradients:
             answer = unrolled_loss(*arguments)
         return answer
 
-    def _on_device(self, batch: Batch, scale: float) -> tuple[Tensor, Tensor, Targets]:
+    def _on_device(self, batch: Batch, scale: float) -> tuple[Tensor, Tensor, LossTargets]:
         device = self.gradient.device
         targets = (
             batch.target_value.T,
@@ -85,7 +85,7 @@ class AutogradGradients:
         return (
             to_device(batch.observations, device),
             to_device(batch.actions.T, device),
-            Targets(*(to_device(target, device) for target in targets)),
+            LossTargets(*(to_device(target, device) for target in targets)),
         )
 
     @torch.no_grad()

@@ -29,7 +29,7 @@ class LossWeights(NamedTuple):
     consistency: float
 
 
-class Targets(NamedTuple):
+class LossTargets(NamedTuple):
     """What the predictions are held against, and the factors of the loss terms (masks included)."""
 
     value: Tensor  # [K + 1, S]
@@ -62,7 +62,7 @@ def unrolled_loss(
     heads: ConsistencyHeads | None,
     observations: Tensor,
     actions: Tensor,
-    targets: Targets,
+    targets: LossTargets,
     weights: LossWeights,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss of MuZero over a batch: the number to differentiate, the four losses it is made of [4]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig, Schedule
-from data import FloatArray, IntArray, SearchResult, State
+from data import FloatArray, IntArray, SearchResult, Snapshot
 from playing.game_table import GameTable
 
 NONE = -1
@@ -44,11 +44,11 @@ class RandomMoves:
         preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
         return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """How long the openings of the running games are."""
-        return State({"lengths": self.lengths.copy()}, {})
+        return Snapshot({"lengths": self.lengths.copy()}, {})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`; it is empty in checkpoints from before there were random openings."""
         self.lengths[...] = state.arrays.get("lengths", 0)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from data import BoolArray, State
+from data import BoolArray, Snapshot
 from games.api.spec import GameSpec
 from playing.environment import Environment, require_finite
 
@@ -84,13 +84,13 @@ class GameTable:
         stack[channels : 2 * channels] = stack[:channels]
         stack[2 * channels] = action / self.config.num_actions
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """Seeds and actions of the running games, from which they can be played again."""
         lengths = np.array([len(actions) for actions in self.played], np.int64)
         flat = np.array([action for actions in self.played for action in actions], np.int32)
-        return State({"seeds": self.seeds.copy(), "lengths": lengths, "actions": flat}, {})
+        return Snapshot({"seeds": self.seeds.copy(), "lengths": lengths, "actions": flat}, {})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Plays the games of `state` again, up to where they were."""
         ends = np.cumsum(state.arrays["lengths"])
         for row, actions in enumerate(np.split(state.arrays["actions"], ends[:-1])):

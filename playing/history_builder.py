@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from data import BoolArray, FloatArray, GameHistory, IntArray, State
+from data import BoolArray, FloatArray, GameHistory, IntArray, Snapshot
 from playing.game_table import GameTable
 
 ARRAYS = (
@@ -20,7 +20,7 @@ LOSS = -1.0
 """What a resigned game is worth to the player who gave it up."""
 
 
-class Recorder:
+class HistoryBuilder:
     """Arrays [B, L, ...] with one cursor per game: the row of a game's current position.
 
     A game's rows begin with up to `stacked_observations` earlier positions (`past`) of the same game, and
@@ -141,12 +141,12 @@ class Recorder:
             exploratory=self.exploratory[row, past:end].copy() if self.config.explores else None,
         )
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """Everything recorded and not yet sent."""
         names = (*ARRAYS, "cursor", "past", "first_step")
-        return State({name: getattr(self, name).copy() for name in names}, {})
+        return Snapshot({name: getattr(self, name).copy() for name in names}, {})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`."""
         for name, array in state.arrays.items():
             getattr(self, name)[...] = array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from config import MuZeroConfig
-from data import FloatArray, GameHistory, State
+from data import FloatArray, GameHistory, Snapshot
 from playing.exploration import moves_made
 from playing.game_table import GameTable
 
@@ -48,11 +48,11 @@ class Resignation:
             return None
         return (history.game_return if player == 0 else -history.game_return) >= 0
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """What is known of the running games."""
-        return State({"played_out": self.played_out.copy(), "hopeless": self.hopeless.copy()}, {})
+        return Snapshot({"played_out": self.played_out.copy(), "hopeless": self.hopeless.copy()}, {})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`."""
         self.played_out[...] = state.arrays["played_out"]
         self.hopeless[...] = state.arrays["hopeless"]

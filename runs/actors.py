@@ -18,7 +18,7 @@ from data import (
     Batch,
     ReanalyseRequest,
     ReanalyseResult,
-    State,
+    Snapshot,
     TrainingResult,
     VersionedWeights,
     Video,
@@ -91,9 +91,9 @@ class EvaluatorActor(Evaluator):
 
     def start_film(self, version: int, weights: Weights) -> None:
         """Sets up the film of a game of `weights`, which `version` updates have made."""
-        from showing.background_film import Filming
+        from showing.background_film import BackgroundFilm
 
-        self._filming = Filming(self.spec.name, self.config, version, weights, self.device)
+        self._filming = BackgroundFilm(self.spec.name, self.config, version, weights, self.device)
 
     def film(self, seconds: float = 0.5) -> Video | None:
         """Goes on for about `seconds`; the film once it is complete, None before."""
@@ -103,7 +103,7 @@ class EvaluatorActor(Evaluator):
 class TrainerActor:
     """`Trainer`, imported where it runs: no other process has to load torch."""
 
-    def __init__(self, config: MuZeroConfig, device: str, state: State | None) -> None:
+    def __init__(self, config: MuZeroConfig, device: str, state: Snapshot | None) -> None:
         from trainer import Trainer
 
         self._trainer = Trainer(config, device)
@@ -122,7 +122,7 @@ class TrainerActor:
         """The number of updates that made the target network's weights, and those weights."""
         return self._trainer.target_step, self._trainer.target_weights()
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """What it takes to go on training."""
         return self._trainer.state()
 
@@ -188,7 +188,7 @@ class Launcher:
         generator = make_generator(self.config.seed, Stream.BUFFER)
         return ray.remote(BufferActor).options(num_cpus=1).remote(self.config, generator)
 
-    def trainer(self, state: State | None) -> Any:
+    def trainer(self, state: Snapshot | None) -> Any:
         """The trainer, going on from `state`."""
         launch = ray.remote(TrainerActor).options(num_cpus=1, num_gpus=self._share)
         return launch.remote(self.config, "cuda" if self._share else "cpu", state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from config import MuZeroConfig
-from data import EvaluationResult, State
+from data import EvaluationResult, Snapshot
 
 
 class Job(NamedTuple):
@@ -18,7 +18,7 @@ class Job(NamedTuple):
     opponent: str | None = None  # in a game for two
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """What an evaluation means."""
 
     best: bool  # these weights are to be kept: the best so far, or those that reached the target
@@ -44,14 +44,14 @@ class Judge:
         """The newest result against each opponent, the deciding one's first."""
         return tuple(self._newest[name] for name in self.opponents if name in self._newest)
 
-    def state(self) -> State:
+    def state(self) -> Snapshot:
         """What it takes to go on judging."""
         best = self.best
         names = ("returns", "lengths", "seats")
         arrays = {name: getattr(best, name) for name in names} if best is not None else {}
-        return State(arrays, {"evaluations": self._evaluations, "version": best.version if best else 0})
+        return Snapshot(arrays, {"evaluations": self._evaluations, "version": best.version if best else 0})
 
-    def load_state(self, state: State) -> None:
+    def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`."""
         self._evaluations = state.facts["evaluations"]
         if state.arrays:
@@ -79,11 +79,11 @@ class Judge:
         following = self.opponents.index(opponent) + 1
         return self._job(self.opponents[following]) if following < len(self.opponents) else None
 
-    def read(self, job: Job, result: EvaluationResult) -> Verdict:
+    def read(self, job: Job, result: EvaluationResult) -> Judgement:
         """Takes note of a result. A regular one at the target calls for `target_games` fresh games."""
         self._newest[job.opponent] = result
         if job.opponent != self.opponents[0]:
-            return Verdict(False, False, self._next_job(job.opponent))
+            return Judgement(False, False, self._next_job(job.opponent))
         target = self.config.target_reward
         reached = target is not None and result.mean >= target
         solved = reached and job.decides
@@ -92,7 +92,7 @@ class Judge:
             self.best = result
         decides = reached and not job.decides
         again = self._job(job.opponent, decides=True) if decides else self._next_job(job.opponent)
-        return Verdict(best, solved, again)
+        return Judgement(best, solved, again)
 
     def _is_best(self, result: EvaluationResult) -> bool:
         """Whether it beats the best (at equal means with no fewer games) or is a truer one of its weights."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from arena.evaluator import Evaluator
 from core.randomness import Stream, make_generator
-from data import State, VersionedWeights, Weights
+from data import Snapshot, VersionedWeights, Weights
 from replay_buffer import Reanalyse, ReplayBuffer
 from runs.judge import Job
 from runs.pacing import Pacing
@@ -124,13 +124,13 @@ class LocalRun:
         return solved
 
     def _film(self, weights: Weights) -> None:
-        from showing.background_film import Filming
+        from showing.background_film import BackgroundFilm
 
         step = self.trainer.training_step
-        video = Filming(self.session.game, self.config, step, weights, self.evaluator.device).go_on()
+        video = BackgroundFilm(self.session.game, self.config, step, weights, self.evaluator.device).go_on()
         assert video is not None, "unlimited filming ends with a film"
         self.session.filmed(video)
 
     def _save(self) -> None:
-        states: dict[str, State] = {name: part.state() for name, part in self._parts().items()}
+        states: dict[str, Snapshot] = {name: part.state() for name, part in self._parts().items()}
         self.session.save(self.trainer.weights(), states)

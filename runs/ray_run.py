@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import ray
 
 from core.errors import ConfigurationError
-from data import BufferStatus, EvaluationResult, PlayReport, State, TrainingResult, Video
+from data import BufferStatus, EvaluationResult, PlayReport, Snapshot, TrainingResult, Video
 from runs.actors import Launcher
 from runs.judge import Job
 from runs.pacing import Pacing
@@ -80,7 +80,7 @@ class RayRun:
             self.reanalysers[f"reanalyse_{number}"] = launcher.reanalyse()
         self._publish()
 
-    def _launch_worker(self, number: int, state: State | None = None) -> None:
+    def _launch_worker(self, number: int, state: Snapshot | None = None) -> None:
         name = f"self_play_{number}"
         self.workers[name] = worker = self.launcher.worker(number, self.storage, self._restarts)
         if state is not None:

@@ -12,8 +12,8 @@ from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
-from data import Counters, EvaluationResult, State, Video, Weights
-from runs.judge import Job, Judge, Verdict
+from data import Counters, EvaluationResult, Snapshot, Video, Weights
+from runs.judge import Job, Judge, Judgement
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
@@ -57,7 +57,7 @@ class Session:
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
         self._last_video = before.training_step  # updates
 
-    def part(self, name: str) -> State | None:
+    def part(self, name: str) -> Snapshot | None:
         """The state of part `name` in the checkpoint that this sitting goes on from."""
         return self.resumed.parts.get(name) if self.resumed else None
 
@@ -102,14 +102,14 @@ class Session:
         if self._meter is not None:
             self.log.measured(self._meter.read(now))
 
-    def save(self, weights: Weights, parts: dict[str, State]) -> Path:
+    def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
         checkpoint = self._checkpoint(weights, parts | {"judge": self.judge.state()})
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         return path
 
-    def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Verdict:
+    def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Judgement:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
         verdict = self.judge.read(job, result)
         self.log.evaluated(result)
@@ -125,7 +125,7 @@ class Session:
         return verdict
 
     def _checkpoint(
-        self, weights: Weights, parts: dict[str, State], evaluation: float | None = None
+        self, weights: Weights, parts: dict[str, Snapshot], evaluation: float | None = None
     ) -> Checkpoint:
         self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
         log, config = self.log, self.config.to_json()

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cost import Cost
-from data import Counters, State, Weights
+from data import Counters, Snapshot, Weights
 from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 
@@ -51,7 +51,7 @@ class Checkpoint:
     config_json: str  # MuZeroConfig.to_json()
     weights: Weights
     counters: Counters
-    parts: dict[str, State] = field(default_factory=dict)  # "trainer", "buffer", "self_play_0", ...
+    parts: dict[str, Snapshot] = field(default_factory=dict)  # "trainer", "buffer", "self_play_0", ...
     evaluation: float | None = None  # mean return of the evaluation these weights had, where known
     measured_cost: Cost | None = None  # of the run until then; None: saved before costs were kept
     format_version: int = FORMAT_VERSION
@@ -117,7 +117,9 @@ def load_generation(path: Path) -> Checkpoint:
         names = {name: _part_file(name) for name in facts["parts"]}
         if not {FACTS, WEIGHTS, *names.values()} <= set(manifest["files"]):
             raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {_ANOTHER}")
-        parts = {name: State(_read_arrays(path / file), facts["parts"][name]) for name, file in names.items()}
+        parts = {
+            name: Snapshot(_read_arrays(path / file), facts["parts"][name]) for name, file in names.items()
+        }
         return _from_facts(facts, _read_arrays(path / WEIGHTS), parts)
 
 
@@ -234,7 +236,7 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, State]) -> Checkpoint:
+def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, Snapshot]) -> Checkpoint:
     return Checkpoint(
         game=facts["game"],
         config_json=json.dumps(facts["config"], indent=2),

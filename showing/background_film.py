@@ -20,7 +20,7 @@ DRAWN_FPS, TEXT_FPS = 12.5, 2.0
 """Pictures in a second of games that draw themselves, and of the others."""
 
 
-class Filming:
+class BackgroundFilm:
     """The making of a film of one greedy game; in a game for two the agent plays both sides."""
 
     def __init__(

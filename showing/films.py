@@ -24,7 +24,7 @@ LAST_SECONDS = 2.0
 NEEDS_FFMPEG = "an MP4 needs imageio-ffmpeg; run: pip install imageio-ffmpeg, or record a .gif"
 
 
-class Point(NamedTuple):
+class CurvePoint(NamedTuple):
     """A point of the value's curve."""
 
     move: int
@@ -37,7 +37,7 @@ class Film:
     def __init__(self, draw: Callable[[Any], Frame] = frame) -> None:
         self.draw = draw  # makes the picture of a game's position
         self.number = 0  # of the game being drawn
-        self.points: list[Point] = []
+        self.points: list[CurvePoint] = []
 
     def picture(self, moment: Moment) -> Frame:
         """The moment as a picture; moments come in the order of play."""
@@ -46,7 +46,7 @@ class Film:
         if moment.number != self.number:
             self.number, self.points = moment.number, []
         if moment.first_players_value is not None:
-            self.points.append(Point(len(moment.game.moves), moment.first_players_value))
+            self.points.append(CurvePoint(len(moment.game.moves), moment.first_players_value))
         image = Image.new("RGB", FILM_SIZE, PAPER)
         image.paste(Image.fromarray(fitted(self.draw(moment.game.game), WIDTH, PICTURE_HEIGHT)), (0, 0))
         draw = ImageDraw.Draw(image)
@@ -78,7 +78,7 @@ class Axes(NamedTuple):
     last: int  # move; the first is 0
 
     @classmethod
-    def around(cls, points: list[Point], two_players: bool) -> Axes:
+    def around(cls, points: list[CurvePoint], two_players: bool) -> Axes:
         """Axes that hold `points`; values of a game for two lie between -1 and 1."""
         values = [point.value for point in points]
         low, high = (-1.0, 1.0) if two_players else (min(0.0, *values), max(0.0, *values))
@@ -90,7 +90,7 @@ class Axes(NamedTuple):
         return LEFT + (RIGHT - LEFT) * move / self.last, BOTTOM - (BOTTOM - TOP) * share
 
 
-def draw_curve(draw: ImageDraw, points: list[Point], two_players: bool) -> None:
+def draw_curve(draw: ImageDraw, points: list[CurvePoint], two_players: bool) -> None:
     """Draws the value by move under the caption, up to now; in a game for two that to player 0."""
     if not points:
         return

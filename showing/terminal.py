@@ -29,7 +29,7 @@ class View(Enum):
 
 
 @dataclass(frozen=True)
-class Settings:
+class TerminalSettings:
     """Who plays, and how the game is shown."""
 
     people: frozenset[int]  # the players whom a person moves
@@ -42,7 +42,7 @@ class Settings:
 class TerminalPlay:
     """Plays at the terminal until the person leaves, or the game's end if no person plays."""
 
-    def __init__(self, game: InteractiveGame, settings: Settings, screen: Screen) -> None:
+    def __init__(self, game: InteractiveGame, settings: TerminalSettings, screen: Screen) -> None:
         self.game, self.screen = game, screen
         self.people, self.settings, self.view = settings.people, settings, settings.view
         self.simulations: int | None = None  # the agent's own number

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import replay_buffer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, State, Weights
+from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, Snapshot, Weights
 from games.api.sources import load_game
 from learning.sum_tree import SumTree
 from playing.observations import stack_observations
@@ -464,7 +464,7 @@ def test_a_snapshot_goes_on_with_identical_samples() -> None:
     facts = json.loads(json.dumps(state.facts))
     arrays = {name: array.copy() for name, array in state.arrays.items()}
     resumed = make_buffer(99, **changes)
-    resumed.load_state(State(arrays, facts))
+    resumed.load_state(Snapshot(arrays, facts))
     for buffer in (original, resumed):
         buffer.update_priorities(np.arange(20, 60), np.arange(40, dtype=np.float32))
         add_games(buffer, 4, 9, first_seed=20)

@@ -12,7 +12,7 @@ import pytest
 import self_play
 from config import MuZeroConfig, Schedule
 from core.errors import ConfigurationError
-from data import GameHistory, SearchResult, State, VersionedWeights
+from data import GameHistory, SearchResult, Snapshot, VersionedWeights
 from games.api.spec import GameSpec
 from playing import exploration
 from playing.environment import GameError
@@ -463,8 +463,8 @@ def test_random_first_moves_are_marked() -> None:
 # --- going on ---
 
 
-def through_json(state: State) -> State:
-    return State(state.arrays, json.loads(json.dumps(state.facts)))
+def through_json(state: Snapshot) -> Snapshot:
+    return Snapshot(state.arrays, json.loads(json.dumps(state.facts)))
 
 
 def test_all_options_of_self_play_go_on_bit_for_bit_from_a_state() -> None:
@@ -476,7 +476,7 @@ def test_all_options_of_self_play_go_on_bit_for_bit_from_a_state() -> None:
     one.play(130, FOREVER)
     state = through_json(one.state())
     assert (state.arrays["resignation.hopeless"] >= 0).any()
-    state = State({name: array.copy() for name, array in state.arrays.items()}, state.facts)
+    state = Snapshot({name: array.copy() for name, array in state.arrays.items()}, state.facts)
     expected = one.play(400, FOREVER)
     other.load_state(state)
     report, histories = other.play(400, FOREVER)
@@ -498,7 +498,7 @@ def test_play_goes_on_bit_for_bit_from_a_state(game: str, search: str) -> None:
     one = make_player(game, **changes)
     one.play(70, FOREVER)
     state = through_json(one.state())
-    state = State({name: array.copy() for name, array in state.arrays.items()}, state.facts)
+    state = Snapshot({name: array.copy() for name, array in state.arrays.items()}, state.facts)
     other = make_player(game, **changes)
     expected = one.play(150, FOREVER)
     other.load_state(state)

@@ -12,8 +12,8 @@ import torch
 from benchmarks.train import random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
-from data import Batch, State
-from learning.loss import LossWeights, Targets, cross_entropy, unroll, unrolled_loss
+from data import Batch, Snapshot
+from learning.loss import LossTargets, LossWeights, cross_entropy, unroll, unrolled_loss
 from learning.optimizers import SGD, AdamW, FlatParameters, flatten_parameters
 from models import ConsistencyHeads, make_consistency_heads
 from trainer import Trainer, TrainingError
@@ -433,7 +433,7 @@ def test_training_continues_bit_for_bit_from_its_state(changes: dict) -> None:
     for name, array in saved.arrays.items():
         np.testing.assert_array_equal(array, arrays[name], err_msg=f"{name} is not a copy")
     resumed = Trainer(config.replace(seed=99), "cpu")
-    resumed.load_state(State(arrays, facts))
+    resumed.load_state(Snapshot(arrays, facts))
     for name, array in resumed.state().arrays.items():
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
     actual = resumed.train(batches[3:])
@@ -501,7 +501,7 @@ def test_loss_is_computed_in_single_precision_under_autocast() -> None:
     trainer = Trainer(config, "cpu")
     (batch,) = make_batches(config, 1)
     zeros = torch.zeros(3, 8)
-    targets = Targets(
+    targets = LossTargets(
         *(zeros, zeros[1:], torch.full((3, 8, 2), 0.5), zeros + 1, zeros[1:] + 1, zeros + 1),
         torch.from_numpy(batch.next_observations.swapaxes(0, 1)),
         zeros[:0],

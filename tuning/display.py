@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from runs.reports.panel import Clock, silence
 from tuning.ledger import Asked, Event, Failed, Finished, RungReached, Stopped
 from tuning.space import listed, short
-from tuning.state import State, Trial
-from tuning.trial import Progress
+from tuning.study import Study, Trial
+from tuning.trial import TrialProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,13 +32,13 @@ class SearchLines:
         self._clock = clock
         self._due = clock() + LINE_SECONDS
 
-    def happened(self, event: Event, state: State) -> None:
+    def happened(self, event: Event, state: Study) -> None:
         """Prints the event."""
         line = event_line(event, state)
         if line is not None:
             self._print(line)
 
-    def progress(self, state: State, running: dict[int, Progress]) -> None:
+    def progress(self, state: Study, running: dict[int, TrialProgress]) -> None:
         """Prints how far the running trials are, if it is time."""
         if running and self._clock() >= self._due:
             self._due = self._clock() + LINE_SECONDS
@@ -64,13 +64,13 @@ class SearchTable:
         self._live: Live = Live(console=console, auto_refresh=False, redirect_stderr=False)
         self._live.start()
 
-    def happened(self, event: Event, state: State) -> None:
+    def happened(self, event: Event, state: Study) -> None:
         """Prints the event above the table."""
         line = event_line(event, state)
         if line is not None:
             self._live.console.print(line, highlight=False, markup=False)
 
-    def progress(self, state: State, running: dict[int, Progress]) -> None:
+    def progress(self, state: Study, running: dict[int, TrialProgress]) -> None:
         """Redraws the table."""
         rows = max(self._live.console.height - ROWS_WITHOUT_TRIALS, 3)
         self._live.update(render(state, running, rows), refresh=True)
@@ -80,7 +80,7 @@ class SearchTable:
         self._live.stop()
 
 
-def event_line(event: Event, state: State) -> str | None:
+def event_line(event: Event, state: Study) -> str | None:
     """An event in one line; None if it is not worth one."""
     match event:
         case Asked():
@@ -114,7 +114,7 @@ def score_text(finished: Finished) -> str:
     return short(finished.score) + ("" if finished.error is None else f" ± {short(finished.error)}")
 
 
-def progress_text(number: int, progress: Progress) -> str:
+def progress_text(number: int, progress: TrialProgress) -> str:
     """How far a trial is, in words."""
     if progress.scoring:
         return f"trial {number} is scored"
@@ -123,7 +123,7 @@ def progress_text(number: int, progress: Progress) -> str:
     return f"trial {number} at {progress.share:.0%}, evaluation {evaluation}{memory}"
 
 
-def render(state: State, running: dict[int, Progress], rows: int) -> Table:
+def render(state: Study, running: dict[int, TrialProgress], rows: int) -> Table:
     """The trials as a table of at most `rows` rows: those that run, then the best."""
     from rich import box
     from rich.table import Table
@@ -144,7 +144,7 @@ def render(state: State, running: dict[int, Progress], rows: int) -> Table:
     return table
 
 
-def shown_trials(state: State, rows: int) -> list[Trial]:
+def shown_trials(state: Study, rows: int) -> list[Trial]:
     """The running trials, the scored by their score, the stopped by how far they came, the failed."""
 
     def place(trial: Trial) -> tuple[bool, float, float, int]:
@@ -155,7 +155,7 @@ def shown_trials(state: State, rows: int) -> list[Trial]:
     return sorted(state.trials.values(), key=place)[:rows]
 
 
-def cells(trial: Trial, progress: Progress | None) -> Iterator[str]:
+def cells(trial: Trial, progress: TrialProgress | None) -> Iterator[str]:
     """A trial's row."""
     yield str(trial.number)
     yield phase_text(trial, progress)
@@ -166,7 +166,7 @@ def cells(trial: Trial, progress: Progress | None) -> Iterator[str]:
     yield "" if trial.score is None else short(trial.score)
 
 
-def phase_text(trial: Trial, progress: Progress | None) -> str:
+def phase_text(trial: Trial, progress: TrialProgress | None) -> str:
     """What a trial is doing, or how it ended."""
     if trial.stopped is not None:
         return f"stopped {fraction(trial.stopped.share)}"

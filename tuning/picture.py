@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuning.space import Parameter, short
-from tuning.state import State, Trial
+from tuning.study import Study, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ class Axis(NamedTuple):
     labels: tuple[str, ...]
 
 
-def draw_search(state: State, path: Path) -> bool:
+def draw_search(state: Study, path: Path) -> bool:
     """Draws the trials that have ended into the PNG `path`; whether there was anything to draw."""
     trials = [trial for trial in state.ended if trial.failed is None]
     if not any(trial.score is not None for trial in trials):
@@ -44,7 +44,7 @@ def draw_search(state: State, path: Path) -> bool:
     return True
 
 
-def search_figure(state: State, trials: Sequence[Trial]) -> Figure:
+def search_figure(state: Study, trials: Sequence[Trial]) -> Figure:
     """Both panels."""
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def search_figure(state: State, trials: Sequence[Trial]) -> Figure:
     return figure
 
 
-def title(state: State, trials: Sequence[Trial]) -> str:
+def title(state: Study, trials: Sequence[Trial]) -> str:
     """What was searched, and how."""
     stopped = sum(trial.stopped is not None for trial in trials)
     failed = sum(trial.failed is not None for trial in state.ended)
@@ -81,7 +81,7 @@ def title(state: State, trials: Sequence[Trial]) -> str:
 # --- parallel coordinates ---
 
 
-def draw_coordinates(axes: Axes, state: State, trials: Sequence[Trial], norm: Normalize) -> None:
+def draw_coordinates(axes: Axes, state: Study, trials: Sequence[Trial], norm: Normalize) -> None:
     """One line a trial through its values, coloured by score; grey where the trial was stopped early."""
     from matplotlib import colormaps
 
@@ -173,7 +173,7 @@ def place(parameter: Parameter, value: Any) -> float:
 # --- best so far ---
 
 
-def draw_progress(axes: Axes, state: State, trials: Sequence[Trial], norm: Normalize) -> None:
+def draw_progress(axes: Axes, state: Study, trials: Sequence[Trial], norm: Normalize) -> None:
     """Scores in the order in which the trials ended, and the best so far."""
     from matplotlib.ticker import MaxNLocator
 
@@ -208,7 +208,7 @@ def draw_progress(axes: Axes, state: State, trials: Sequence[Trial], norm: Norma
     axes.legend(loc="best", fontsize=8)
 
 
-def score_name(state: State) -> str:
+def score_name(state: Study) -> str:
     """What the score is, with its unit."""
     games = state.opened.games
     if state.base.players == 2:

@@ -13,8 +13,8 @@ from runs.reports.tensorboard_log import EventFile
 from saving.files import write_whole
 from tuning.ledger import Event, Failed, Finished, Stopped
 from tuning.space import Values
-from tuning.state import State, Trial
-from tuning.trial import Progress
+from tuning.study import Study, Trial
+from tuning.trial import TrialProgress
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -25,7 +25,7 @@ HPARAMS = "hparams"
 SCORE_TAG = "tune/score"
 
 
-def write_reports(state: State, folder: Path) -> None:
+def write_reports(state: Study, folder: Path) -> None:
     """Writes the table of all trials and the best one's configuration anew."""
     write_whole(folder / RESULTS_NAME, results_table(state).encode())
     if state.best is not None:
@@ -34,7 +34,7 @@ def write_reports(state: State, folder: Path) -> None:
         )
 
 
-def results_table(state: State) -> str:
+def results_table(state: Study) -> str:
     """All trials as CSV, in order of their number; what a trial does not have is empty."""
     names = [parameter.name for parameter in state.space]
     text = io.StringIO()
@@ -69,7 +69,7 @@ def row(trial: Trial) -> dict[str, Any]:
     return result
 
 
-def best_options(state: State, trial: Trial) -> Values:
+def best_options(state: Study, trial: Trial) -> Values:
     """What `train --config` needs to train as that trial did: the search's options and the trial's values.
 
     Budget and seed are left to whoever trains.
@@ -117,13 +117,13 @@ class Reports:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def happened(self, event: Event, state: State) -> None:
+    def happened(self, event: Event, state: Study) -> None:
         """Writes what has changed."""
         if isinstance(event, Finished | Stopped | Failed):
             write_reports(state, self._folder)
             write_hparams(state.trials[event.trial], self._folder)
 
-    def progress(self, state: State, running: dict[int, Progress]) -> None:
+    def progress(self, state: Study, running: dict[int, TrialProgress]) -> None:
         """Nothing is written between the ends of trials."""
 
 

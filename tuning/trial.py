@@ -23,7 +23,7 @@ from config import MuZeroConfig
 from core.errors import INTERRUPTED
 from core.project import PROJECT
 from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
-from runs.reports.metrics_log import Point, read_metrics
+from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.run_folder import BEST_NAME, GENERATIONS, best_of
 
 OPTIONS_NAME = "options.json"
@@ -51,7 +51,7 @@ class Plan:
     scoring_seed: int
 
 
-class Progress(NamedTuple):
+class TrialProgress(NamedTuple):
     """How far a trial has come."""
 
     share: float  # of its budget, up to 1
@@ -92,7 +92,7 @@ class RunningTrial(Protocol):
         """The process that works on it now."""
         ...
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrialProgress:
         """How far it has come."""
         ...
 
@@ -130,7 +130,7 @@ class TrialProcess:
         plan.folder.mkdir(parents=True)
         options = plan.folder / OPTIONS_NAME
         options.write_text(plan.config.to_json() + "\n")
-        self._points: list[Point] = []
+        self._points: list[MetricPoint] = []
         self._next_read = self._started = time.monotonic()
         self._told = False  # to end
         self._scoring = False
@@ -143,12 +143,12 @@ class TrialProcess:
             return ProcessIdentity(self._process.pid, psutil.Process(self._process.pid).create_time())
         return ProcessIdentity(self._process.pid, 0.0)  # it has ended and been waited for
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrialProgress:
         """See `RunningTrial`."""
         self._read()
         share = max((self._share(point) for point in self._points), default=0.0)
         memory = newest(self._points, MEMORY)
-        return Progress(min(share, 1.0), newest(self._points, BEST), memory, self._scoring)
+        return TrialProgress(min(share, 1.0), newest(self._points, BEST), memory, self._scoring)
 
     def evaluation_at(self, share: float) -> float | None:
         """See `RunningTrial`."""
@@ -237,7 +237,7 @@ class TrialProcess:
         with suppress(OSError):  # there is none yet
             self._points = read_metrics(run / METRICS_NAME)
 
-    def _share(self, point: Point) -> float:
+    def _share(self, point: MetricPoint) -> float:
         config = self.plan.config
         by_time = point.seconds / (60 * config.training_minutes) if config.training_minutes else 0.0
         return max(by_time, point.updates / config.training_steps)
@@ -249,7 +249,7 @@ class TrialProcess:
             result = json.loads((self.plan.folder / SCORE_NAME).read_bytes())
         except ValueError as error:
             return Died(f"the evaluation printed no JSON: {error}")
-        last = self._points[-1] if self._points else Point(0, 0, 0.0, {})
+        last = self._points[-1] if self._points else MetricPoint(0, 0, 0.0, {})
         score, deviation = score_of(result)
         updates = max((point.updates for point in self._points), default=0)
         return Scored(score, deviation, last.seconds, updates, last.played_steps, best_of(run))
@@ -273,7 +273,7 @@ NORMAL_95 = 1.96
 """Standard errors on either side in an interval of 95 %."""
 
 
-def newest(points: list[Point], tag: str) -> float | None:
+def newest(points: list[MetricPoint], tag: str) -> float | None:
     """The newest value of a metric."""
     return next((point.scalars[tag] for point in reversed(points) if tag in point.scalars), None)
 

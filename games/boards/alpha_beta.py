@@ -13,7 +13,18 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from games.boards.rules import DRAWN, EVALUATE, LEGAL, OUTCOME, PLAY, RUNNING, TO_PLAY, WON_BY_0, Rules, State
+from games.boards.rules import (
+    DRAWN,
+    EVALUATE,
+    LEGAL,
+    OUTCOME,
+    PLAY,
+    RUNNING,
+    TO_PLAY,
+    WON_BY_0,
+    BoardState,
+    Rules,
+)
 
 WHOLE_GAME = 512
 """A depth (moves) that no game searched to its end reaches."""
@@ -22,7 +33,7 @@ HASTE = 1.0 / 4096.0
 """What a win loses of its value for each move that it takes longer, when the quickest is asked for."""
 
 
-def action_values(rules: Rules, state: State, num_actions: int, depth: int) -> NDArray[np.float64]:
+def action_values(rules: Rules, state: BoardState, num_actions: int, depth: int) -> NDArray[np.float64]:
     """The value of each action [A] to the player to move in `state`, looking `depth` >= 1 moves ahead.
 
     Illegal actions are nan. A value is exactly 1, 0 or -1 when all that matters ends within `depth`, no
@@ -32,7 +43,7 @@ def action_values(rules: Rules, state: State, num_actions: int, depth: int) -> N
 
 
 def best_actions(
-    rules: Rules, state: State, num_actions: int, depth: int, quick: bool = False
+    rules: Rules, state: BoardState, num_actions: int, depth: int, quick: bool = False
 ) -> NDArray[np.int64]:
     """The actions of the highest value, rising; none once the game is over.
 
@@ -43,7 +54,7 @@ def best_actions(
     return _all_best(values)
 
 
-def exact_values(rules: Rules, state: State, num_actions: int) -> NDArray[np.float64]:
+def exact_values(rules: Rules, state: BoardState, num_actions: int) -> NDArray[np.float64]:
     """`action_values` of a search to the game's end, for small games: each 1, 0, -1 or nan."""
     return action_values(rules, state, num_actions, WHOLE_GAME)
 
@@ -60,7 +71,7 @@ class Solver:
         self.rules, self.num_actions, self.depth, self.capacity = rules, num_actions, depth, capacity
         self._known: dict[bytes, NDArray[np.float64]] = {}
 
-    def action_values(self, state: State) -> NDArray[np.float64]:
+    def action_values(self, state: BoardState) -> NDArray[np.float64]:
         """What `action_values` returns; the same array to everyone who asks, so not to be written to."""
         key = state.tobytes()
         values = self._known.get(key)
@@ -70,7 +81,7 @@ class Solver:
                 self._known[key] = values
         return values
 
-    def best_actions(self, state: State) -> NDArray[np.int64]:
+    def best_actions(self, state: BoardState) -> NDArray[np.int64]:
         """The actions of the highest value, rising; none once the game is over."""
         return _all_best(self.action_values(state))
 
@@ -81,7 +92,7 @@ def _all_best(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _values(
-    rules: Rules, state: State, num_actions: int, depth: int, haste: float, best_only: bool
+    rules: Rules, state: BoardState, num_actions: int, depth: int, haste: float, best_only: bool
 ) -> NDArray[np.float64]:
     """The actions' values [A]; with `best_only`, those below the best are only known to be below."""
     if not 1 <= depth <= WHOLE_GAME:

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-State = NDArray[np.int64]
+BoardState = NDArray[np.int64]
 """[S] a position. The first entries are common to all games (below); the others are the game's own."""
 
 TO_PLAY = 0  # entry: the player to move, 0 or 1
@@ -49,7 +49,7 @@ class Rules(NamedTuple):
     A running game has a legal action: who cannot move but to pass has an action that passes.
     """
 
-    start: Callable[[], State]  # a fresh first position [S]
+    start: Callable[[], BoardState]  # a fresh first position [S]
     legal: Any  # LEGAL: marks the legal actions in mask [A] (all others false); returns how many, 0 if over
     play: Any  # PLAY: makes a legal move, in place; keeps the first three entries up to date. Checks nothing
     evaluate: Any  # EVALUATE: a guess in (-1, 1) of the outcome of a running game, to the player to move
@@ -82,7 +82,7 @@ def function_at(signature: Any) -> Any:
     return cast
 
 
-def reward_to(player: int, state: State) -> float:
+def reward_to(player: int, state: BoardState) -> float:
     """1, 0 or -1: what the position means to `player` (0 while the game runs)."""
     outcome = int(state[OUTCOME])
     if outcome in (RUNNING, DRAWN):

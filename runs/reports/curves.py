@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from core.options import parse_json_object
-from runs.reports.metrics_log import FILE_NAME, Point, read_metrics
+from runs.reports.metrics_log import FILE_NAME, MetricPoint, read_metrics
 
 Axis = Literal["updates", "steps", "minutes"]
 
@@ -35,7 +35,7 @@ class Run:
     folder: Path
     game: str
     options: dict[str, Any]  # the configuration, as JSON has it
-    points: list[Point]
+    points: list[MetricPoint]
 
     @property
     def default_metric(self) -> str:
@@ -131,7 +131,7 @@ def curve(run: Run, metric: str, axis: Axis) -> Curve:
     return Curve(x, y)
 
 
-def _position(point: Point, axis: Axis) -> float:
+def _position(point: MetricPoint, axis: Axis) -> float:
     positions: dict[Axis, float] = {
         "updates": point.updates,
         "steps": point.played_steps,

@@ -29,7 +29,7 @@ DIGITS = 7
 """Of a number that is written: as many as a float32 has."""
 
 
-class Point(NamedTuple):
+class MetricPoint(NamedTuple):
     """Metrics of one moment."""
 
     updates: int
@@ -63,13 +63,13 @@ class MetricsLog(ScalarLog):
         self._stream.close()
 
 
-def read_metrics(path: Path) -> list[Point]:
+def read_metrics(path: Path) -> list[MetricPoint]:
     """The points in a metrics.jsonl, in order of time.
 
     Where a run went on from a checkpoint older than its last line, what was lost between is left out, as is a
     line that a crash has cut short. Raises `OSError` when the file cannot be read.
     """
-    points: list[Point] = []
+    points: list[MetricPoint] = []
     with path.open(encoding="utf-8", errors="replace") as lines:
         for point in _parsed(lines):
             while points and points[-1].seconds > point.seconds:
@@ -78,14 +78,14 @@ def read_metrics(path: Path) -> list[Point]:
     return points
 
 
-def _parsed(lines: Iterable[str]) -> Iterable[Point]:
+def _parsed(lines: Iterable[str]) -> Iterable[MetricPoint]:
     for line in lines:
         try:
             values = json.loads(line)
             moment = values.pop("updates"), values.pop("played_steps"), values.pop("seconds")
         except (ValueError, LookupError, AttributeError, TypeError):
             continue
-        yield Point(*moment, values)
+        yield MetricPoint(*moment, values)
 
 
 def _short(value: float) -> float:

@@ -37,7 +37,7 @@ from core.errors import ConfigurationError
 from core.options import coerce
 from showing.web import view
 from showing.web.guard import HEADERS, Guard
-from showing.web.rooms import Room, Rooms, Settings
+from showing.web.rooms import Room, Rooms, RoomSettings
 
 ASSETS = Path(__file__).parent / "assets"
 HOSTS = ("127.0.0.1", "localhost")
@@ -100,7 +100,7 @@ class Api:
 
     async def open(self, request: Request) -> Response:
         """A new game."""
-        settings = self.rooms.checked(await body(request, Settings))
+        settings = self.rooms.checked(await body(request, RoomSettings))
         room = await run_sync(self.rooms.make, settings)
         return JSONResponse(view.position(self.rooms.add(room)), 201)
 
@@ -122,7 +122,7 @@ class Api:
 
     async def settings(self, request: Request) -> Response:
         """Changes who plays, and how strong the agent is."""
-        settings = self.rooms.checked(await body(request, Settings))
+        settings = self.rooms.checked(await body(request, RoomSettings))
         room = self._room(request)
         async with room.lock:
             room.settings = settings

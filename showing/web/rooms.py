@@ -22,7 +22,7 @@ MOST_ROOMS = 64
 WHOLE_TREE_DEPTH = 200
 
 
-class Settings(NamedTuple):
+class RoomSettings(NamedTuple):
     """What a person chooses for one game."""
 
     seat: Seat
@@ -35,7 +35,7 @@ class Room:
 
     name: str
     game: InteractiveGame
-    settings: Settings
+    settings: RoomSettings
     values: dict[int, float] = field(default_factory=dict)  # to player 0, by the number of moves before
     newest: Analysis | None = None  # of the position as it is
     revision: int = 0  # moves made and takings back
@@ -95,14 +95,14 @@ class Rooms:
         simulations = 0 if agent is None else agent.simulations
         game = InteractiveGame(spec, agent, seed)
         self.actions = [game.action_name(action) for action in range(self.config.num_actions)]
-        self.defaults = self.checked(Settings(self._usual_seat(), simulations))
+        self.defaults = self.checked(RoomSettings(self._usual_seat(), simulations))
 
     def _usual_seat(self) -> Seat:
         if self.agent is None:
             return "both"
         return "none" if self.config.players == 1 else "first"
 
-    def checked(self, settings: Settings) -> Settings:
+    def checked(self, settings: RoomSettings) -> RoomSettings:
         """`settings` themselves. Raises `ConfigurationError` where this game cannot be played so."""
         asks_agent = settings.seat in ("second", "none") or (
             settings.seat == "first" and self.config.players == 2
@@ -122,7 +122,7 @@ class Rooms:
         )
         return settings
 
-    def make(self, settings: Settings) -> Room:
+    def make(self, settings: RoomSettings) -> Room:
         """A room with the next game, which nobody can find yet; may be called from any thread."""
         game = InteractiveGame(self.spec, self.agent, next(self._seeds))
         return Room(secrets.token_urlsafe(9), game, settings)

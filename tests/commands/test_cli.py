@@ -27,7 +27,7 @@ from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
 from core.project import PROJECT
-from data import Counters, State
+from data import Counters, Snapshot
 from games.api.sources import game_names, load_game
 from games.boards.game import BoardGame
 from runs import launch as training
@@ -74,7 +74,7 @@ def line(*arguments: str) -> int:
 def save(folder: Path, game: str = "cartpole", step: int = 5, **changes: Any) -> Checkpoint:
     config = load_game("cartpole").config.replace(**changes)
     weights = {"w": np.ones(3, np.float32)}
-    saved = Checkpoint(game, config.to_json(), weights, Counters(step), {"trainer": State({}, {})})
+    saved = Checkpoint(game, config.to_json(), weights, Counters(step), {"trainer": Snapshot({}, {})})
     save_generation(folder, saved, keep=2)
     save_best(folder / "best.checkpoint", saved)
     return saved
@@ -256,7 +256,7 @@ def test_opponents_who_cannot_play_are_refused_before_a_run_begins(
     save(Path("run"))
     save(Path("other"), game="tictactoe")
     game = load_game("tictactoe")
-    earlier = Checkpoint("tictactoe", game.config.to_json(), {}, Counters(), {"trainer": State({}, {})})
+    earlier = Checkpoint("tictactoe", game.config.to_json(), {}, Counters(), {"trainer": Snapshot({}, {})})
     save_generation(Path("earlier"), earlier, keep=1)
     monkeypatch.delattr(BoardGame, "expert_agent")
     if opponents == "minimax":

@@ -17,7 +17,7 @@ from commands import _common as commands
 from commands.menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
 from core.errors import ConfigurationError
 from core.project import PRETRAINED, PROJECT
-from data import Counters, State
+from data import Counters, Snapshot
 from games.api.sources import game_names, load_game
 from saving.checkpoint import Checkpoint, save_best, save_generation
 from tests.helpers.typing_people import type_lines
@@ -52,7 +52,7 @@ def save(run: str, game: str = "tictactoe", step: int = 5, best: bool = True) ->
     folder = Path("results") / game / run
     weights = {"w": np.ones(3, np.float32)}
     config = load_game(game).config
-    saved = Checkpoint(game, config.to_json(), weights, Counters(step), {"trainer": State({}, {})}, 0.25)
+    saved = Checkpoint(game, config.to_json(), weights, Counters(step), {"trainer": Snapshot({}, {})}, 0.25)
     save_generation(folder, saved, keep=2)
     if best:
         save_best(folder / "best.checkpoint", saved)

@@ -23,7 +23,7 @@ from games.api.spec import GameSpec
 from showing.analysis import Agent
 from showing.interactive import InteractiveGame
 from showing.screen import STONES, Screen, analysis_picture, board_picture
-from showing.terminal import COMMANDS, Settings, TerminalPlay
+from showing.terminal import COMMANDS, TerminalPlay, TerminalSettings
 from tests.helpers.toy_games import Walk, WalkConfig
 
 Play = Callable[..., str]
@@ -233,7 +233,7 @@ def test_a_move_goes_before_a_command_of_the_same_name(monkeypatch: pytest.Monke
     answers = iter(["undo", "new", "swap", "NEW", "undo me", "quit"])
     monkeypatch.setattr("builtins.input", lambda _: next(answers))
     screen = Screen(Console(file=io.StringIO()))
-    TerminalPlay(game, Settings(frozenset({0})), screen).run()
+    TerminalPlay(game, TerminalSettings(frozenset({0})), screen).run()
     assert game.moves == (1, 0, 2), "`undo me` is no move but the command"
 
 

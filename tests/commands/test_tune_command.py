@@ -32,7 +32,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
     fake = FakeRunner()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trial, "TrialProcess", fake)
-    monkeypatch.setattr("tuning.search.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("tuning.tuner.POLL_SECONDS", 0.0)
     return fake
 
 
@@ -165,8 +165,8 @@ PROGRAM = """
 import sys
 from tests.helpers.fake_trials import FakeRunner
 from tuning import trial
-import muzero, tuning.search
-tuning.search.POLL_SECONDS = 0.05
+import muzero, tuning.tuner
+tuning.tuner.POLL_SECONDS = 0.05
 trial.TrialProcess = FakeRunner()
 muzero.main()
 """

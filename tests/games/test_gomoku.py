@@ -17,7 +17,7 @@ import config
 from core.errors import ConfigurationError
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from games.boards.rules import DRAWN, MOVES, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, State, reward_to
+from games.boards.rules import DRAWN, MOVES, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, BoardState, reward_to
 from games.gomoku import CELLS, LINES, SIDE, Game, MuZeroConfig, evaluate, first_position, legal, play
 from playing.environment import Environment, GameError
 
@@ -57,7 +57,7 @@ def game_of(side: int) -> Game:
     return Game(0, MuZeroConfig(board_size=side))
 
 
-def played(side: int, first: Sequence[int], second: Sequence[int]) -> State:
+def played(side: int, first: Sequence[int], second: Sequence[int]) -> BoardState:
     """The position after both players have put their stones in turn; the game runs until the last one."""
     state = first_position(side)
     for k in range(len(first) + len(second)):
@@ -167,7 +167,7 @@ def test_the_last_cell_of_the_board_may_win() -> None:
 # --- evaluation ---
 
 
-def row_of(symbols: str) -> State:
+def row_of(symbols: str) -> BoardState:
     """The position on 11 x 11 whose middle row is `symbols` and whose other rows are empty; X moves."""
     state = first_position(11)
     for column, symbol in enumerate(symbols):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from games.api.sources import load_game
-from games.boards.rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, State, reward_to
+from games.boards.rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, BoardState, reward_to
 from games.othello import DISCS, PASS, Game, MuZeroConfig, evaluate, first_position, legal, play, position
 from playing.environment import Environment
 
@@ -56,14 +56,14 @@ def named(name: str) -> int:
     return PASS if name == "pass" else "abcdefgh".index(name[0]) + 8 * (int(name[1]) - 1)
 
 
-def discs(rows: str) -> State:
+def discs(rows: str) -> BoardState:
     """The position drawn in `rows`, top row first, lines parted by `/`; missing rows are empty. X moves."""
     squares = "".join(row.ljust(8, ".") for row in rows.split("/")).ljust(64, ".")
     bits = [sum(1 << i for i, square in enumerate(squares) if square == symbol) for symbol in "XO"]
     return position(np.array(bits, np.uint64), 0)
 
 
-def actions(state: State) -> list[int]:
+def actions(state: BoardState) -> list[int]:
     mask = np.ones(65, bool)
     number = legal(state, mask)
     assert number == mask.sum()
@@ -106,7 +106,7 @@ def test_random_games_have_passes_and_use_every_square() -> None:
     assert len(seen) == 61
 
 
-def paths(state: State, depth: int) -> int:
+def paths(state: BoardState, depth: int) -> int:
     """Sequences of `depth` legal moves from `state`."""
     total = 0
     for action in actions(state):
@@ -172,7 +172,7 @@ def test_any_position_has_the_plain_rules_moves(seed: int, empty: float) -> None
         np.testing.assert_array_equal(board_of(after), expected.board)
 
 
-def board_of(state: State) -> NDArray[np.int64]:
+def board_of(state: BoardState) -> NDArray[np.int64]:
     first, second = state[DISCS : DISCS + 2, None] >> np.arange(64) & 1
     return (first - second).reshape(8, 8)
 

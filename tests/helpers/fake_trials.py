@@ -10,9 +10,9 @@ from pathlib import Path
 from config import MuZeroConfig
 from tuning.halving import REDUCTION, RUNGS
 from tuning.ledger import Event, Opened
-from tuning.state import State
+from tuning.study import Study
 from tuning.suggester import OPTIMIZER
-from tuning.trial import Died, Plan, ProcessIdentity, Progress, Scored
+from tuning.trial import Died, Plan, ProcessIdentity, Scored, TrialProgress
 
 Score = Callable[[MuZeroConfig], float | None]
 """What a trial with this configuration ends with; None: it dies."""
@@ -59,10 +59,10 @@ class FakeTrial:
     def identity(self) -> ProcessIdentity:
         return ProcessIdentity(os.getpid(), 1.0 + (self._quarters > 4))
 
-    def progress(self) -> Progress:
+    def progress(self) -> TrialProgress:
         self._quarters += 1
         share = min(self._quarters / 4, 1.0)
-        return Progress(share, self.evaluation_at(0.0), 1000.0, self._quarters > 4)
+        return TrialProgress(share, self.evaluation_at(0.0), 1000.0, self._quarters > 4)
 
     def evaluation_at(self, share: float) -> float | None:
         reached = self._score is not None and self._quarters / 4 >= share
@@ -105,12 +105,12 @@ class Noted:
     events: list[Event] = field(default_factory=list)
     limit: int = 1 << 30
 
-    def happened(self, event: Event, state: State) -> None:
+    def happened(self, event: Event, state: Study) -> None:
         self.events.append(event)
         if len(self.events) >= self.limit:
             raise Killed
 
-    def progress(self, state: State, running: dict[int, Progress]) -> None:
+    def progress(self, state: Study, running: dict[int, TrialProgress]) -> None:
         pass
 
 

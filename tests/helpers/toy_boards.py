@@ -20,8 +20,8 @@ from games.boards.rules import (
     TO_PLAY,
     WON_BY_0,
     WON_BY_1,
+    BoardState,
     Rules,
-    State,
     compiled,
     reward_to,
 )
@@ -37,7 +37,7 @@ def no_view(state: Any, planes: Any) -> None:
     planes[:] = 0
 
 
-def nim_start() -> State:
+def nim_start() -> BoardState:
     return np.array([0, RUNNING, 0, 9], np.int64)
 
 
@@ -67,7 +67,7 @@ EDGES = 3 * BOXES + 1
 SCORE, FIRST_EDGE = OWN, OWN + 1
 
 
-def boxes_start() -> State:
+def boxes_start() -> BoardState:
     return np.zeros(FIRST_EDGE + EDGES, np.int64)
 
 
@@ -103,14 +103,14 @@ BOXES_GAME = Rules(boxes_start, boxes_legal, boxes_play, no_guess, no_view)
 """Dots and boxes in a strip: who draws a box's last edge scores it and moves again; most boxes win."""
 
 
-def moves(rules: Rules, state: State, num_actions: int) -> list[int]:
+def moves(rules: Rules, state: BoardState, num_actions: int) -> list[int]:
     """The legal actions."""
     mask = np.zeros(num_actions, np.bool_)
     rules.legal(state, mask)
     return np.flatnonzero(mask).tolist()
 
 
-def after(rules: Rules, state: State, action: int) -> State:
+def after(rules: Rules, state: BoardState, action: int) -> BoardState:
     """The position that an action leads to."""
     child = state.copy()
     rules.play(child, action)
@@ -124,7 +124,7 @@ class Solver:
         self.rules, self.num_actions = rules, num_actions
         self._known: dict[tuple[bytes, int], float] = {}
 
-    def value(self, state: State, depth: int = 1000) -> float:
+    def value(self, state: BoardState, depth: int = 1000) -> float:
         """1, 0 or -1; 0 where the game is still open `depth` moves ahead."""
         if state[OUTCOME] != RUNNING:
             return reward_to(int(state[TO_PLAY]), state)
@@ -135,7 +135,7 @@ class Solver:
             self._known[key] = max(self._moves(state, depth))
         return self._known[key]
 
-    def _moves(self, state: State, depth: int) -> Iterator[float]:
+    def _moves(self, state: BoardState, depth: int) -> Iterator[float]:
         """The values of the moves, up to the first that wins."""
         for action in moves(self.rules, state, self.num_actions):
             value = self.action_value(state, action, depth)
@@ -143,20 +143,20 @@ class Solver:
             if value == 1.0:
                 return
 
-    def action_value(self, state: State, action: int, depth: int = 1000) -> float:
+    def action_value(self, state: BoardState, action: int, depth: int = 1000) -> float:
         """The value of a legal move to the player who makes it."""
         child = after(self.rules, state, action)
         value = self.value(child, depth - 1)
         return value if child[TO_PLAY] == state[TO_PLAY] else -value
 
-    def best_actions(self, state: State, depth: int = 1000) -> list[int]:
+    def best_actions(self, state: BoardState, depth: int = 1000) -> list[int]:
         """All legal moves of the best value."""
         legal = moves(self.rules, state, self.num_actions)
         values = [self.action_value(state, action, depth) for action in legal]
         return [action for action, value in zip(legal, values, strict=True) if value == max(values)]
 
 
-def reachable(rules: Rules, num_actions: int) -> list[State]:
+def reachable(rules: Rules, num_actions: int) -> list[BoardState]:
     """Every position that can be reached and is not over, each once, the first one first."""
     found = {rules.start().tobytes(): rules.start()}
     queue = [rules.start()]

@@ -20,7 +20,7 @@ from config import MuZeroConfig
 from data import Batch, GameHistory
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
-from playing.history_builder import Recorder, ends_of
+from playing.history_builder import HistoryBuilder, ends_of
 from replay_buffer import ReplayBuffer
 from self_play import SelfPlay
 from tests.helpers.toy_games import fixed_source
@@ -152,7 +152,7 @@ class Recording:
         self.config, self.generator, self.first = config, np.random.default_rng(seed), 1000 * seed
         spec = GameSpec("scripted", scripted_game(config.players), config)
         self.table = GameTable(spec, config, BATCH)
-        self.recorder = Recorder(config, BATCH, np.dtype(np.float32))
+        self.recorder = HistoryBuilder(config, BATCH, np.dtype(np.float32))
         self.games: dict[int, Ledger] = {}  # by seed: what happened
         self.histories: list[GameHistory] = []  # what was sent
         for row in range(BATCH):

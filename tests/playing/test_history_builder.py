@@ -16,7 +16,7 @@ from data import Batch, GameHistory, SearchResult
 from learning.targets import compute_targets, history_rows
 from playing.exploration import moves_made
 from playing.game_table import GameTable
-from playing.history_builder import Recorder
+from playing.history_builder import HistoryBuilder
 from replay_buffer import ReplayBuffer
 from self_play import SelfPlay
 from tests.helpers.toy_games import WalkConfig, fixed_source, toy_game
@@ -205,5 +205,5 @@ def test_what_happened_is_what_is_recorded() -> None:
 
 def test_memory_follows_the_configuration() -> None:
     config = WalkConfig(segment_length=6, stacked_observations=2)
-    assert Recorder(config, 4, np.dtype(np.uint8)).observations.shape == (4, 2 + 6 + 3 + 2 + 1, 1, 1, 3)
-    assert Recorder(config, 4, np.dtype(np.uint8)).observations.dtype == np.uint8
+    assert HistoryBuilder(config, 4, np.dtype(np.uint8)).observations.shape == (4, 2 + 6 + 3 + 2 + 1, 1, 1, 3)
+    assert HistoryBuilder(config, 4, np.dtype(np.uint8)).observations.dtype == np.uint8

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from config import MuZeroConfig
-from data import EvaluationResult, State
+from data import EvaluationResult, Snapshot
 from runs.judge import Judge
 from tests.helpers.results import evaluation_result
 
@@ -124,7 +124,7 @@ def test_judging_goes_on_from_a_state() -> None:
     one, other = make_judge(), make_judge()
     one.read(one.job(), result(3, 5, version=7))
     state = one.state()
-    other.load_state(State(state.arrays, json.loads(json.dumps(state.facts))))
+    other.load_state(Snapshot(state.arrays, json.loads(json.dumps(state.facts))))
     assert other.best is not None
     assert (other.best.mean, other.best.version) == (4, 7)
     assert other.job() == one.job()

@@ -13,7 +13,7 @@ import pytest
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
-from data import Counters, State, Weights
+from data import Counters, Snapshot, Weights
 from runs import session
 from runs.session import Session
 from saving import files
@@ -22,7 +22,7 @@ from saving.run_folder import BEST_NAME
 from tests.helpers.results import evaluation_result
 from tests.helpers.toy_games import Watcher
 
-TRAINER = State({"a": np.arange(3)}, {"training_step": 4})
+TRAINER = Snapshot({"a": np.arange(3)}, {"training_step": 4})
 
 
 def make_session(folder: Path, resumed: Any = None, **changes: Any) -> Session:

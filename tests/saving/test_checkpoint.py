@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
-from data import Counters, State
+from data import Counters, Snapshot
 from saving import checkpoint as module
 from saving import files
 from saving.checkpoint import (
@@ -42,8 +42,8 @@ def make_checkpoint(step: int = 7, seed: int = 0) -> Checkpoint:
         "file": np.zeros(0, np.float32),
     }
     parts = {
-        "trainer": State({"exp_avg/0": np.arange(5.0), "scalar": np.float64(2.5)}, {"name": "AdamW"}),
-        "self_play_0": State({}, {"random": generator.bit_generator.state, "nan": None}),
+        "trainer": Snapshot({"exp_avg/0": np.arange(5.0), "scalar": np.float64(2.5)}, {"name": "AdamW"}),
+        "self_play_0": Snapshot({}, {"random": generator.bit_generator.state, "nan": None}),
     }
     config = MuZeroConfig(seed=3, lr_init=0.01)
     counters = Counters(step, 100, 4, 0, 900, 1.5)
@@ -81,7 +81,7 @@ def test_generation_comes_back_whole(tmp_path: Path) -> None:
 
 def test_random_state_continues(tmp_path: Path) -> None:
     generator = np.random.default_rng(5)
-    state = State({}, {"random": generator.bit_generator.state})
+    state = Snapshot({}, {"random": generator.bit_generator.state})
     path = save_generation(tmp_path, dataclasses.replace(make_checkpoint(), parts={"driver": state}), keep=1)
     restored = np.random.default_rng()
     restored.bit_generator.state = load_generation(path).parts["driver"].facts["random"]

@@ -13,7 +13,7 @@ import pytest
 
 from config import MuZeroConfig
 from games import connect4, othello, tictactoe
-from games.boards.rules import MOVES, OUTCOME, RUNNING, Rules, State
+from games.boards.rules import MOVES, OUTCOME, RUNNING, BoardState, Rules
 from search.mcts import Search
 from search.noise import RootNoise
 from search.real_game import RulesModel
@@ -24,7 +24,7 @@ ROWS = 16
 
 
 def chosen(
-    rules: Rules, num_actions: int, states: Sequence[State], simulations: int, **options: Any
+    rules: Rules, num_actions: int, states: Sequence[BoardState], simulations: int, **options: Any
 ) -> list[int]:
     """What the search plays in each of `states`, without noise, by the configuration's defaults."""
     actions = tuple(range(num_actions))
@@ -43,7 +43,7 @@ def chosen(
 def mistakes(
     rules: Rules,
     num_actions: int,
-    states: Sequence[State],
+    states: Sequence[BoardState],
     simulations: int = SIMULATIONS,
     depth: int = 1000,
     **options: Any,
@@ -77,9 +77,9 @@ def test_gumbel_in_tictactoe() -> None:
     assert not mistakes(tictactoe.Game.rules, 9, late, **gumbel)
 
 
-def distinct(states: list[State]) -> list[State]:
+def distinct(states: list[BoardState]) -> list[BoardState]:
     """The first of each class of symmetric positions of tic-tac-toe."""
-    classes: dict[bytes, State] = {}
+    classes: dict[bytes, BoardState] = {}
     for state in states:
         board = (state[3:, None] >> np.arange(9) & 1).reshape(2, 3, 3)
         turned = [np.rot90(board, quarter, (1, 2)) for quarter in range(4)]
@@ -124,7 +124,7 @@ def test_tactics_of_connect4(depth: int, games: list[str]) -> None:
     assert not mistakes(rules, num_actions, states, depth=depth)
 
 
-def position_after(rules: Rules, columns: str) -> State:
+def position_after(rules: Rules, columns: str) -> BoardState:
     """The position of Connect Four after stones in `columns`, counted from 1."""
     state = rules.start()
     for column in columns:
@@ -147,7 +147,7 @@ def test_endgames_of_othello_with_passes() -> None:
     assert not mistakes(rules, num_actions, states)
 
 
-def forces_pass(state: State, depth: int) -> bool:
+def forces_pass(state: BoardState, depth: int) -> bool:
     """Whether one to `depth` moves can lead to a position in which there is only the pass."""
     rules, num_actions = othello.Game.rules, othello.Game.num_actions
     children = [after(rules, state, action) for action in moves(rules, state, num_actions)]
@@ -157,7 +157,7 @@ def forces_pass(state: State, depth: int) -> bool:
     )
 
 
-def endgame(generator: np.random.Generator, empty: int) -> State:
+def endgame(generator: np.random.Generator, empty: int) -> BoardState:
     """A position of a random game of Othello with that many squares empty, or its last one before."""
     rules, num_actions = othello.Game.rules, othello.Game.num_actions
     state = rules.start()

@@ -14,7 +14,7 @@ from config import MuZeroConfig
 from data import Evaluation
 from games import tictactoe
 from games.api.spec import GameSpec
-from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, State, reward_to
+from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, BoardState, Rules, reward_to
 from playing.game_table import GameTable
 from search.mcts import Search
 from search.noise import RootNoise
@@ -68,7 +68,7 @@ def test_nodes_follow_the_rules(rules: Rules, num_actions: int) -> None:
     assert ended > 20
 
 
-def random_worth(rules: Rules, num_actions: int, state: State, discount: float) -> float:
+def random_worth(rules: Rules, num_actions: int, state: BoardState, discount: float) -> float:
     """What uniformly random play is worth to the player to move, exactly."""
     values = []
     for action in moves(rules, state, num_actions):
@@ -270,7 +270,7 @@ def test_a_search_plays_what_wins() -> None:
     assert actions.tolist() == [2] * 10
 
 
-def rules_after(actions: list[int]) -> State:
+def rules_after(actions: list[int]) -> BoardState:
     """A position of tic-tac-toe."""
     state = tictactoe.Game.rules.start()
     for action in actions:

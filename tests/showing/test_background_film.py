@@ -18,14 +18,14 @@ from runs.actors import EvaluatorActor
 from runs.local_run import LocalRun
 from runs.reports.tensorboard_log import TensorBoardLog
 from runs.session import Session
-from showing.background_film import MOST_PICTURES, Filming
+from showing.background_film import MOST_PICTURES, BackgroundFilm
 from tests.helpers.toy_games import Watcher, random_weights
 
 
 def film(game: str = "tictactoe", seconds: float = float("inf"), **changes: Any) -> tuple[Video, int]:
     """A film of random weights, and in how many slices it was made."""
     config = load_game(game).config.replace(evaluation_simulations=2, **changes)
-    work = Filming(game, config, 7, random_weights(config))
+    work = BackgroundFilm(game, config, 7, random_weights(config))
     slices = 1
     while (video := work.go_on(seconds)) is None:
         slices += 1

@@ -48,19 +48,19 @@ from tuning.ledger import (
 )
 from tuning.picture import PICTURE_NAME, axis_of, draw_search, place, search_figure
 from tuning.report import Reports, best_options, results_table, write_hparams
-from tuning.search import Search
 from tuning.space import Parameter, own_values, parse_parameter, parse_space
-from tuning.state import State
+from tuning.study import Study
 from tuning.suggester import Suggester
 from tuning.trial import (
     Died,
     Plan,
-    Progress,
     Scored,
     TrialProcess,
+    TrialProgress,
     end_orphan,
     trial_config,
 )
+from tuning.tuner import Tuner
 
 CARTPOLE = load_game("cartpole").config
 
@@ -314,7 +314,7 @@ def test_one_search_at_a_time(tmp_path: Path) -> None:
 
 def searched(
     tmp_path: Path, runner: FakeRunner, start: Opened | None = None, limit: int = 1 << 30
-) -> tuple[State, Noted]:
+) -> tuple[Study, Noted]:
     """A search in full, or until it is killed after `limit` events; goes on with one that is there."""
     folder = folder_of(tmp_path)
     ledger = Ledger(folder)
@@ -324,10 +324,10 @@ def searched(
             ledger.append(start or opened())
             events = ledger.events()
         assert isinstance(events[0], Opened)
-        state = State(events[0])
+        state = Study(events[0])
         state.apply_all(events)
         noted = Noted(limit=limit)
-        Search(state, ledger, folder, runner, [noted], no_sleep).run()
+        Tuner(state, ledger, folder, runner, [noted], no_sleep).run()
         return state, noted
     finally:
         ledger.close()
@@ -435,7 +435,7 @@ def test_what_has_ended_is_recorded_before_its_process_is_closed(
         close(trial)
 
     monkeypatch.setattr(FakeTrial, "close", noted)
-    Search(State(opened()), ledger, tmp_path, runner, [], no_sleep).run()
+    Tuner(Study(opened()), ledger, tmp_path, runner, [], no_sleep).run()
     ledger.close()
     assert closed_after == [1] * 8
 
@@ -490,9 +490,9 @@ def test_interrupted_all_trials_are_told_before_any_is_waited_for(tmp_path: Path
         raise KeyboardInterrupt
 
     ledger = Ledger(folder_of(tmp_path))
-    state = State(opened())
+    state = Study(opened())
     with pytest.raises(KeyboardInterrupt):
-        Search(state, ledger, tmp_path, runner, [], interrupt).run()
+        Tuner(state, ledger, tmp_path, runner, [], interrupt).run()
     ledger.close()
     assert [trial.interrupted for trial in runner.started] == [True, True]
     assert not runner.alive
@@ -503,29 +503,31 @@ def test_interrupted_all_trials_are_told_before_any_is_waited_for(tmp_path: Path
 
 
 @pytest.fixture(scope="module")
-def finished_search(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, list[Event], Path]:
+def finished_search(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, list[Event], Path]:
     """A search with finished, stopped and failed trials, and its folder with the reports."""
     folder = tmp_path_factory.mktemp("search")
     ledger, noted = Ledger(folder), Noted()
     parameters = (*opened().parameters, "fc_value_layers=choice:[16],[32,32],[64]", "discount=uniform:0.9:1")
-    state = State(opened(parameters=parameters, budget=12))
+    state = Study(opened(parameters=parameters, budget=12))
 
     def score(config: MuZeroConfig) -> float | None:
         return None if config.num_simulations % 10 == 7 else score_of(config)
 
-    Search(state, ledger, folder, FakeRunner(score), [noted, Reports(folder)], no_sleep).run()
+    Tuner(state, ledger, folder, FakeRunner(score), [noted, Reports(folder)], no_sleep).run()
     ledger.close()
     return state, noted.events, folder
 
 
-def test_every_kind_of_end_has_a_line(finished_search: tuple[State, list[Event], Path]) -> None:
+def test_every_kind_of_end_has_a_line(finished_search: tuple[Study, list[Event], Path]) -> None:
     state, events, _ = finished_search
     stream, clock = io.StringIO(), iter(range(0, 10_000, 20))
     lines = SearchLines(stream, clock=lambda: float(next(clock)))
     for event in events:
         lines.happened(event, state)
     for _ in range(4):
-        lines.progress(state, {3: Progress(0.5, 12.0, 900.0), 4: Progress(1.0, None, None, scoring=True)})
+        lines.progress(
+            state, {3: TrialProgress(0.5, 12.0, 900.0), 4: TrialProgress(1.0, None, None, scoring=True)}
+        )
     printed = stream.getvalue()
     assert "trial 1 of 12: lr_init=0.003 num_simulations=32 optimizer=AdamW fc_value_layers=[64]" in printed
     assert "of its budget: evaluation" in printed
@@ -536,7 +538,7 @@ def test_every_kind_of_end_has_a_line(finished_search: tuple[State, list[Event],
 
 
 def test_the_table_shows_running_then_best_trials_in_the_rows_that_there_are(
-    finished_search: tuple[State, list[Event], Path],
+    finished_search: tuple[Study, list[Event], Path],
 ) -> None:
     state, events, _ = finished_search
     shown = shown_trials(state, 5)
@@ -552,16 +554,16 @@ def test_the_table_shows_running_then_best_trials_in_the_rows_that_there_are(
     assert "12 of 12 trials ended, best " in printed
     for word in ("lr_init", "stopped 1/9", "failed", "finished", "AdamW"):
         assert word in printed
-    early = State(opened())
+    early = Study(opened())
     early.apply(early.proposal())
     early.apply(Started(1, 1, 1.0))
     plain = Console(file=io.StringIO(), width=140)
-    plain.print(render(early, {1: Progress(0.42, 33.3, None)}, 5))
+    plain.print(render(early, {1: TrialProgress(0.42, 33.3, None)}, 5))
     assert "━━╌╌╌  42%" in plain.file.getvalue()  # type: ignore[attr-defined]
     assert "33.3" in plain.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_results_and_best_configuration(finished_search: tuple[State, list[Event], Path]) -> None:
+def test_results_and_best_configuration(finished_search: tuple[Study, list[Event], Path]) -> None:
     state, _, folder = finished_search
     rows = list(csv.DictReader(io.StringIO((folder / "results.csv").read_text())))
     assert (folder / "results.csv").read_text() == results_table(state)
@@ -579,7 +581,7 @@ def test_results_and_best_configuration(finished_search: tuple[State, list[Event
     assert load_game("cartpole").config.replace(**options) == wanted
 
 
-def test_tensorboard_reads_the_hyperparameters(finished_search: tuple[State, list[Event], Path]) -> None:
+def test_tensorboard_reads_the_hyperparameters(finished_search: tuple[Study, list[Event], Path]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
@@ -601,7 +603,7 @@ def test_tensorboard_reads_the_hyperparameters(finished_search: tuple[State, lis
 
 
 def test_half_a_file_for_tensorboard_is_written_again(
-    finished_search: tuple[State, list[Event], Path], tmp_path: Path
+    finished_search: tuple[Study, list[Event], Path], tmp_path: Path
 ) -> None:
     state, _, folder = finished_search
     part = tmp_path / "hparams" / ".001"
@@ -617,7 +619,7 @@ def test_half_a_file_for_tensorboard_is_written_again(
 
 
 def test_the_picture_shows_every_trial_and_names_its_axes(
-    finished_search: tuple[State, list[Event], Path],
+    finished_search: tuple[Study, list[Event], Path],
 ) -> None:
     state, _, folder = finished_search
     trials = [trial for trial in state.ended if trial.failed is None]
@@ -636,7 +638,7 @@ def test_the_picture_shows_every_trial_and_names_its_axes(
     assert max(records) == max(state.full_scores)
     assert draw_search(state, folder / PICTURE_NAME)
     assert (folder / PICTURE_NAME).read_bytes().startswith(b"\x89PNG")
-    assert not draw_search(State(opened()), folder / "none.png")
+    assert not draw_search(Study(opened()), folder / "none.png")
 
 
 def test_places_on_an_axis() -> None:
@@ -724,7 +726,7 @@ def test_a_trial_is_trained_read_and_scored(stub: Path) -> None:
     run = folder / "cartpole" / "now"
     assert scored == Scored(7.5, 0.25, 10.0, 100, 200, run / "best.checkpoint")
     assert training.number != trial.identity.number
-    assert trial.progress() == Progress(1.0, 5.0, 9.0, scoring=True)
+    assert trial.progress() == TrialProgress(1.0, 5.0, 9.0, scoring=True)
     assert [trial.evaluation_at(share) for share in (0.1, 0.4, 0.5, 0.95)] == [3.0, 3.0, 3.0, 5.0]
     arguments = json.loads((folder / "score.json").read_text())["arguments"]
     assert arguments[:2] == ["--checkpoint", str(run / "best.checkpoint")]
@@ -829,6 +831,6 @@ def _alive(number: int) -> bool:
 
 
 def test_event_lines_are_for_events_worth_one() -> None:
-    state = State(opened())
+    state = Study(opened())
     assert event_line(Started(1, 2, 3.0), state) is None
     assert event_line(RungReached(1, 0, 1 / 9, 2.0, False), state) is None

@@ -27,8 +27,8 @@ from games.boards.rules import (
     RUNNING,
     TO_PLAY,
     WON_BY_0,
+    BoardState,
     Rules,
-    State,
     compiled,
     reward_to,
 )
@@ -38,7 +38,7 @@ from games.boards.rules import (
 ACTIONS = 4
 
 
-def tree_start(seed: int = 0) -> State:
+def tree_start(seed: int = 0) -> BoardState:
     return np.array([seed % 2, RUNNING, 0, seed + 1], np.int64)
 
 
@@ -78,19 +78,21 @@ TREE = Rules(tree_start, tree_legal, tree_play, tree_evaluate, tree_observe)
 # --- minimax ---
 
 
-def legal_of(rules: Rules, state: State, num_actions: int) -> list[int]:
+def legal_of(rules: Rules, state: BoardState, num_actions: int) -> list[int]:
     mask = np.zeros(num_actions, bool)
     rules.legal(state, mask)
     return [int(action) for action in np.flatnonzero(mask)]
 
 
-def child_of(rules: Rules, state: State, action: int) -> State:
+def child_of(rules: Rules, state: BoardState, action: int) -> BoardState:
     child = state.copy()
     rules.play(child, action)
     return child
 
 
-def value_to_0(rules: Rules, state: State, num_actions: int, depth: int, moves: int, haste: float) -> float:
+def value_to_0(
+    rules: Rules, state: BoardState, num_actions: int, depth: int, moves: int, haste: float
+) -> float:
     """What `state`, reached after `moves` moves, is worth to player 0, who maximises it."""
     if state[OUTCOME] != RUNNING:
         return reward_to(0, state) * (1 - haste * (moves - 1))
@@ -105,7 +107,7 @@ def value_to_0(rules: Rules, state: State, num_actions: int, depth: int, moves: 
 
 
 def minimax(
-    rules: Rules, state: State, num_actions: int, depth: int, haste: float = 0.0
+    rules: Rules, state: BoardState, num_actions: int, depth: int, haste: float = 0.0
 ) -> NDArray[np.float64]:
     """What `action_values` should be."""
     values = np.full(num_actions, np.nan)
@@ -115,7 +117,7 @@ def minimax(
     return values
 
 
-def check_search(rules: Rules, state: State, num_actions: int, depth: int) -> None:
+def check_search(rules: Rules, state: BoardState, num_actions: int, depth: int) -> None:
     before = state.copy()
     expected = minimax(rules, state, num_actions, depth)
     np.testing.assert_array_equal(action_values(rules, state, num_actions, depth), expected)
@@ -130,7 +132,7 @@ def check_search(rules: Rules, state: State, num_actions: int, depth: int) -> No
     np.testing.assert_array_equal(state, before, err_msg="a search leaves the position as it is")
 
 
-def random_states(rules: Rules, num_actions: int, positions: int, moves: int) -> Iterator[State]:
+def random_states(rules: Rules, num_actions: int, positions: int, moves: int) -> Iterator[BoardState]:
     """Running positions after up to `moves` random moves."""
     generator = np.random.default_rng(positions)
     while positions:
@@ -182,7 +184,7 @@ def test_random_trees_hold_every_kind_of_move() -> None:
 # --- known positions ---
 
 
-def connect4_after(columns: str) -> State:
+def connect4_after(columns: str) -> BoardState:
     game = connect4.Game(0)
     for column in columns:
         game.step(int(column) - 1)
@@ -240,7 +242,7 @@ def test_the_solver_knows_every_position_of_tictactoe() -> None:
             return reward_to(int(state[TO_PLAY]), state)
         return max(after(state))
 
-    def after(state: State) -> list[float]:
+    def after(state: BoardState) -> list[float]:
         children = [child_of(rules, state, action) for action in legal_of(rules, state, 9)]
         return [-value(child.tobytes()) for child in children]
 
@@ -254,7 +256,7 @@ def test_the_solver_knows_every_position_of_tictactoe() -> None:
 def test_the_solver_searches_a_position_once(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
 
-    def counted(rules: Rules, state: State, num_actions: int, depth: int) -> NDArray[np.float64]:
+    def counted(rules: Rules, state: BoardState, num_actions: int, depth: int) -> NDArray[np.float64]:
         searched.append(depth)
         return action_values(rules, state, num_actions, depth)
 

@@ -14,7 +14,7 @@ import pytest
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
-from runs.reports.metrics_log import FILE_NAME, MetricsLog, Point, read_metrics
+from runs.reports.metrics_log import FILE_NAME, MetricPoint, MetricsLog, read_metrics
 from runs.reports.scalars import finite, status_scalars
 from runs.reports.wandb_log import WandbLog
 from runs.status import RunStatus
@@ -26,7 +26,7 @@ def at(step: int, seconds: float, **changes: object) -> RunStatus:
     return make_status(step, counters=Counters(step, 10 * step, 3, 0, 99, seconds), **changes)
 
 
-def write(folder: Path, statuses: list[RunStatus], pause: float = 3.0) -> list[Point]:
+def write(folder: Path, statuses: list[RunStatus], pause: float = 3.0) -> list[MetricPoint]:
     now = 0.0
     log = MetricsLog(folder, interval=3.0, clock=lambda: now)
     for status in statuses:

@@ -52,7 +52,7 @@ class Trial:
         return self.phase in ("finished", "stopped", "failed")
 
 
-class State:
+class Study:
     """A search: what it is about, its trials, its optimiser and its rungs.
 
     Raises `ConfigurationError` when the search cannot be run: another game's parameters, for example.

@@ -10,15 +10,15 @@ from typing import NamedTuple, Protocol
 
 from core.errors import ConfigurationError
 from tuning.ledger import Event, Failed, Finished, Ledger, RungReached, Started
-from tuning.state import State, Trial
+from tuning.study import Study, Trial
 from tuning.trial import (
     Died,
     Plan,
     ProcessIdentity,
-    Progress,
     Runner,
     RunningTrial,
     Scored,
+    TrialProgress,
     end_orphan,
     trial_config,
 )
@@ -37,16 +37,16 @@ class Running(NamedTuple):
 class Watcher(Protocol):
     """Someone who watches a search."""
 
-    def happened(self, event: Event, state: State) -> None:
+    def happened(self, event: Event, state: Study) -> None:
         """An event has been recorded."""
         ...
 
-    def progress(self, state: State, running: dict[int, Progress]) -> None:
+    def progress(self, state: Study, running: dict[int, TrialProgress]) -> None:
         """How far the running trials are, by number; a few times a second."""
         ...
 
 
-class Search:
+class Tuner:
     """Runs the trials of `state` in `folder` until the budget is used up.
 
     Everything is recorded in `ledger` before it counts, so that a search that dies at any moment can be
@@ -55,7 +55,7 @@ class Search:
 
     def __init__(
         self,
-        state: State,
+        state: Study,
         ledger: Ledger,
         folder: Path,
         runner: Runner,

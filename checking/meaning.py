@@ -1,0 +1,124 @@
+"""Checks of meaning: whether observations, turns, rewards and ends are what learning takes them for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from checking.evidence import Evidence, short
+from checking.traces import Trace, array_of, same
+from core.supports import transform
+
+FEWEST_ENDINGS = 3
+"""Decided games of each player from which something is concluded about rewards."""
+WIDE = 100.0
+"""Numbers beyond this in an observation are worth a word."""
+
+
+def observation_alias(evidence: Evidence) -> str | None:
+    """An observation stays what it was when it was returned."""
+    for where, seen in evidence.seen():
+        if not same(seen.observation, seen.copy):
+            return f"{where}: the observation that was returned changed later"
+    return None
+
+
+def observation_range(evidence: Evidence) -> str | None:
+    """Observations are of a size that networks learn well from."""
+    largest = max(float(np.abs(array_of(seen.copy).astype(float)).max()) for _, seen in evidence.seen())
+    return f"the largest number in an observation is {largest:g}" if largest > WIDE else None
+
+
+def turn_order(evidence: Evidence) -> str | None:
+    """In a game for two, both move."""
+    if evidence.config.players == 1:
+        return None
+    if not hasattr(evidence.spec.game_class, "to_play"):
+        return "players=2, but the game has no to_play"
+    moved = {seen.player for game in evidence.games for seen in game.seen[: len(game.made)]}
+    longest = max(len(game.made) for game in evidence.games)
+    if longest < FEWEST_ENDINGS or len(moved) > 1:
+        return None
+    return f"it was always the turn of player {moved.pop()}, in games of up to {longest} moves"
+
+
+def reward_perspective(evidence: Evidence) -> str | None:
+    """The reward of the move that ends a game belongs to the player who made it."""
+    signs = [set(np.sign(rewards).tolist()) for rewards in last_rewards(evidence)]
+    if signs == [{-1.0}, {-1.0}]:
+        return "whoever made the last move of a decided game was given a negative reward"
+    if signs in ([{1.0}, {-1.0}], [{-1.0}, {1.0}]):
+        player = 0 if signs[0] == {1.0} else 1
+        return (
+            f"the last move of a decided game earned player {player} a positive reward and player "
+            f"{1 - player} a negative one, always"
+        )
+    return None
+
+
+def reward_symmetry(evidence: Evidence) -> str | None:
+    """What one player can win by the last move is what the other can win."""
+    wins = [sorted({reward for reward in rewards if reward > 0}) for rewards in last_rewards(evidence)]
+    few = all(0 < len(won) <= 2 for won in wins)
+    if few and wins[0] != wins[1]:
+        return f"a won game earns player 0 {short(wins[0])} and player 1 {short(wins[1])}"
+    return None
+
+
+def last_rewards(evidence: Evidence) -> list[list[float]]:
+    """Rewards other than 0 of the moves that ended games for two, by player; too few are none."""
+    rewards: list[list[float]] = [[], []]
+    for game in evidence.games:
+        if evidence.config.players == 2 and game.terminated and float(game.made[-1].reward):
+            rewards[int(game.seen[len(game.made) - 1].player)].append(float(game.made[-1].reward))
+    return rewards if min(map(len, rewards)) >= FEWEST_ENDINGS else [[], []]
+
+
+def value_support(evidence: Evidence) -> str | None:
+    """The network can represent the returns and the rewards."""
+    values = [value for game in evidence.games for value in values_of(game)]
+    rewards = [float(made.reward) for game in evidence.games for made in game.made]
+    largest = max((abs(number) for number in values + rewards), default=0.0)
+    on_the_support = transform(np.array(largest)) if evidence.config.support_transform else largest
+    needed = int(np.ceil(on_the_support))
+    if needed <= evidence.config.support_size:
+        return None
+    return (
+        f"a reward or a discounted return of {largest:g} was seen, which takes "
+        f"support_size={needed}; the configuration says {evidence.config.support_size}"
+    )
+
+
+def value_bounds(evidence: Evidence) -> str | None:
+    """The bounds of the values that the search is told hold."""
+    low, high = evidence.config.value_bounds
+    values = [value for game in evidence.games for value in values_of(game)]
+    if evidence.config.q_transform != "bounds" or all(low <= value <= high for value in values):
+        return None
+    return f"discounted returns from {min(values):g} to {max(values):g} were seen outside [{low:g}, {high:g}]"
+
+
+def values_of(game: Trace) -> list[float]:
+    """The discounted return from each move on, to the player who makes it."""
+    values: list[float] = []
+    following = 0.0
+    for number in reversed(range(len(game.made))):
+        here, there = game.seen[number].player, game.seen[number + 1].player
+        following = float(game.made[number].reward) + game.spec.config.discount * (
+            following if here == there else -following
+        )
+        values.append(following)
+    return values
+
+
+def no_reward(evidence: Evidence) -> str | None:
+    """There is something to be learned from."""
+    rewards = [float(made.reward) for _, made in evidence.made()]
+    return None if any(rewards) else f"all of {len(rewards)} random moves were rewarded with 0"
+
+
+def never_ending(evidence: Evidence) -> str | None:
+    """Games come to an end."""
+    ended = [game for game in evidence.games if game.over]
+    if ended or not evidence.games:
+        return None
+    return f"none of {len(evidence.games)} random games ended within max_moves={evidence.config.max_moves}"
