@@ -239,17 +239,17 @@ def configured(*arguments: str) -> dict[str, Any]:
     """The options that `train` would train with."""
     noted: dict[str, Any] = {}
 
-    class Noting(muzero.MuZero):
+    class Noting(MuZero):
         def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
             noted.update(options or {})
             super().__init__(game, options)
             raise ConfigurationError("not in a test")
 
-    original, muzero.MuZero = muzero.MuZero, Noting  # type: ignore[misc]
+    original, train.MuZero = train.MuZero, Noting  # type: ignore[misc]
     try:
         line(*arguments)
     finally:
-        muzero.MuZero = original  # type: ignore[misc]
+        train.MuZero = original  # type: ignore[misc]
     return noted
 
 
