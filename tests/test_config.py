@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import json
 import math
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -160,7 +160,7 @@ class Small(MuZeroConfig):
     """A game's configuration as a game's file states it."""
 
     observation_shape = (3, 5, 5)
-    action_space = range(4)  # type: ignore[assignment]
+    action_space = cast(tuple[int, ...], range(4))
     lr_init = 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -94,7 +94,7 @@ def test_a_batch_holds_the_steps_it_names() -> None:
 @pytest.mark.parametrize("terminated", [True, False])
 @pytest.mark.parametrize("symmetry", ["none", "mirror"])
 def test_next_observations_are_those_that_followed(terminated: bool, symmetry: str) -> None:
-    looking_back = {"stacked_observations": 1, "symmetry": symmetry, "action_space": (0, 1)}
+    looking_back: dict[str, Any] = {"stacked_observations": 1, "symmetry": symmetry, "action_space": (0, 1)}
     buffer = make_buffer(
         batch_size=64, consistency_loss_weight=1.0, replay_buffer_size=12, segment_length=6, **looking_back
     )
@@ -272,7 +272,8 @@ def test_importance_weights_by_hand() -> None:
 
 def test_surprise_multiplies_the_priorities_and_the_importance_weights_leave_it_in() -> None:
     buffer = make_buffer(PER_alpha=0.5, PER_beta=1.0, batch_size=64, policy_surprise=0.5)
-    buffer.add([make_history([0, 0], [0, 0, 0], surprises=np.float32([0, 2]))])  # frequencies 1/2 and 3/2
+    surprises = np.array([0, 2], np.float32)  # frequencies 1/2 and 3/2
+    buffer.add([make_history([0, 0], [0, 0, 0], surprises=surprises)])
     for priorities, ratio in (([1, 1], 1.0), ([1, 16], 4.0)):
         values = np.array(priorities, np.float32) - np.float32(PRIORITY_FLOOR)
         buffer.update_priorities(np.array([0, 1]), values)
@@ -406,7 +407,7 @@ def test_bytes_never_exceed_the_budget(dtype: type) -> None:
     buffer = make_buffer(observation_shape=shape, replay_buffer_mb=1, replay_buffer_size=5000, max_moves=20)
     last = 0
     for seed in range(80):
-        observations = np.full((21, *shape), seed, dtype)
+        observations: NDArray[Any] = np.full((21, *shape), seed, dtype)
         status = buffer.add(
             [random_history(np.random.default_rng(seed), 20, seed=seed, observations=observations)]
         )
@@ -435,7 +436,7 @@ def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
     with pytest.raises(ValueError, match="rewards of the game with seed 5"):
         buffer.add([make_history([np.nan], [0, 0], seed=5)])
     with pytest.raises(ValueError, match="surprises of the game with seed 6"):
-        buffer.add([make_history([0], [0, 0], seed=6, surprises=np.float32([np.inf]))])
+        buffer.add([make_history([0], [0, 0], seed=6, surprises=np.array([np.inf], np.float32))])
     assert buffer.status().steps == 0
     with pytest.raises(ValueError, match="empty"):
         buffer.sample(1)
@@ -548,7 +549,8 @@ def test_requests_carry_what_self_play_saw() -> None:
     np.testing.assert_array_equal(request.positions, [0, 1, 2])
     np.testing.assert_array_equal(request.legal_actions, legal)
     np.testing.assert_array_equal(request.to_play, to_play)
-    np.testing.assert_array_equal(request.observations[2, :, 0], np.float32([[4, 2], [4, 1], [1 / 3, 1 / 3]]))
+    planes = np.array([[4, 2], [4, 1], [1 / 3, 1 / 3]], np.float32)
+    np.testing.assert_array_equal(request.observations[2, :, 0], planes)
 
 
 def test_fresh_values_change_the_targets_they_are_the_bootstrap_of() -> None:
@@ -556,8 +558,8 @@ def test_fresh_values_change_the_targets_they_are_the_bootstrap_of() -> None:
     buffer.add([make_history([0, 0, 0], [0, 0, 0, 0], terminated=False, truncated=True)])
     request = buffer.reanalyse_request(10)
     assert request is not None
-    policies = np.tile(np.float32([1, 0, 0]), (4, 1))
-    values = np.float32([1, 2, 4, 8])
+    policies = np.tile(np.array([1, 0, 0], np.float32), (4, 1))
+    values = np.array([1, 2, 4, 8], np.float32)
     buffer.reanalyse_update(ReanalyseResult(request.positions, values, policies, 1))
     (batch,) = buffer.sample(1)
     # n = 2: v2 / 4, v3 / 4, v3 / 2, v3.
@@ -594,7 +596,7 @@ def test_reanalysis_fills_in_policies_but_never_what_a_resigned_game_is_worth() 
     assert not buffer.sample(1)[0].policy_mask.any()
     request = buffer.reanalyse_request(3)
     assert request is not None
-    fresh = np.tile(np.float32([0, 1, 0]), (3, 1))
+    fresh = np.tile(np.array([0, 1, 0], np.float32), (3, 1))
     buffer.reanalyse_update(ReanalyseResult(request.positions, np.full(3, 0.5, np.float32), fresh, 10**6))
     (batch,) = buffer.sample(1)
     np.testing.assert_array_equal(batch.target_value[batch.positions == 0, :3], np.tile([-1, 1, -1], (32, 1)))
@@ -614,13 +616,14 @@ class SumModel:
         self.scale = float(weights["scale"])
 
     def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
-        return self.scale * observations.sum(axis=(1, 2, 3), dtype=np.float32)
+        values: NDArray[np.float32] = self.scale * observations.sum(axis=(1, 2, 3), dtype=np.float32)
+        return values
 
     def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
         assert len(observations) <= self.batch
         self.values = self.evaluate(observations)
         self.seen |= {observation.tobytes() for observation in observations}
-        return self._evaluation(np.int32(to_play))
+        return self._evaluation(to_play.astype(np.int32))
 
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
         return self._evaluation(np.zeros(len(parents), np.int32))
@@ -640,7 +643,7 @@ def test_reanalysis_with_newer_weights(search_again: bool, monkeypatch: pytest.M
     legal = np.packbits(np.tile([True, True, False], (101, 1)), axis=1)
     buffer.add([random_history(np.random.default_rng(0), 100, legal_actions=legal)])
     reanalyse = Reanalyse(config)
-    reanalyse.load({"scale": np.float32(2)}, version=7)
+    reanalyse.load({"scale": np.array(2, np.float32)}, version=7)
     request = buffer.reanalyse_request(100)
     assert request is not None
     result = reanalyse.refresh(request)
@@ -674,7 +677,7 @@ def test_batches_show_exactly_what_self_play_saw(monkeypatch: pytest.MonkeyPatch
     batches = buffer.sample(4)
     shown = {observation.tobytes() for batch in batches for observation in batch.observations}
     assert len(shown) > 100
-    assert shown <= player.planner.model.seen
+    assert shown <= cast(SumModel, player.planner.model).seen
     assert buffer.rows.past[batches[0].positions].max() == 2
 
 

@@ -80,7 +80,8 @@ def test_games_and_steps_are_reported_as_they_are_played() -> None:
     assert report.games == len(histories) == len(report.returns)
     assert report.simulations == 404 * 3
     np.testing.assert_array_equal(report.lengths, [history.steps for history in histories])
-    np.testing.assert_array_equal(report.returns, np.float32([history.game_return for history in histories]))
+    returns = [history.game_return for history in histories]
+    np.testing.assert_array_equal(report.returns, np.array(returns, np.float32))
     assert 0 < report.mean_depth <= 3
     assert 0 < report.policy_entropy < np.log(3)
     assert 0 <= report.environment_seconds <= report.seconds
@@ -188,7 +189,7 @@ def test_the_move_temperature_is_that_of_each_games_own_move() -> None:
 
 
 def test_visits_are_sampled_by_each_rows_temperature() -> None:
-    visits = np.tile(np.int32([0, 1, 4, 0, 3, 0]), (9000, 1))
+    visits = np.tile(np.array([0, 1, 4, 0, 3, 0], np.int32), (9000, 1))
     uniform = ((np.arange(9000) % 3000 + 0.5) / 3000).astype(np.float32)
     uniform[[0, 3000, 6000]] = 0.0
     uniform[[2999, 5999, 8999]] = np.nextafter(np.float32(1), np.float32(0))
@@ -198,7 +199,9 @@ def test_visits_are_sampled_by_each_rows_temperature() -> None:
     actions = exploration.sample_visits(result, temperatures, uniform).reshape(3, 3000)
     assert set(actions.ravel().tolist()) == {1, 2, 4}
     counts = np.array([np.bincount(row, minlength=6) for row in actions]) / 3000
-    expected = [[0, 1 / 8, 4 / 8, 0, 3 / 8, 0], [0, 1 / 26, 16 / 26, 0, 9 / 26, 0], [0, 0, 1, 0, 0, 0]]
+    expected = np.array(
+        [[0, 1 / 8, 4 / 8, 0, 3 / 8, 0], [0, 1 / 26, 16 / 26, 0, 9 / 26, 0], [0, 0, 1, 0, 0, 0]], np.float64
+    )
     np.testing.assert_allclose(counts, expected, atol=1e-3)
     extreme = exploration.sample_visits(result, np.full(9000, 0.01), uniform)
     assert set(extreme[1:3000].tolist()) == {2}
@@ -302,7 +305,7 @@ def test_a_game_for_one_has_nobody_to_resign_to() -> None:
 
 
 def test_fast_searches_teach_no_policy_and_are_as_many_as_configured() -> None:
-    config = {"full_search_probability": 0.3, "num_simulations": 9, "fast_simulations": 2}
+    config: dict[str, Any] = {"full_search_probability": 0.3, "num_simulations": 9, "fast_simulations": 2}
     player = make_player(segment_length=10_000, **config)
     report, histories = player.play(4 * 500, FOREVER)
     taught = np.concatenate([history.policies.sum(axis=1) for history in histories])
@@ -346,7 +349,7 @@ def test_a_fast_search_that_is_not_faster_is_refused() -> None:
 
 
 def test_surprise_is_the_divergence_of_the_search_policy_from_the_networks() -> None:
-    config = {"policy_surprise": 0.5, "num_simulations": 12, "segment_length": 10_000}
+    config: dict[str, Any] = {"policy_surprise": 0.5, "num_simulations": 12, "segment_length": 10_000}
     player = make_player(full_search_probability=0.5, **config)
     _, histories = player.play(400, FOREVER)
     model = make_model(player.config, 1, 1)
@@ -360,7 +363,7 @@ def test_surprise_is_the_divergence_of_the_search_policy_from_the_networks() -> 
             if not policy.any():
                 assert history.surprises[t] == 0
                 continue
-            stack = np.float32(history.observations[t][None])
+            stack = history.observations[t][None].astype(np.float32)
             logits = model.root(stack, np.zeros(1, np.int32)).policy_logits[0].astype(np.float64)
             weights = np.where(legal[t], np.exp(logits), 0)
             prior = weights / weights.sum()
@@ -418,7 +421,7 @@ def test_new_weights_value_the_moves_from_then_on() -> None:
 @pytest.mark.usefixtures("_all_legal")
 def test_first_moves_are_drawn_from_the_legal_ones_in_each_number() -> None:
     decided = {"visit_softmax_temperature": ((1.0, 0.0),), "root_exploration_fraction": 0.0}
-    settings = {"num_simulations": 5, "segment_length": 10_000} | decided
+    settings: dict[str, Any] = {"num_simulations": 5, "segment_length": 10_000} | decided
     histories = make_player(random_opening_moves=4, **settings).play(12_000, FOREVER)[1]
     assert greedy_share(histories, slice(4, None)) == 1
     for move in range(4):
@@ -439,7 +442,7 @@ def test_random_moves_are_legal(changes: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("_all_legal")
 def test_moves_are_drawn_at_random_with_the_probability_asked_for_and_marked() -> None:
     decided = {"visit_softmax_temperature": ((1.0, 0.0),), "root_exploration_fraction": 0.0}
-    settings = {"num_simulations": 5, "segment_length": 10_000} | decided
+    settings: dict[str, Any] = {"num_simulations": 5, "segment_length": 10_000} | decided
     histories = make_player(random_move_probability=0.25, **settings).play(12_000, FOREVER)[1]
     drawn = np.concatenate([history.exploratory for history in histories if history.exploratory is not None])
     assert len(drawn) == sum(history.steps for history in histories) > 10_000

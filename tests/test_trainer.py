@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from models import ConsistencyHeads, make_consistency_heads
 from trainer import Trainer, TrainingError
 
 
-def make_config(**changes) -> MuZeroConfig:
+def make_config(**changes: Any) -> MuZeroConfig:
     return MuZeroConfig(
         **{
             "observation_shape": (1, 1, 3),
@@ -48,7 +49,7 @@ RESNET = {"network": "resnet", "observation_shape": (2, 3, 3), "channels": 4, "b
 # --- the consistency loss ---
 
 
-def consistent(samples: int = 8, seed: int = 1, **changes) -> tuple[MuZeroConfig, Batch]:
+def consistent(samples: int = 8, seed: int = 1, **changes: Any) -> tuple[MuZeroConfig, Batch]:
     """A configuration with the loss, and a batch of random next observations and masks."""
     config = make_config(**RESNET, batch_size=samples, consistency_loss_weight=0.5, **changes)
     (batch,) = make_batches(config, 1)
@@ -93,7 +94,7 @@ def test_the_consistency_loss_teaches_what_is_imagined(narrow: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
         distances = heads.distances(imagined, seen)
     assert distances.dtype == torch.float32
-    distances.sum().backward()
+    torch.autograd.backward(distances.sum())
     assert seen.grad is None
     for learning in (imagined, *heads.parameters()):
         assert learning.grad is not None
@@ -116,12 +117,16 @@ def test_imagined_latents_come_to_be_those_of_what_follows(
     narrow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": narrow})
-    options = {"batch_norm": False, "num_unroll_steps": 1, "lr_init": 0.003, "autocast": True}
+    options: dict[str, Any] = {
+        "batch_norm": False,
+        "num_unroll_steps": 1,
+        "lr_init": 0.003,
+        "autocast": True,
+    }
     config, batch = consistent(64, **options)
     following = batch.observations.copy()
     following[np.arange(64), :, batch.actions[:, 0] % 3] += 1  # each action adds one to the cells of a row
-    known = {"next_observations": following[:, None], "next_mask": np.ones((64, 1), np.float32)}
-    batch = batch._replace(**known)
+    batch = batch._replace(next_observations=following[:, None], next_mask=np.ones((64, 1), np.float32))
     trainer = Trainer(config, "cpu")
     first = trainer.train([batch]).metrics.consistency_loss
     last = trainer.train([batch] * 150).metrics.consistency_loss
@@ -456,9 +461,11 @@ def test_same_seed_same_weights_and_another_seed_others() -> None:
 # --- options ---
 
 
-def test_a_failing_compiler_is_reported_and_training_goes_on(monkeypatch, caplog) -> None:
-    def compiled(function):
-        def fail(*arguments):
+def test_a_failing_compiler_is_reported_and_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def compiled(function: Any) -> Any:
+        def fail(*arguments: Any) -> Any:
             raise RuntimeError("no C compiler found\nlong trace")
 
         return fail

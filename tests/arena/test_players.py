@@ -134,7 +134,8 @@ def test_a_long_match_between_networks_has_many_openings(tmp_path: Path) -> None
         path = tmp_path / f"{seed}.checkpoint"
         save_best(path, Checkpoint("connect4", config.to_json(), random_weights(config, seed), Counters()))
         players.append(PlayerSpec("checkpoint", 0, path))
-    played = [actions for batch in play_batches(Duel(game, *players), 400, 100) for actions in batch.actions]
+    duel = Duel(game, players[0], players[1])
+    played = [actions for batch in play_batches(duel, 400, 100) for actions in batch.actions]
     assert len(played) == 400
     assert len({actions[:6] for actions in played}) > 150
     assert [actions[:6] for actions in played[::2]] == [actions[:6] for actions in played[1::2]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,8 @@ def test_elo_of_a_clean_sweep_is_bounded_on_one_side() -> None:
     assert (won.difference, won.high) == (math.inf, math.inf)
     assert won.low == pytest.approx(elo_of_score(score), abs=1.5)
     lost = elo_difference(Tally(losses=10))
-    assert lost == (-math.inf, -math.inf, pytest.approx(-won.low, abs=1e-6))
+    expected: tuple[Any, ...] = (-math.inf, -math.inf, pytest.approx(-won.low, abs=1e-6))
+    assert lost == expected
     assert elo_difference(Tally(wins=11)).low > won.low
 
 

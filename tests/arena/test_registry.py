@@ -22,7 +22,6 @@ from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
 from data import Counters
-from saving import files
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from saving.files import CheckpointError
 
@@ -325,7 +324,7 @@ def test_a_crash_at_any_moment_leaves_a_registry_to_go_on_with(
         original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, name, crash)
+        patch.setattr(os, name, crash)
         try:
             registry.add(source)
             crashed = False
@@ -461,7 +460,7 @@ def test_a_disk_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     registry = filled(tmp_path)
     source = best_file(tmp_path / "third", 3)
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(ConfigurationError, match="No space left on device"):
             registry.add(source)
     assert len(registry.versions()) == 2

@@ -110,7 +110,7 @@ class Shared(Nim):
     pile: ClassVar[list[int]] = [0]
 
     @property
-    def stones(self) -> int:  # type: ignore[override]
+    def stones(self) -> int:
         return int(self.pile[0])
 
     @stones.setter
@@ -276,9 +276,10 @@ def test_a_game_for_two_without_turns_is_found() -> None:
     class Turnless:
         def __init__(self, seed: int | None = None) -> None:
             self.nim = Nim(seed)
-            self.reset, self.legal_actions, self.text = self.nim.reset, self.nim.legal_actions, self.nim.text
+            self.legal_actions, self.text = self.nim.legal_actions, self.nim.text
 
-        def reset(self, seed: int | None = None) -> Any: ...
+        def reset(self, seed: int | None = None) -> Any:
+            return self.nim.reset(seed)
 
         def step(self, action: int) -> Any:
             return self.nim.step(action)
@@ -329,7 +330,7 @@ def test_a_game_that_raises_while_a_check_looks_is_a_finding() -> None:
         """Its legal actions are fewer whenever they are asked for."""
 
         def reset(self, seed: int | None = None) -> np.ndarray:
-            observation = super().reset(seed)
+            observation: np.ndarray = super().reset(seed)
             self.left = list(range(40))
             return observation
 
@@ -370,7 +371,7 @@ def test_advice_is_no_fault(name: str, game: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1.0, ["speed"]), (1e-6, [])])
 def test_a_slow_game_is_named(seconds: float, expected: list[str]) -> None:
-    ticks: Iterator[float] = itertools.count(0.0, seconds)  # type: ignore[assignment]
+    ticks: Iterator[float] = itertools.count(0.0, seconds)
     report = check(Nim, clock=lambda: next(ticks))
     assert names(report) == expected
     moves = sum(len(check_moves) for check_moves in recorded(3))

@@ -12,7 +12,7 @@ import pytest
 import muzero
 from arena import standings
 from arena.players import default_amount
-from arena.ratings import Tally
+from arena.ratings import Sprt, Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
 from commands import models as models_command
@@ -234,15 +234,15 @@ def test_the_stronger_second_may_be_promoted(capsys: pytest.CaptureFixture) -> N
     add_two()
     registry = Registry(Path("results"), "tictactoe")
     registry.promote("v0001")
-    match = models_command.MatchRecord(
+    match = MatchRecord(
         "v0001",
         "v0002",
-        (models_command.Tally(10, 0, 190), models_command.Tally(10, 0, 190)),
+        (Tally(10, 0, 190), Tally(10, 0, 190)),
         2000,
         0,
         50,
         True,
-        models_command.Sprt(),
+        Sprt(),
     )
     registry.record(match)
     assert line("models", "promote", "tictactoe", "v0002") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def test_a_curve_over_each_axis(tmp_path: Path, axis: str, expected: list[float]
 
 
 def test_runs_that_differ_only_in_the_seed_are_one_group(tmp_path: Path) -> None:
-    options = [{"seed": 1}, {"seed": 2, "results_path": "x"}, {"lr_init": 0.5}, {"lr_init": 0.5, "seed": 1}]
+    options: list[dict[str, Any]] = [{"seed": 1}, {"seed": 2, "results_path": "x"}]
+    options += [{"lr_init": 0.5}, {"lr_init": 0.5, "seed": 1}]
     runs = [
         load_run(make_run(tmp_path / "cartpole" / str(number), [1], MuZeroConfig().replace(**own)))
         for number, own in enumerate(options)
@@ -111,15 +113,17 @@ def test_units(metric: str, label: str) -> None:
 
 def test_long_labels_are_not_cut_off(tmp_path: Path) -> None:
     config = load_game("connect4").config
-    changed = {"channels": 32, "blocks": 3, "ratio": 0.5, "lr_init": 0.25, "replay_buffer_size": 900_000}
-    changed |= {"consistency_loss_weight": 2.0, "random_opening_moves": 16, "opponents": ("minimax:12",)}
+    changed: dict[str, Any] = {"channels": 32, "blocks": 3, "ratio": 0.5, "lr_init": 0.25}
+    changed |= {"replay_buffer_size": 900_000, "consistency_loss_weight": 2.0}
+    changed |= {"random_opening_moves": 16, "opponents": ("minimax:12",)}
     others = {"PER": True, "td_steps": 7, "batch_size": 64, "weight_decay": 0.5, "num_unroll_steps": 9}
     runs = [
         load_run(make_run(tmp_path / str(number), [1, 2], config.replace(**options)))
         for number, options in enumerate((changed, others))
     ]
     drawn = figure(grouped(runs), ["reward/evaluation_mean"], "updates")
-    FigureCanvasAgg(drawn).draw()
+    canvas: Any = FigureCanvasAgg(drawn)
+    canvas.draw()
     (panel,), (legend,) = drawn.axes, drawn.legends
     assert len(legend.get_texts()) == 2
     for part in (legend, panel.yaxis.label, panel.xaxis.label, panel.title):

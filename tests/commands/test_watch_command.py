@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pexpect
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
 from commands.watch import picture, view, watch_command
@@ -240,7 +241,7 @@ def test_gymnasiums_games_draw_themselves_without_another_course(name: str) -> N
         game.reset(seed=3)
     for move in range(20):
         drawn = frame(watched)
-        assert (drawn.shape, drawn.dtype) == ((400, 600, 3), np.uint8)
+        assert (drawn.shape, drawn.dtype) == ((400, 600, 3), np.dtype(np.uint8))
         mine, theirs = watched.step(move % 2), other.step(move % 2)
         np.testing.assert_array_equal(mine[0], theirs[0])
         assert mine[1:4] == theirs[1:4]
@@ -266,7 +267,7 @@ def gif_bytes(moments: Iterable[Moment], fps: float) -> bytes:
 
 
 def test_a_gif_holds_every_moment_and_rests_at_the_end() -> None:
-    film = Image.open(io.BytesIO(gif_bytes(moments(2), fps=4)))
+    film = cast(GifImageFile, Image.open(io.BytesIO(gif_bytes(moments(2), fps=4))))
     assert film.size == (480, 464)
     durations = []
     for number in range(film.n_frames):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -58,9 +59,10 @@ def test_totals() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Cost)][1:])
 def test_what_one_sitting_does_not_know_is_not_known(name: str) -> None:
-    partly = dataclasses.replace(FIRST, **{name: None})
+    unknown: dict[str, Any] = {name: None}
+    partly = dataclasses.replace(FIRST, **unknown)
     for both in (partly.plus(SECOND), SECOND.plus(partly)):
-        assert both == dataclasses.replace(FIRST.plus(SECOND), **{name: None})
+        assert both == dataclasses.replace(FIRST.plus(SECOND), **unknown)
 
 
 @pytest.mark.parametrize("cost", [FIRST, NOTHING, Cost(3.0), Cost(3.0, gpu_seconds=0.0, peak_memory=1 << 40)])

@@ -69,7 +69,7 @@ def test_realised_returns_by_hand() -> None:
 
 def test_returns_change_sides_with_the_player_to_move() -> None:
     config = MuZeroConfig(observation_shape=(1, 1, 2), action_space=(0, 1, 2), discount=1.0, players=2)
-    won = make_history([0, 0, 1], [0, 0, 0, 0], to_play=np.int8([0, 1, 0, 1]))
+    won = make_history([0, 0, 1], [0, 0, 0, 0], to_play=np.array([0, 1, 0, 1], np.int8))
     assert gather(config, [won]).realised.tolist() == [1, -1, 1]
 
 
@@ -222,7 +222,7 @@ def test_calibration_by_hand() -> None:
 def horizon_of(reward_error: float, drift: float, moves: int = 10) -> Horizon:
     flat = np.ones(moves + 1)
     rewards = np.r_[np.nan, np.full(moves, reward_error)]
-    return Horizon(flat.astype(int), rewards, *[flat] * 3, drift * np.arange(moves + 1), *[flat] * 8, 1.0)
+    return Horizon(flat.astype(int), rewards, *(flat,) * 3, drift * np.arange(moves + 1), *(flat,) * 8, 1.0)
 
 
 NO_SEARCH = SearchEffect(*[np.ones(3)] * 5)

@@ -68,7 +68,8 @@ def played(side: int, first: Sequence[int], second: Sequence[int]) -> BoardState
 
 def scattered(side: int, taken: Sequence[int], number: int, generator: np.random.Generator) -> list[int]:
     """`number` (below five) cells that are not `taken`."""
-    return generator.permutation(np.setdiff1d(np.arange(side * side), taken))[:number].tolist()
+    cells: list[int] = generator.permutation(np.setdiff1d(np.arange(side * side), taken))[:number].tolist()
+    return cells
 
 
 # --- rules ---

@@ -174,7 +174,8 @@ def test_any_position_has_the_plain_rules_moves(seed: int, empty: float) -> None
 
 def board_of(state: BoardState) -> NDArray[np.int64]:
     first, second = state[DISCS : DISCS + 2, None] >> np.arange(64) & 1
-    return (first - second).reshape(8, 8)
+    board: NDArray[np.int64] = (first - second).reshape(8, 8)
+    return board
 
 
 # --- evaluation, words, configuration ---
@@ -219,8 +220,8 @@ def test_actions_have_names_that_people_can_type(monkeypatch: pytest.MonkeyPatch
         "h8",
         "pass",
     ]
-    monkeypatch.setattr("builtins.input", lambda prompt: answers.pop(0))
     answers = ["e3", "D3 "]
+    monkeypatch.setattr("builtins.input", lambda prompt: answers.pop(0))
     assert game.human_to_action() == 19
     game.state = discs("OX")
     answers = ["pass"]

@@ -13,4 +13,4 @@ def evaluation_result(
     """Games with these returns; against an opponent, in one seat and the other by turns."""
     seats = np.arange(len(returns)) % 2 if opponent is not None else np.zeros(len(returns))
     played = np.full(len(returns), lengths, np.int32)
-    return EvaluationResult(np.float32(returns), played, version, seats.astype(np.int32), opponent)
+    return EvaluationResult(np.array(returns, np.float32), played, version, seats.astype(np.int32), opponent)

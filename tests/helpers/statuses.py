@@ -12,13 +12,12 @@ from tests.helpers.results import evaluation_result
 
 
 def make_status(step: int = 1200, **changes: object) -> RunStatus:
+    returns, lengths = np.array([30, 50], np.float32), np.array([31, 51], np.int32)
     status = RunStatus(
         counters=Counters(step, 45_678, 321, 0, 2_000_000, 75.25),
         training_steps=10_000,
         metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 0.3, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
-        play=PlayReport(
-            160, 2, 8000, 0.5, 0.1, np.float32([30, 50]), np.int32([31, 51]), 4.5, 17.0, 0.65, step - 30
-        ),
+        play=PlayReport(160, 2, 8000, 0.5, 0.1, returns, lengths, 4.5, 17.0, 0.65, step - 30),
         buffer=BufferStatus(40_000, 300, 3 * 2**20, 100_000, 512 * 2**20),
         evaluations=(evaluation_result(400, 425, version=step - 10, lengths=412),),
         best_evaluation=487.5,

@@ -15,7 +15,7 @@ class ToyPlayer(SelfPlayActor):
     """A self-play actor that knows the games made for tests."""
 
     def __init__(self, *arguments: Any) -> None:
-        self_play.load_game = toy_game
+        vars(self_play)["load_game"] = toy_game
         super().__init__(*arguments)
 
 

@@ -1,6 +1,7 @@
 """The hand-derived gradients against an independent slow reference in double precision."""
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch.nn import functional
 import models
 from benchmarks.train import eager_loss, random_batch
 from config import MuZeroConfig
+from core.supports import scalar_to_support
 from data import Batch
 from learning import fused_update
 from learning.fused_update import FusedUpdate
@@ -23,7 +25,7 @@ from learning.statistics import LossStatistics, loss_scales
 LAYERS = st.lists(st.integers(1, 9), max_size=2).map(tuple)
 
 
-def make_config(**changes) -> MuZeroConfig:
+def make_config(**changes: Any) -> MuZeroConfig:
     return MuZeroConfig(
         **{"observation_shape": (1, 2, 3), "action_space": (0, 1, 2), "support_size": 6, "seed": 3, **changes}
     )
@@ -89,7 +91,7 @@ def by_pseudocode(config: MuZeroConfig, batch: Batch) -> dict:
             reward_loss = categorical(output.reward_logits, reward[:, k - 1]) * reward_mask[:, k - 1]
             loss += config.reward_loss_weight * reward_loss
         total = total + models.scale_gradient((loss * weights).mean(), gradient_scale)
-    total.backward()
+    torch.autograd.backward(total)
     return gradients_of(network)
 
 
@@ -118,7 +120,18 @@ def assert_equal_gradients(actual: dict, expected: dict, tolerance: float = 1e-5
     seed=st.integers(0, 2**16),
 )
 def test_both_paths_equal_the_pseudocode(
-    representation, dynamics, reward, value, policy, residual, transformed, reward_weight, latent, K, S, seed
+    representation: tuple[int, ...],
+    dynamics: tuple[int, ...],
+    reward: tuple[int, ...],
+    value: tuple[int, ...],
+    policy: tuple[int, ...],
+    residual: bool,
+    transformed: bool,
+    reward_weight: float,
+    latent: int,
+    K: int,
+    S: int,
+    seed: int,
 ) -> None:
     config = make_config(
         fc_representation_layers=representation,
@@ -153,7 +166,7 @@ def test_preset_sized_update_equals_the_benchmarks_reference(K: int) -> None:
     batch = random_batch(config, 128, np.random.default_rng(K))
     network = random_network(config)
     loss, root_values = eager_loss(network, config, batch)
-    loss.backward()
+    torch.autograd.backward(loss)
     statistics, gradients = by_hand(config, batch, 1 / 128)
     assert_equal_gradients(gradients, gradients_of(network))
     total = config.value_loss_weight * statistics.value_loss + statistics.reward_loss + statistics.policy_loss
@@ -209,7 +222,7 @@ def test_losses_of_a_case_computed_by_hand() -> None:
     np.testing.assert_allclose(statistics.root_values, 0, atol=1e-6)
     # the value head's last bias: scale * (uniform - two-hot), summed over the terms
     scales = loss_scales(batch.value_mask, batch.weights, 1 / 2, 0).T[..., None]
-    two_hot = fused_update.scalar_to_support(batch.target_value, 6)
+    two_hot = scalar_to_support(batch.target_value, 6)
     expected = config.value_loss_weight * (scales * (1 / 13 - two_hot)).sum((0, 1))
     np.testing.assert_allclose(gradients["value.2.bias"], expected, atol=1e-6)
 
@@ -218,7 +231,7 @@ def test_large_logits_do_not_overflow() -> None:
     config = make_config()
     network = random_network(config)
     with torch.no_grad():
-        network.policy[-1].bias.copy_(torch.tensor([500.0, 0.0, -500.0]))
+        cast(nn.Linear, network.policy[-1]).bias.copy_(torch.tensor([500.0, 0.0, -500.0]))
     parameters = {n: p.detach().numpy() for n, p in network.named_parameters()}
     gradients = {n: np.zeros_like(p) for n, p in parameters.items()}
     statistics = FusedUpdate(config, parameters, gradients)(
@@ -233,7 +246,8 @@ def test_not_a_number_is_not_hidden() -> None:
     config = make_config(fc_representation_layers=(5,))
     network = random_network(config)
     with torch.no_grad():
-        network.representation[0].weight[0, 0] = math.nan
+        first = cast(nn.Linear, cast(nn.Sequential, network.representation)[0])
+        first.weight[0, 0] = math.nan
     parameters = {n: p.detach().numpy() for n, p in network.named_parameters()}
     gradients = {n: np.zeros_like(p) for n, p in parameters.items()}
     statistics = FusedUpdate(config, parameters, gradients)(

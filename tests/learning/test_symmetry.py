@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -147,7 +147,7 @@ def make_buffer(config: MuZeroConfig, game: GameHistory, which: int | None = Non
     buffer = ReplayBuffer(config, np.random.default_rng(0))
     if which is not None:
         assert buffer.symmetries is not None
-        buffer.symmetries = Symmetries(*(table[[which]] for table in buffer.symmetries))
+        buffer.symmetries = Symmetries._make(table[[which]] for table in buffer.symmetries)
     buffer.add([game])
     return buffer
 
@@ -161,7 +161,8 @@ def every_step(buffer: ReplayBuffer) -> Batch:
 
 
 def equal(left: Batch, right: Batch) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+    pairs: Iterable[tuple[Any, Any]] = zip(left, right, strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 SHAPES = {

@@ -114,7 +114,7 @@ def test_a_resigned_game_is_lost_at_its_last_position_and_its_moves_behind_are_u
 
 
 def test_sampling_frequency_by_hand() -> None:
-    surprises = np.float32([0, 3, 1, 100])  # the last one is look-ahead
+    surprises = np.array([0, 3, 1, 100], np.float32)  # the last one is look-ahead
     history = make_history([0] * 4, [0] * 5, steps=3, surprises=surprises)
     np.testing.assert_allclose(sampling_frequency(history, 0.5), [0.5, 0.5 + 9 / 8, 0.5 + 3 / 8])
     np.testing.assert_allclose(sampling_frequency(history, 1.0), [0, 9 / 4, 3 / 4])
@@ -128,7 +128,7 @@ def test_sampling_frequency_by_hand() -> None:
         past=1,
         actions=np.zeros(3, np.int32),
         observations=np.zeros((4, 1, 1, 2), np.float32),
-        surprises=np.float32([3, 1]),
+        surprises=np.array([3, 1], np.float32),
     )
     np.testing.assert_allclose(history_rows(behind_another, 1, 0.5).frequency, [1, 1.25, 0.75])
 

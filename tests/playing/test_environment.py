@@ -40,7 +40,7 @@ def walk(seed: int, game: type[Walk] = Walk, **changes: Any) -> Environment:
 
 
 def play(environment: Environment) -> list[Any]:
-    steps = []
+    steps: list[Any] = []
     while not steps or not (steps[-1].terminated or steps[-1].truncated):
         steps.append(environment.step(int(environment.legal_mask().argmax())))
     return steps

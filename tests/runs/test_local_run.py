@@ -28,6 +28,7 @@ from core.errors import ConfigurationError
 from core.project import PROJECT
 from data import Counters
 from games.api.sources import load_game
+from learning.targets import OWN
 from models import get_weights, make_network
 from playing.environment import GameError
 from runs import facade, session
@@ -204,7 +205,7 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     _, earlier, _ = run(tmp_path / "one", ratio=0.1)
     config = toy_game("cartpole").config.replace(**SMALL | {"encoding_size": 8})
     start = facade._start_with_games(tmp_path / "one", "cartpole", config)
-    stored = int((earlier.parts["buffer"].arrays["kind"] == replay_buffer.OWN).sum())
+    stored = int((earlier.parts["buffer"].arrays["kind"] == OWN).sum())
     assert start.counters == Counters(played_steps=stored)
     played: list[tuple[int, int]] = []
 
@@ -217,6 +218,7 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     assert learned
     assert set(learned) == {stored}, "the games that are there are learned from first"
     assert last.counters.played_steps > stored, "then its own"
+    assert earlier.cost.played_steps is not None
     assert last.cost.played_steps == earlier.cost.played_steps + last.counters.played_steps - stored
     buffer = last.parts["buffer"].arrays["observations"]
     np.testing.assert_array_equal(buffer[:stored], earlier.parts["buffer"].arrays["observations"][:stored])

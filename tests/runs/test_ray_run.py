@@ -105,10 +105,13 @@ def assert_measured(last: RunStatus) -> None:
     assert min(seconds.values()) > 0, "every kind of process has been measured"
     assert seconds["driver"] < cost.seconds * 1.1
     assert cost.cpu_seconds.total < cost.seconds * (os.cpu_count() or 1) * 1.1
+    assert cost.peak_memory is not None
     assert cost.peak_memory >= sum(last.memory.values())
-    done = (0, counters.training_step, counters.played_steps)
+    done = (0.0, counters.training_step, counters.played_steps)
     assert (cost.gpu_seconds, cost.updates, cost.played_steps) == done
     networks = cost.network_evaluations
+    assert networks is not None
+    assert cost.evaluation_steps is not None
     assert networks.self_play == counters.played_steps * (1 + SMALL["num_simulations"])
     assert networks.reanalysis == counters.reanalysed_steps * (1 + SMALL["num_simulations"])
     assert networks.evaluation == cost.evaluation_steps * (1 + SMALL["evaluation_simulations"]) > 0
@@ -143,7 +146,7 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
     # the last status shows the actors however short the run is
     monkeypatch.setattr("runs.process_meter.READ_SECONDS", 0.0)
     ratios = []
-    changes = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
+    changes: dict[str, Any] = {"evaluation_interval": 0.5, "num_reanalyse_workers": 1, "reanalyse_batch": 64}
     with started(tmp_path, training_steps=220, **changes) as run:
 
         def watch() -> bool:
@@ -178,7 +181,7 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
 
 
 def test_a_game_is_filmed_beside_the_training(tmp_path: Path) -> None:
-    changes = {"evaluation_interval": 0.1, "video_interval": 1, "max_moves": 10}
+    changes: dict[str, Any] = {"evaluation_interval": 0.1, "video_interval": 1, "max_moves": 10}
     with started(tmp_path, training_steps=1_000_000, **changes) as run:
         log = run.session.log
         updates: list[int] = []
@@ -194,7 +197,7 @@ def test_a_game_is_filmed_beside_the_training(tmp_path: Path) -> None:
 
 
 def test_lost_players_are_started_again(tmp_path: Path) -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "num_workers": 2,
         "num_reanalyse_workers": 1,
         "reanalyse_batch": 32,
@@ -226,7 +229,7 @@ def process_of(kind: str) -> int:
     """The number of a process of an actor of this class."""
     for process in psutil.Process().children(recursive=True):
         if process.name().startswith("ray::") and kind in " ".join(process.cmdline()):
-            return process.pid
+            return int(process.pid)
     raise AssertionError(f"no process of {kind}")
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,8 @@ from saving.run_folder import new_run_folder, newest_run, run_folder_of
 
 COST = Cost(1.5, CpuSeconds(driver=3.25), 0.0, 100, 8, NetworkEvaluations(4900, 0, 200), 7, 1 << 30)
 
+SCALAR: Any = np.float64(2.5)  # an array of no dimensions in all but its type
+
 
 def make_checkpoint(step: int = 7, seed: int = 0) -> Checkpoint:
     generator = np.random.default_rng(seed)
@@ -42,7 +45,7 @@ def make_checkpoint(step: int = 7, seed: int = 0) -> Checkpoint:
         "file": np.zeros(0, np.float32),
     }
     parts = {
-        "trainer": Snapshot({"exp_avg/0": np.arange(5.0), "scalar": np.float64(2.5)}, {"name": "AdamW"}),
+        "trainer": Snapshot({"exp_avg/0": np.arange(5.0), "scalar": SCALAR}, {"name": "AdamW"}),
         "self_play_0": Snapshot({}, {"random": generator.bit_generator.state, "nan": None}),
     }
     config = MuZeroConfig(seed=3, lr_init=0.01)
@@ -133,7 +136,7 @@ def test_crash_at_any_rename_or_sync_leaves_the_previous(
     save_generation(tmp_path, first, keep=1)
     for name in ("replace", "fsync"):
         with monkeypatch.context() as patch:
-            patch.setattr(files.os, name, _crash)
+            patch.setattr(os, name, _crash)
             with pytest.raises(SystemError):
                 save_generation(tmp_path, make_checkpoint(20), keep=1)
         assert_equal(load_checkpoint(tmp_path), first)
@@ -144,7 +147,7 @@ def test_crash_at_any_rename_or_sync_leaves_the_previous(
 def test_crash_while_saving_best_keeps_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "best.checkpoint"
     save_best(path, make_checkpoint(10))
-    monkeypatch.setattr(files.os, "replace", _crash)
+    monkeypatch.setattr(os, "replace", _crash)
     with pytest.raises(SystemError):
         save_best(path, make_checkpoint(20))
     assert load_checkpoint(path).training_step == 10
@@ -159,7 +162,7 @@ def test_full_disk_is_a_checkpoint_error(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         save_generation(tmp_path, make_checkpoint(), keep=1)
 

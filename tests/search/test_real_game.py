@@ -26,12 +26,12 @@ BOARDS = pytest.mark.parametrize(("rules", "num_actions"), [(NIM, 3), (BOXES_GAM
 
 
 def rules_model(rules: Rules, num_actions: int, batch: int, nodes: int = 8, **options: Any) -> RulesModel:
-    options = {"rollouts": False, "generator": np.random.default_rng(0)} | options
-    return RulesModel(rules, num_actions, batch, nodes, **options)
+    defaults: dict[str, Any] = {"rollouts": False, "generator": np.random.default_rng(0)}
+    return RulesModel(rules, num_actions, batch, nodes, **defaults | options)
 
 
 def copied(evaluation: Evaluation) -> Evaluation:
-    return Evaluation(*(array.copy() for array in evaluation))
+    return Evaluation._make(array.copy() for array in evaluation)
 
 
 @BOARDS

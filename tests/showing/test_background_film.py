@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from config import MuZeroConfig
@@ -33,7 +34,7 @@ def film(game: str = "tictactoe", seconds: float = float("inf"), **changes: Any)
 
 
 def pictures(video: Video) -> int:
-    image = Image.open(io.BytesIO(video.gif))
+    image = cast(GifImageFile, Image.open(io.BytesIO(video.gif)))
     assert image.size == (video.width, video.height)
     return int(image.n_frames)
 
@@ -114,6 +115,6 @@ def test_a_local_run_puts_its_films_into_tensorboard(tmp_path: Path) -> None:
     steps = [film.step for film in films]
     assert min(after - before for before, after in zip([0, *steps], steps, strict=False)) >= 20
     for one in films:
-        shown = Image.open(io.BytesIO(one.encoded_image_string))
+        shown = cast(GifImageFile, Image.open(io.BytesIO(one.encoded_image_string)))
         assert shown.size == (one.width, one.height)
         assert shown.n_frames > 5

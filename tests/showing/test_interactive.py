@@ -88,8 +88,8 @@ def test_a_game_that_is_won() -> None:
     assert game.legal_actions == []
     assert game.moves == (0, 3, 1, 4, 2)
     assert game.movers == (0, 1, 0, 1, 0)
-    assert game.rewards == (0, 0, 0, 0, 1)
-    assert game.returns == (1, -1)
+    assert game.rewards == (0.0, 0.0, 0.0, 0.0, 1.0)
+    assert game.returns == (1.0, -1.0)
     with pytest.raises(ConfigurationError, match="the game is over"):
         game.play(5)
 
@@ -127,7 +127,7 @@ def test_resigning_loses_and_can_be_taken_back() -> None:
     game = played("tictactoe", 0)
     game.resign()
     assert game.outcome == "player 2 (O) resigns, player 1 (X) wins"
-    assert game.returns == (1, -1)
+    assert game.returns == (1.0, -1.0)
     game.resign()
     assert game.resigned_by == 1
     game.undo(0)

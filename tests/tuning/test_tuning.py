@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -198,7 +200,8 @@ def test_schedules_can_be_searched_and_read_from_json_again() -> None:
 
 
 def test_rungs() -> None:
-    assert rung_shares(2, 3) == (pytest.approx(1 / 9), pytest.approx(1 / 3))
+    expected: tuple[Any, ...] = (pytest.approx(1 / 9), pytest.approx(1 / 3))
+    assert rung_shares(2, 3) == expected
     assert rung_shares(0, 3) == ()
     with pytest.raises(ConfigurationError, match="--rungs 5"):
         rung_shares(5, 3)
@@ -373,12 +376,8 @@ def test_a_stopped_trial_is_never_told_its_score(tmp_path: Path, monkeypatch: py
     finished = [event for event in noted.events if isinstance(event, Finished)]
     assert len(stopped) > 5
     assert len(finished) > 3
-    for event in finished:
-        assert (
-            told[event.trial]
-            == event.score
-            == score_of(state.base.replace(**state.trials[event.trial].values))
-        )
+    for end in finished:
+        assert told[end.trial] == end.score == score_of(state.base.replace(**state.trials[end.trial].values))
     full: list[float] = []
     for event in noted.events:
         if isinstance(event, Finished):
@@ -387,7 +386,8 @@ def test_a_stopped_trial_is_never_told_its_score(tmp_path: Path, monkeypatch: py
             assert event.told == conservative_score(full, event.share)
             assert told.get(event.trial) == event.told != event.score
             assert event.told is None or event.told < min(full)
-    assert set(told) <= {event.trial for event in [*finished, *stopped]}
+    ended: list[Finished | Stopped] = [*finished, *stopped]
+    assert set(told) <= {end.trial for end in ended}
 
 
 def test_without_rungs_all_run_in_full(tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_what_has_ended_is_recorded_before_its_process_is_closed(
     assert closed_after == [1] * 8
 
 
-def ends(events: list[Event]) -> list[Event]:
+def ends(events: list[Event]) -> list[Finished | Stopped | Failed]:
     return [event for event in events if isinstance(event, Finished | Stopped | Failed)]
 
 
@@ -628,12 +628,12 @@ def test_the_picture_shows_every_trial_and_names_its_axes(
     names = [label.get_text() for label in upper.get_xticklabels()]
     assert names[:5] == ["lr_init", "num_simulations", "optimizer", "fc_value_layers", "discount"]
     assert "mean return of 10 games" in names[5]
-    many = [line for line in upper.lines if len(line.get_xdata()) > 2]
+    many = [line for line in upper.lines if len(np.asarray(line.get_xdata())) > 2]
     assert len(many) == len(trials)
-    assert sum(len(line.get_xdata()) == 6 for line in many) == len(state.full_scores)
+    assert sum(len(np.asarray(line.get_xdata())) == 6 for line in many) == len(state.full_scores)
     assert lower.get_xlabel()
     assert "mean return" in lower.get_ylabel()
-    records = next(line for line in lower.lines if line.get_label() == "best so far").get_ydata()
+    records: Any = next(line for line in lower.lines if line.get_label() == "best so far").get_ydata()
     assert list(records) == sorted(records)
     assert max(records) == max(state.full_scores)
     assert draw_search(state, folder / PICTURE_NAME)

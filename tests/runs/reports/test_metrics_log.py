@@ -91,7 +91,9 @@ class FakeWandb:
         """wandb's own."""
 
     def __init__(self, failure: str | None = None) -> None:
-        self.failure, self.started, self.logged = failure, {}, []
+        self.failure = failure
+        self.started: dict[str, Any] = {}
+        self.logged: list[dict[str, float]] = []
         self.finished = False
         self.axes: list[Any] = []
         self.errors = types.SimpleNamespace(Error=FakeWandb.Error)
@@ -115,7 +117,7 @@ class FakeWandb:
 
 def test_wandb_gets_what_tensorboard_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeWandb()
-    monkeypatch.setitem(sys.modules, "wandb", fake)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "wandb", fake)
     log = WandbLog(tmp_path, MuZeroConfig(lr_init=0.5))
     status = make_status(100)
     log.status(status)
@@ -132,10 +134,10 @@ def test_wandb_gets_what_tensorboard_gets(tmp_path: Path, monkeypatch: pytest.Mo
 def test_wandb_that_is_missing_or_cannot_start_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(ConfigurationError, match="pip install wandb"):
         WandbLog(tmp_path, MuZeroConfig())
-    monkeypatch.setitem(sys.modules, "wandb", FakeWandb("No API key\nconfigured"))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "wandb", FakeWandb("No API key\nconfigured"))
     with pytest.raises(ConfigurationError, match=r"No API key configured.*WANDB_MODE=offline"):
         WandbLog(tmp_path, MuZeroConfig())
 

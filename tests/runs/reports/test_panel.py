@@ -53,13 +53,14 @@ def test_lines_come_at_the_interval_and_at_the_end() -> None:
 
 
 def draw(status: RunStatus, width: int = 120) -> str:
-    console = Console(file=io.StringIO(), force_terminal=True, width=width, height=40, color_system=None)
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=width, height=40, color_system=None)
     panel = Panel("cartpole", console)
     panel.event("a [notable] line")
     panel.status(status)
     panel.close()
     panel.close()
-    return console.file.getvalue()
+    return drawn.getvalue()
 
 
 @pytest.mark.parametrize("width", [120, 40])

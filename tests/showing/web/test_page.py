@@ -201,6 +201,7 @@ def test_figures_that_are_not_finite_are_refused() -> None:
 def test_a_long_search_does_not_hold_up_other_games(monkeypatch: pytest.MonkeyPatch) -> None:
     searching, go_on = threading.Event(), threading.Event()
     rooms = rooms_of()
+    assert rooms.agent is not None
     analyse = rooms.agent.analyse
 
     def slow(*arguments: Any) -> Any:
@@ -223,6 +224,7 @@ def test_a_long_search_does_not_hold_up_other_games(monkeypatch: pytest.MonkeyPa
 def test_one_search_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = rooms_of()
     running, most = 0, 0
+    assert rooms.agent is not None
     analyse = rooms.agent.analyse
 
     def counted(*arguments: Any) -> Any:
@@ -577,6 +579,7 @@ def test_warming_up_searches_and_moves(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_position_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rooms = rooms_of()
     searches: list[int] = []
+    assert rooms.agent is not None
     analyse = rooms.agent.analyse
 
     def counted(table: Any, row: int, simulations: int, limit: Any) -> Any:
