@@ -2,7 +2,8 @@
 
 Every field states its type, its meaning, its bounds and its group once, here; the command line, `--help`
 and the validation are derived from that. A game's configuration is a subclass that states only what
-differs from these defaults. Field names are muzero-general's wherever the meaning is the same.
+differs from these defaults. Field names are muzero-general's wherever the meaning is the same. What is not
+about MuZero (`option`, reading values from text) is in `core/options.py`.
 """
 
 from __future__ import annotations

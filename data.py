@@ -229,7 +229,7 @@ class EvaluationResult(NamedTuple):
     lengths: NDArray[np.int32]  # [games] in moves
     version: int  # updates made to those weights
     seats: NDArray[np.int32]  # [games] which player it was
-    opponent: str | None = None  # in a game for two, as `players.parse_player` reads it
+    opponent: str | None = None  # in a game for two, as `arena/players.py` reads it
     network_evaluations: int = 0  # of the searches in all games, by networks of either side
 
     @property

@@ -35,7 +35,7 @@ class NetworkOutput(NamedTuple):
     latent: Tensor  # [S, D] or [S, channels, height, width]
 
 
-# --- value and reward supports: the torch twins of supports.py ---
+# --- value and reward supports: the torch twins of core/supports.py ---
 
 
 def transform(values: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def transform(values: Tensor) -> Tensor:
 
 
 def inverse_transform(values: Tensor) -> Tensor:
-    """The inverse of `transform`, in the form that does not cancel (see `supports.inverse_transform`)."""
+    """The inverse of `transform`, in the form that does not cancel: see core/supports.py."""
     shifted = torch.abs(values) + (1 + EPSILON)
     root = 2 * shifted / (1 + torch.sqrt(1 + 4 * EPSILON * shifted))
     return torch.sign(values) * (root * root - 1)

@@ -1,4 +1,8 @@
-"""The replay buffer: keeps games' steps, draws training batches from them, has old steps looked at again."""
+"""The replay buffer: keeps games' steps, draws training batches from them, has old steps looked at again.
+
+What a stored step is and which targets follow from it is in `learning/targets.py`, how steps are drawn by
+priority in `learning/sum_tree.py`. `Reanalyse`, below, looks at old steps with newer weights.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +58,8 @@ class ReplayBuffer:
     pass over the history, and one freak error does not rank all later games.
 
     With `policy_surprise` every priority, now and later, is multiplied by the step's `frequency` (see
-    `targets.sampling_frequency`). The importance weights do not undo this factor: unlike priorities it is
-    meant to change what is learnt from. Without PER it is all that there is.
+    `sampling_frequency` in learning/targets.py). The importance weights do not undo this factor: unlike
+    priorities it is meant to change what is learnt from. Without PER it is all that there is.
 
     With `symmetry` every sample is varied by a random one of the board's symmetries.
 

@@ -1,4 +1,8 @@
-"""Plays many games at once by batched search, to learn from them."""
+"""Self-play: plays many games at once by batched search, to learn from them.
+
+One move of all games, read from top to bottom in `SelfPlay._move`: search, choose actions, step, record. The
+games, exploration, resignation and records are in `playing/`, the search in `search/planner.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""The trainer: the unrolled loss of MuZero (paper, appendix G) and the update it leads to.
+"""The trainer: updates of the networks by the unrolled loss of MuZero (paper, appendix G).
 
 One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, the check that they
-are finite, clipping, the optimiser, and now and then the target network. The loss is in `learning/loss.py`;
-its gradients (`learning/gradients.py`) come from autograd or are derived by hand, into the same buffer.
+are finite, clipping, the optimiser, and now and then the target network. Gradients come from autograd
+(`learning/gradients.py`, of the loss in `learning/loss.py`: any network, any device) or are derived by hand
+(`learning/fused_update.py`: fully connected networks on the CPU, several times faster); both overwrite the
+same buffer.
 
 Parameters and gradients each lie in one flat vector, of which the network's own tensors are views. So
 clipping and the optimiser are a handful of operators however many layers there are.

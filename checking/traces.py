@@ -135,7 +135,7 @@ class Trace:
         self.seen.append(Seen(observation, copy.deepcopy(observation), legal, player))
 
     def _attempt(self, call: str, function: Callable[[], Any]) -> Any:
-        """What `function` returns; an exception is kept as the recording's failure."""
+        """What `function` returns; an exception is kept as the trace's failure."""
         if self.failure is not None:
             return None
         try:
@@ -164,7 +164,7 @@ def is_true(value: Any) -> bool:
 
 
 def difference(first: Trace, second: Trace) -> str | None:
-    """The first thing in which two recordings of the same actions differ; `None` if in nothing."""
+    """The first thing in which two traces of the same actions differ; `None` if in nothing."""
     if str(first.failure) != str(second.failure):
         return f"{second.failure or first.failure}"
     for number, (one, other) in enumerate(zip(first.seen, second.seen, strict=False)):

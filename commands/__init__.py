@@ -1,4 +1,5 @@
-"""The commands: one file for each word typed after `python muzero.py`, for parsing and printing.
+"""The commands: one file for each word typed after `python muzero.py`, for parsing and printing only.
 
-Seventeen files: as many words, the menu, and what they share (`_common`, `_options`, `_launching`).
+Read `train` first. Sixteen files: twelve words, the menu, and what they share (`_common`, `_options`,
+`_launching`).
 """

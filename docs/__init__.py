@@ -1,1 +1,1 @@
-"""The pages, and what writes one of them."""
+"""The pages, and what writes one of them: `write_configuration` writes configuration.md."""

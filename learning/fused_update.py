@@ -1,8 +1,8 @@
 """The loss of fully connected networks and its gradients, derived by hand: numpy and numba, no torch.
 
-Equal to what autograd makes of `trainer.unrolled_loss`, several times faster for small networks, whose
-updates are otherwise mostly per-operator overhead: buffers are allocated once, every head is evaluated for
-all unrolled steps in one matrix product, and each elementwise rule is one kernel.
+Equal to what autograd makes of `learning/loss.py:unrolled_loss`, several times faster for small networks,
+whose updates are otherwise mostly per-operator overhead: buffers are allocated once, every head is evaluated
+for all unrolled steps in one matrix product, and each elementwise rule is one kernel.
 
 Buffers are time-major: [K + 1, S, ...] or [K, S, ...]. S samples, K unrolled steps, A actions, D latent
 features, F atoms of a support, R rows of a matrix.
@@ -25,7 +25,7 @@ from learning.statistics import LATENT_GRADIENT_SCALE, FloatMatrix, LossStatisti
 Parameters = Mapping[str, NDArray[np.float32]]
 
 SCALING_EPSILON = 1e-5
-"""Added to the range that a latent is divided by, as in `models.scale_latent`."""
+"""Added to the range that a latent is divided by, as in `models.py:scale_latent`."""
 
 
 # --- kernels ---

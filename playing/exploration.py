@@ -19,7 +19,7 @@ class RandomMoves:
     These are the first moves of each game, between none and `random_opening_moves`, and every later one
     with `random_move_probability`. Agents who know the best moves would else play the same few games, and the
     model would not learn where the others lead. What the searches of these positions found is learned
-    like any other; `targets.n_step_returns` does not look behind such a move.
+    like any other; `learning/targets.py:n_step_returns` does not look behind such a move.
     """
 
     def __init__(self, config: MuZeroConfig, generator: np.random.Generator, batch: int) -> None:

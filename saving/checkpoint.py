@@ -1,4 +1,6 @@
-"""A run's folder on disk, `results/<game>/<time>/`, and the checkpoints in it.
+"""Checkpoints of a run: everything needed to go on, and the best weights.
+
+They lie in the run's folder, `results/<game>/<time>/`:
 
     config.json               the configuration
     log.txt, events.*         progress lines and TensorBoard events

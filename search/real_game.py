@@ -1,9 +1,9 @@
 """The real game as the search's model: perfect predictions, and values 0 or those of random rollouts.
 
-`RulesModel` plays `rules.Rules` in one kernel per simulation, `GameModel` any other game in Python, by copies
-of it. Both are `data.Model`s whose "observations" are the real positions. Below the end of a game nothing
-happens: rewards, discounts and values are 0, and the game is not touched. `RealGameSearch` is plain UCT
-on top of them, and `MctsPlayer` the opponent that plays by it.
+`RulesModel` plays `games/boards/rules.py:Rules` in one kernel per simulation, `GameModel` any other game in
+Python, by copies of it. Both are `data.Model`s whose "observations" are the real positions. Below the end of
+a game nothing happens: rewards, discounts and values are 0, and the game is not touched. `RealGameSearch` is
+plain UCT on top of them; `arena/mcts_player.py` is the opponent that plays by it.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class RealModel(Model, Protocol):
 
 
 class RulesModel:
-    """A board game as a model: its positions are `rules.State`s, stacked to [B, S] int64.
+    """A board game as a model: its positions are `BoardState`s, stacked to [B, S] int64.
 
     Policies are uniform over the legal actions, in the whole tree. Values are 0, or with `rollouts` the
     outcome of a uniformly random game from there, to the player to move; `generator` seeds those games.

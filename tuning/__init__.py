@@ -4,9 +4,9 @@ space      what is searched: parameters, their scales and bounds
 ledger     what has happened: events, one JSON line each, and nothing else is kept
 suggester  nevergrad: which values to try next
 halving    which trials are stopped early (ASHA)
-state      what the events add up to
-trial      a training and its evaluation as processes
-search     the loop: starts trials, reads their progress, stops them, records
+study      what the events add up to
+trial      a training and its evaluation as processes; `tether` ends them with the search
+tuner      the loop: starts trials, reads their progress, stops them, records
 display    what a person sees
 report     results.csv, best.json, TensorBoard's HParams
 picture    the search as a PNG

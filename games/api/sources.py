@@ -16,7 +16,7 @@ FOLDER = PROJECT / "games"
 
 
 def game_names() -> list[str]:
-    """The names of all games in this folder, sorted."""
+    """The names of all games in `games/`, sorted."""
     names = (path.stem for path in FOLDER.glob("*.py"))
     return sorted(name for name in names if name != "abstract_game" and not name.startswith("_"))
 

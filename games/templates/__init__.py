@@ -1,1 +1,1 @@
-"""What `python muzero.py new-game` writes."""
+"""What `python muzero.py new-game` writes: a small, complete game for one player, and one for two."""

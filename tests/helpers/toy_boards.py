@@ -1,4 +1,4 @@
-"""Board games made for tests: small enough to be solved, as `rules.Rules`."""
+"""Board games made for tests: small enough to be solved, as `games/boards/rules.py:Rules`."""
 
 from __future__ import annotations
 

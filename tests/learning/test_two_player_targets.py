@@ -1,4 +1,4 @@
-"""Targets of recorded games, from the recorder to the batch, against a ledger kept by player 0.
+"""Targets of recorded games, from the history builder to the batch, against a ledger kept by player 0.
 
 The reference books every reward and every value as player 0's gain, adds them up in plain loops, and turns
 the sign round where player 1 is to move. It shares nothing with the code it judges.
@@ -146,7 +146,7 @@ def expected(batch: Batch, games: dict[int, Ledger], config: MuZeroConfig) -> Ba
 
 
 class Recording:
-    """Scripted games, played by random actions and values through the real table and the real recorder."""
+    """Scripted games, played by random actions and values through the real table and history builder."""
 
     def __init__(self, config: MuZeroConfig, seed: int) -> None:
         self.config, self.generator, self.first = config, np.random.default_rng(seed), 1000 * seed

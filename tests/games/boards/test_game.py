@@ -1,4 +1,4 @@
-"""Every game with rules keeps the contract of `rules.py`; bitboard rules agree with naive ones."""
+"""Every game with rules keeps the contract of games/boards/rules.py; bitboard rules agree with naive ones."""
 
 from __future__ import annotations
 
