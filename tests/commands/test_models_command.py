@@ -15,7 +15,6 @@ from arena.players import default_amount
 from arena.ratings import Sprt, Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
-from commands import models as models_command
 from data import Counters
 from games.api.sources import load_game
 from saving.checkpoint import Checkpoint, save_best
