@@ -8,6 +8,7 @@ import numpy as np
 
 from arena.players import DrawingPlayer, NetworkPlayer, Player, check_form, legal_action
 from config import MuZeroConfig
+from core.policies import best_legal
 from core.randomness import Stream, make_generator
 from data import EvaluationResult, IntArray
 from games.api.spec import GameSpec
@@ -53,8 +54,7 @@ class Match:
             if not self._live.size:
                 break
             keys = generator.random((pairs, self.table.config.num_actions))[self._pairs[self._live]]
-            legal = self.table.legal[self._live]
-            self._step(np.where(legal, keys, -1.0).argmax(axis=1).astype(np.int32))
+            self._step(best_legal(keys, self.table.legal[self._live]))
         for row in np.setdiff1d(everyone, self._live).tolist():
             self._take_back(row)
         self._live = everyone

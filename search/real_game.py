@@ -18,6 +18,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.randomness import one_of
 from data import BoolArray, Evaluation, IntArray, Model
 from games.api.spec import GameSpec
 from games.boards.rules import (
@@ -297,7 +298,7 @@ class GameModel:
         for _ in range(self.horizon):
             mover = environment.to_play()
             legal = np.flatnonzero(environment.legal_mask())
-            step = environment.step(int(legal[self.generator.integers(legal.size)]))
+            step = environment.step(one_of(self.generator, legal))
             total += weight * (step.reward if mover == player else -step.reward)
             weight *= self.config.discount
             if step.terminated or step.truncated:
