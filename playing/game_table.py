@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +64,16 @@ class GameTable:
         self._stack(rows, actions, observations)
         return Moves(observations, rewards.astype(np.float32), terminated, truncated)
 
+    def move(self, row: int, action: int) -> Moves:
+        """Makes one move in the game `row` alone."""
+        return self.step(np.array([row]), np.array([action], np.int32))
+
+    def replay(self, row: int, seed: int, actions: Iterable[int]) -> None:
+        """Starts the game that `seed` determines in `row`, and makes the moves `actions` in it."""
+        self.reset(row, seed)
+        for action in actions:
+            self.move(row, action)
+
     def _ask(self, row: int, over: bool = False) -> None:
         """Asks a game whose turn it is and what is legal; a finished one has no legal actions to ask for."""
         environment = self.environments[row]
@@ -94,6 +105,4 @@ class GameTable:
         """Plays the games of `state` again, up to where they were."""
         ends = np.cumsum(state.arrays["lengths"])
         for row, actions in enumerate(np.split(state.arrays["actions"], ends[:-1])):
-            self.reset(row, int(state.arrays["seeds"][row]))
-            for action in actions:
-                self.step(np.array([row]), np.array([action], np.int32))
+            self.replay(row, int(state.arrays["seeds"][row]), actions)

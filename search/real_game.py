@@ -315,9 +315,7 @@ class GameModel:
     def _replayed(self, position: Position) -> Position:
         """The same position in a game that has been played there from its start."""
         environment = Environment(self.spec, self.config)
-        environment.reset(position.seed)
-        for action in position.actions:
-            environment.step(action)
+        environment.replay(position.seed, position.actions)
         return position._replace(environment=environment)
 
     def _copies_truly(self, position: Position) -> bool:

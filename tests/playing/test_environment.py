@@ -310,3 +310,22 @@ def test_a_table_goes_on_from_seeds_and_actions() -> None:
         np.testing.assert_array_equal(getattr(tables[0], name), getattr(tables[1], name), err_msg=name)
     assert tables[0].played == tables[1].played
     assert [len(actions) for actions in tables[1].played] == [4, 2]
+
+
+def test_a_game_that_is_played_again_stands_where_it_stood() -> None:
+    table = GameTable(toy_game("walk"), WalkConfig(stacked_observations=2), 2)
+    again = walk(3)
+    for row in range(2):
+        table.reset(row, 75)
+    for _ in range(5):
+        table.move(0, int(table.legal[0].argmax()))
+    table.move(1, int(table.legal[1].argmax()))  # and on from a game that is under way
+    table.replay(1, 75, table.played[0])
+    again.replay(75, table.played[0])
+    assert table.played[1] == table.played[0]
+    assert (again.moves, again.to_play()) == (5, table.to_play[1])
+    for found in (table.stacks, table.legal, table.to_play, table.returns):
+        np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(again.legal_mask(), table.legal[1])
+    action = int(table.legal[1].argmax())
+    np.testing.assert_array_equal(again.step(action).observation, table.move(1, action).observations[0])
