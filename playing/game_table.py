@@ -12,6 +12,7 @@ from config import MuZeroConfig
 from data import BoolArray, Snapshot
 from games.api.spec import GameSpec
 from playing.environment import Environment, require_finite
+from playing.observations import push
 
 
 class Moves(NamedTuple):
@@ -82,18 +83,11 @@ class GameTable:
 
     def _stack(self, rows: NDArray[Any], actions: NDArray[Any], observations: NDArray[Any]) -> None:
         """Puts the observations [n, C, H, W] that moves in `rows` [n] led to on top of the stacks."""
-        if self.config.stacked_observations:
-            for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
-                self._shift(row, action)
-        self.stacks[rows, : self.config.observation_shape[0]] = observations
-
-    def _shift(self, row: int, action: int) -> None:
-        """Makes room in the row's stack for the observation that `action` leads to."""
-        channels = self.config.observation_shape[0]
-        stack = self.stacks[row]
-        stack[2 * channels + 1 :] = stack[channels : -channels - 1].copy()
-        stack[channels : 2 * channels] = stack[:channels]
-        stack[2 * channels] = action / self.config.num_actions
+        if not self.config.stacked_observations:
+            self.stacks[rows] = observations
+            return
+        for row, action, observation in zip(rows.tolist(), actions.tolist(), observations, strict=True):
+            push(self.stacks[row], observation, action, self.config.num_actions)
 
     def state(self) -> Snapshot:
         """Seeds and actions of the running games, from which they can be played again."""
