@@ -26,6 +26,7 @@ from data import (
     Snapshot,
     Weights,
 )
+from learning.stored_positions import legal_at, stacked_at
 from learning.sum_tree import SumTree
 from learning.symmetry import Symmetries, make_symmetries
 from learning.targets import (
@@ -38,7 +39,6 @@ from learning.targets import (
     n_step_returns,
     row_layout,
 )
-from playing.observations import stack_observations
 from search.inference import make_model
 from search.mcts import Search
 from search.noise import RootNoise
@@ -201,11 +201,7 @@ class ReplayBuffer:
         self, places: NDArray[np.int64], symmetries: Symmetries | None = None
     ) -> NDArray[np.float32]:
         """The stacked observations of the steps at `places` [S], each turned by its one of `symmetries`."""
-        window = (places[:, None] - np.arange(self.config.stacked_observations + 1)) % self.capacity
-        observations, actions = self.rows.observations[window], self.rows.actions[window[:, 1:]]
-        if symmetries is not None:
-            observations, actions = symmetries.boards(observations), symmetries.actions(actions)
-        return stack_observations(observations, actions, self.rows.past[places], self.config.num_actions)
+        return stacked_at(self.rows, places, self.config, symmetries)
 
     def update_priorities(self, positions: NDArray[np.int64], priorities: FloatArray) -> None:
         """Sets the priorities [n] of the steps `positions` [n]; steps that have left are passed over.
@@ -238,12 +234,11 @@ class ReplayBuffer:
             return None
         self.cursor = int(positions[-1]) + 1
         places = positions % self.capacity
-        legal = np.unpackbits(self.rows.legal_actions[places], axis=1, count=self.config.num_actions)
         return ReanalyseRequest(
             positions,
             self._stacked(places),
             self.rows.to_play[places].astype(np.int32),
-            legal.astype(np.bool_),
+            legal_at(self.rows, places),
         )
 
     def _next_positions(self, steps: int) -> NDArray[np.int64]:

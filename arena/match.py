@@ -8,6 +8,7 @@ import numpy as np
 
 from arena.players import DrawingPlayer, NetworkPlayer, Player, check_form, legal_action
 from config import MuZeroConfig
+from core.policies import best_legal
 from core.randomness import Stream, make_generator
 from data import EvaluationResult, IntArray
 from games.api.spec import GameSpec
@@ -53,18 +54,10 @@ class Match:
             if not self._live.size:
                 break
             keys = generator.random((pairs, self.table.config.num_actions))[self._pairs[self._live]]
-            legal = self.table.legal[self._live]
-            self._step(np.where(legal, keys, -1.0).argmax(axis=1).astype(np.int32))
-        for row in np.setdiff1d(everyone, self._live).tolist():
-            self._take_back(row)
+            self._step(best_legal(keys, self.table.legal[self._live]))
+        for row in np.setdiff1d(everyone, self._live).tolist():  # the players make the last move themselves
+            self.table.replay(row, int(self.table.seeds[row]), self.table.played[row][:-1])
         self._live = everyone
-
-    def _take_back(self, row: int) -> None:
-        """Plays the game `row` again up to its last move, which the players are to make themselves."""
-        actions = self.table.played[row][:-1]
-        self.table.reset(row, int(self.table.seeds[row]))
-        for action in actions:
-            self.table.step(np.array([row]), np.array([action], np.int32))
 
     def play(self, seconds: float = float("inf")) -> bool:
         """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves."""

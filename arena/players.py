@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean, require
-from core.randomness import Stream, make_generator
+from core.policies import best_legal, random_legal
+from core.randomness import Stream, make_generator, one_of
 from data import IntArray, Weights
 from games.api.spec import GameSpec
 from playing.environment import GameError
@@ -147,7 +148,7 @@ class NetworkPlayer:
     def _by_policy(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         stacks = self.planner.seen(table, rows)
         logits = self.planner.model.root(stacks, table.to_play[rows]).policy_logits
-        return np.asarray(np.where(table.legal[rows], logits, -np.inf).argmax(axis=1), np.int32)
+        return best_legal(logits, table.legal[rows])
 
 
 def distinct_rows(*parts: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -171,8 +172,7 @@ class RandomPlayer:
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """See `Player`."""
-        keys = np.where(table.legal[rows], self.generator.random(table.legal[rows].shape), -1.0)
-        return np.asarray(keys.argmax(axis=1), np.int32)
+        return random_legal(self.generator, table.legal[rows])
 
     def reseed(self, generator: np.random.Generator) -> None:
         """See `DrawingPlayer`."""
@@ -203,7 +203,7 @@ class MinimaxPlayer:
         if self._solver is None:
             self._solver = self._made_for(table)
         best = (self._solver.best_actions(table.environments[row].game.state) for row in rows)
-        return np.array([self.generator.choice(actions) for actions in best], np.int32)
+        return np.array([one_of(self.generator, actions) for actions in best], np.int32)
 
     def reseed(self, generator: np.random.Generator) -> None:
         """See `DrawingPlayer`; what has been solved stays known."""

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from benchmarks.common import numbers, report
 from benchmarks.connect4_solver import ILLEGAL, Solver
 from config import MuZeroConfig
+from core.policies import best_legal
 from core.project import PRETRAINED
+from core.randomness import one_of
 from games.boards.rules import TO_PLAY
 from games.connect4 import SQUARES, STONES, Game
 from saving.checkpoint import load_checkpoint
@@ -61,8 +63,8 @@ def wandered(game: Game, moves: int, generator: np.random.Generator) -> bool:
     game.reset()
     for _ in range(moves):
         at_random = generator.random() < 0.5
-        action = generator.choice(game.legal_actions()) if at_random else game.expert_agent()
-        if game.step(int(action))[2]:
+        action = one_of(generator, game.legal_actions()) if at_random else game.expert_agent()
+        if game.step(action)[2]:
             return False
     return True
 
@@ -72,7 +74,7 @@ def chosen(config: MuZeroConfig, planner: Planner, solved: Solved, simulations: 
     legal = solved.values != ILLEGAL
     if simulations == 0:
         logits = planner.model.root(solved.observations, solved.to_play).policy_logits
-        return np.asarray(np.where(legal, logits, -np.inf).argmax(axis=1))
+        return best_legal(logits, legal).astype(np.int64)
     noise = RootNoise.none(len(legal), config.num_actions)
     found = planner.search.run(planner.model, solved.observations, solved.to_play, legal, noise, 0.0)
     return found.action.astype(np.int64)

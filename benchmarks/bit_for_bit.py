@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from benchmarks.common import report
 from config import MuZeroConfig
 from core.project import PRETRAINED
+from core.randomness import one_of
 from games.api.sources import load_game
 from playing.make_table import make_table
 from saving.checkpoint import Checkpoint, load_checkpoint
@@ -110,7 +111,7 @@ def train(name: str, options: str) -> dict[str, Any]:
 def random_positions(checkpoint: Checkpoint, config: MuZeroConfig) -> Positions:
     """Positions of random games, the same in each call."""
     table = make_table(load_game(checkpoint.game), config, 1)
-    generator, row = np.random.default_rng(SEED), np.zeros(1, np.intp)
+    generator = np.random.default_rng(SEED)
     found: list[Positions] = []
     game = 0
     while len(found) < POSITIONS:
@@ -118,8 +119,8 @@ def random_positions(checkpoint: Checkpoint, config: MuZeroConfig) -> Positions:
         game, over = game + 1, False
         while not over and len(found) < POSITIONS:
             found.append(Positions(table.stacks[0].copy(), table.to_play[0].copy(), table.legal[0].copy()))
-            action = generator.choice(np.flatnonzero(table.legal[0]))
-            moves = table.step(row, np.array([action], np.int32))
+            action = one_of(generator, np.flatnonzero(table.legal[0]))
+            moves = table.move(0, action)
             over = bool(moves.terminated[0] or moves.truncated[0])
     return Positions(*(np.stack(column) for column in zip(*found, strict=True)))
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
+from core.randomness import one_of
 from games.api.spec import GameSpec, accepts_seed, game_maker
 
 
@@ -115,7 +116,7 @@ class Trace:
     def play_on(self, generator: np.random.Generator) -> Trace:
         """Plays at random until the game ends, fails, or has had `max_moves` moves; returns itself."""
         while self.running:
-            self.play(int(generator.choice(self.choices())))
+            self.play(one_of(generator, self.choices()))
         return self
 
     def repeat(self, actions: Sequence[int]) -> Trace:

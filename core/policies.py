@@ -1,4 +1,4 @@
-"""Policies [n, A] over the legal actions, from logits and compared with each other."""
+"""Choices among the legal actions; policies [n, A] over them, from logits and compared with each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data import BoolArray, FloatArray
+
+
+def best_legal(preferences: NDArray[Any], legal: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The legal actions [...] of the highest `preferences` [..., A]; the first one among equals."""
+    return np.asarray(np.where(legal, preferences, -np.inf).argmax(axis=-1), np.int32)
+
+
+def random_legal(generator: np.random.Generator, legal: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """A random one of the legal actions [n] of each row of `legal` [n, A]."""
+    return best_legal(generator.random(legal.shape), legal)
 
 
 def legal_policy(logits: NDArray[Any], legal: NDArray[np.bool_]) -> NDArray[Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Stream(IntEnum):
@@ -21,3 +24,8 @@ class Stream(IntEnum):
 def make_generator(seed: int, stream: Stream, *which: int) -> np.random.Generator:
     """The generator that `seed` determines for a stream, or for part `which` of it."""
     return np.random.default_rng([seed, stream, *which])
+
+
+def one_of(generator: np.random.Generator, choices: Sequence[int] | NDArray[Any]) -> int:
+    """A random one of `choices` [n], n > 0: the one that `generator.choice` draws, and sooner."""
+    return int(choices[int(generator.integers(len(choices)))])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.policies import divergence
+from core.policies import best_legal, divergence
 from data import BoolArray, FloatArray
 from diagnosis.played import Played
 from diagnosis.unrolling import Unrolled
@@ -88,8 +88,7 @@ def _divergence(policy: FloatArray, logits: FloatArray, legal: BoolArray) -> Flo
 
 def _agrees(policy: FloatArray, logits: FloatArray, legal: BoolArray) -> FloatArray:
     """1 where the likeliest legal action by `logits` is (one of) the policy's likeliest, else 0; [..., A]."""
-    choice = np.where(legal, logits, -np.inf).argmax(axis=-1)[..., None]
-    chosen = np.take_along_axis(policy, choice, axis=-1)[..., 0]
+    chosen = np.take_along_axis(policy, best_legal(logits, legal)[..., None], axis=-1)[..., 0]
     return np.asarray(chosen >= policy.max(axis=-1) - 1e-6, np.float64)
 
 

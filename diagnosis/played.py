@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, VersionedWeights, Weights
+from learning.stored_positions import legal_at, stacked_at
 from learning.targets import StepRows, history_rows, n_step_returns
-from playing.observations import stack_observations
 from self_play import SelfPlay
 
 GamesCallback = Callable[[int, int], None]
@@ -41,18 +41,11 @@ class Played(NamedTuple):
 
     def stacked(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the network reads at `rows` [n], [n, C, H, W]."""
-        window = rows[:, None] - np.arange(self.config.stacked_observations + 1)
-        return stack_observations(
-            self.steps.observations[window],
-            self.steps.actions[window[:, 1:]],
-            self.steps.past[rows],
-            self.config.num_actions,
-        )
+        return stacked_at(self.steps, rows, self.config)
 
     def legal(self, rows: NDArray[np.int64]) -> BoolArray:
         """The legal actions at `rows` [n], [n, A]."""
-        packed = self.steps.legal_actions[rows]
-        return np.unpackbits(packed, axis=1, count=self.config.num_actions).astype(np.bool_)
+        return legal_at(self.steps, rows)
 
 
 def play_games(

@@ -17,10 +17,9 @@ from games.boards.rules import (
     OBSERVE,
     OUTCOME,
     PLAY,
+    REWARDS,
     RUNNING,
     TO_PLAY,
-    WON_BY_0,
-    WON_BY_1,
     address_of,
     function_at,
 )
@@ -59,9 +58,7 @@ def step_rows(
         player = state[TO_PLAY]
         play(state, actions[i])
         outcome = state[OUTCOME]
-        rewards[i] = 0.0
-        if outcome in (WON_BY_0, WON_BY_1):
-            rewards[i] = 1.0 if outcome == WON_BY_0 + player else -1.0
+        rewards[i] = REWARDS[outcome, player]
         over[i] = outcome != RUNNING
         to_play[row] = state[TO_PLAY]
         if over[i]:

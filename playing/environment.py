@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -68,6 +68,12 @@ class Environment:
             observation = self._checked(observation)
         # Takes half the time of `Step(...)`, and one of these is made in each move of each game.
         return tuple.__new__(Step, (observation, reward, bool(terminated), truncated))
+
+    def replay(self, seed: int, actions: Iterable[int]) -> None:
+        """Starts the game that `seed` determines, and makes the moves `actions` in it."""
+        self.reset(seed)
+        for action in actions:
+            self.step(action)
 
     @property
     def game(self) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig, Schedule
+from core.policies import random_legal
 from data import FloatArray, IntArray, SearchResult, Snapshot
 from playing.game_table import GameTable
 
@@ -41,8 +42,7 @@ class RandomMoves:
         now = moves_made(table) < self.lengths
         if self.later:
             now |= self.generator.random(batch) < self.later
-        preferences = np.where(table.legal, self.generator.random(table.legal.shape), -1.0)
-        return np.where(now, preferences.argmax(axis=1), NONE).astype(np.int32)
+        return np.where(now, random_legal(self.generator, table.legal), NONE).astype(np.int32)
 
     def state(self) -> Snapshot:
         """How long the openings of the running games are."""

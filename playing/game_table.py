@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from config import MuZeroConfig
 from data import BoolArray, Snapshot
 from games.api.spec import GameSpec
 from playing.environment import Environment, require_finite
+from playing.observations import push
 
 
 class Moves(NamedTuple):
@@ -63,6 +65,16 @@ class GameTable:
         self._stack(rows, actions, observations)
         return Moves(observations, rewards.astype(np.float32), terminated, truncated)
 
+    def move(self, row: int, action: int) -> Moves:
+        """Makes one move in the game `row` alone."""
+        return self.step(np.array([row]), np.array([action], np.int32))
+
+    def replay(self, row: int, seed: int, actions: Iterable[int]) -> None:
+        """Starts the game that `seed` determines in `row`, and makes the moves `actions` in it."""
+        self.reset(row, seed)
+        for action in actions:
+            self.move(row, action)
+
     def _ask(self, row: int, over: bool = False) -> None:
         """Asks a game whose turn it is and what is legal; a finished one has no legal actions to ask for."""
         environment = self.environments[row]
@@ -71,18 +83,11 @@ class GameTable:
 
     def _stack(self, rows: NDArray[Any], actions: NDArray[Any], observations: NDArray[Any]) -> None:
         """Puts the observations [n, C, H, W] that moves in `rows` [n] led to on top of the stacks."""
-        if self.config.stacked_observations:
-            for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
-                self._shift(row, action)
-        self.stacks[rows, : self.config.observation_shape[0]] = observations
-
-    def _shift(self, row: int, action: int) -> None:
-        """Makes room in the row's stack for the observation that `action` leads to."""
-        channels = self.config.observation_shape[0]
-        stack = self.stacks[row]
-        stack[2 * channels + 1 :] = stack[channels : -channels - 1].copy()
-        stack[channels : 2 * channels] = stack[:channels]
-        stack[2 * channels] = action / self.config.num_actions
+        if not self.config.stacked_observations:
+            self.stacks[rows] = observations
+            return
+        for row, action, observation in zip(rows.tolist(), actions.tolist(), observations, strict=True):
+            push(self.stacks[row], observation, action, self.config.num_actions)
 
     def state(self) -> Snapshot:
         """Seeds and actions of the running games, from which they can be played again."""
@@ -94,6 +99,4 @@ class GameTable:
         """Plays the games of `state` again, up to where they were."""
         ends = np.cumsum(state.arrays["lengths"])
         for row, actions in enumerate(np.split(state.arrays["actions"], ends[:-1])):
-            self.reset(row, int(state.arrays["seeds"][row]))
-            for action in actions:
-                self.step(np.array([row]), np.array([action], np.int32))
+            self.replay(row, int(state.arrays["seeds"][row]), actions)

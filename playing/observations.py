@@ -24,10 +24,28 @@ def stack_observations(
     earlier = length - 1
     stacked = np.empty((samples, channels * length + earlier, height, width), np.float32)
     stacked[:, :channels] = window[:, 0]
-    if earlier:
-        steps = stacked[:, channels:].reshape(samples, earlier, channels + 1, height, width)
-        steps[:, :, :channels] = window[:, 1:]
-        steps[:, :, channels] = (actions / num_actions)[..., None, None]
-        steps[np.arange(earlier) >= past[:, None]] = 0.0
-        stacked[:, channels:] = steps.reshape(samples, -1, height, width)
+    steps = earlier_steps(stacked, channels)
+    steps[:, :, :channels] = window[:, 1:]
+    steps[:, :, channels] = (actions / num_actions)[..., None, None]
+    steps[np.arange(earlier) >= past[:, None]] = 0.0
     return stacked
+
+
+def push(stack: NDArray[np.float32], observation: NDArray[Any], action: int, num_actions: int) -> None:
+    """Moves a stack [C * (n + 1) + n, H, W] on in place: `action` has led to `observation` [C, H, W].
+
+    It becomes what `stack_observations` would make anew, which takes longer.
+    """
+    channels = len(observation)
+    steps = earlier_steps(stack, channels)
+    steps[1:] = steps[:-1].copy()
+    steps[:1, :channels] = stack[:channels]
+    steps[:1, channels] = action / num_actions
+    stack[:channels] = observation
+
+
+def earlier_steps(stacked: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """A view [..., n, C + 1, H, W] of the earlier steps in stacks [..., C * (n + 1) + n, H, W]."""
+    *samples, planes, height, width = stacked.shape
+    earlier = planes // (channels + 1)
+    return stacked[..., channels:, :, :].reshape(*samples, earlier, channels + 1, height, width)

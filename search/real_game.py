@@ -18,16 +18,16 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.randomness import one_of
 from data import BoolArray, Evaluation, IntArray, Model
 from games.api.spec import GameSpec
 from games.boards.rules import (
     LEGAL,
     OUTCOME,
     PLAY,
+    REWARDS,
     RUNNING,
     TO_PLAY,
-    WON_BY_0,
-    WON_BY_1,
     Rules,
     address_of,
     function_at,
@@ -41,23 +41,10 @@ from search.tree import record_types
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
 
-_inner = njit(error_model="numpy")
-
-
 _legal_at, _play_at = function_at(LEGAL), function_at(PLAY)
 
 
-@_inner
-def _won(state: NDArray[np.int64], player: int) -> float:
-    """What the position means to `player`: 1, -1, or 0 while nobody has won."""
-    if state[OUTCOME] == WON_BY_0:
-        return 1.0 if player == 0 else -1.0
-    if state[OUTCOME] == WON_BY_1:
-        return 1.0 if player == 1 else -1.0
-    return 0.0
-
-
-@_inner
+@njit(error_model="numpy")
 def _rollout(legal: Any, play: Any, state: Any, mask: Any, seeds: Any, b: int, discount: float) -> float:
     """Plays `state` on to its end by random legal moves; the discounted outcome to the player to move."""
     player, weight = state[TO_PLAY], 1.0
@@ -79,8 +66,8 @@ def _rollout(legal: Any, play: Any, state: Any, mask: Any, seeds: Any, b: int, d
         choices = legal(state, mask)
         weight *= discount
     seeds[b] = random
-    won: float = _won(state, player)
-    return weight * won
+    reward: float = REWARDS[state[OUTCOME], player]
+    return weight * reward
 
 
 _arguments = [
@@ -115,7 +102,7 @@ def expand_rows(
             if running:
                 player = state[TO_PLAY]
                 play(state, actions[b])
-                reward[b, 0] = _won(state, player)
+                reward[b, 0] = REWARDS[state[OUTCOME], player]
             discounts[b] = discount if state[OUTCOME] == RUNNING else 0.0
         to_play[b] = state[TO_PLAY]
         if state[OUTCOME] != RUNNING:
@@ -297,7 +284,7 @@ class GameModel:
         for _ in range(self.horizon):
             mover = environment.to_play()
             legal = np.flatnonzero(environment.legal_mask())
-            step = environment.step(int(legal[self.generator.integers(legal.size)]))
+            step = environment.step(one_of(self.generator, legal))
             total += weight * (step.reward if mover == player else -step.reward)
             weight *= self.config.discount
             if step.terminated or step.truncated:
@@ -314,9 +301,7 @@ class GameModel:
     def _replayed(self, position: Position) -> Position:
         """The same position in a game that has been played there from its start."""
         environment = Environment(self.spec, self.config)
-        environment.reset(position.seed)
-        for action in position.actions:
-            environment.step(action)
+        environment.replay(position.seed, position.actions)
         return position._replace(environment=environment)
 
     def _copies_truly(self, position: Position) -> bool:

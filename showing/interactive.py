@@ -152,7 +152,7 @@ class InteractiveGame:
             why = "the game is over" if self.over else f"legal: {allowed}"
             raise ConfigurationError(f"action {action} is not legal; {why}")
         mover = self.to_play
-        moves = self._table.step(np.array([0]), np.array([action], np.int32))
+        moves = self._table.move(0, action)
         self._movers.append(mover)
         self._rewards.append(float(moves.rewards[0]))
         self._terminated, self._truncated = bool(moves.terminated[0]), bool(moves.truncated[0])
@@ -175,7 +175,7 @@ class InteractiveGame:
         self.resigned = False
         self._rewards, self._movers = [], []
         self._table.reset(0, self.seed)
-        for action in actions:
+        for action in actions:  # not by the table's `replay`: each move is booked, and refused if illegal now
             self.play(action)
 
     def analyse(

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from games.boards.rules import (
-    DRAWN,
     EVALUATE,
     LEGAL,
     OUTCOME,
     PLAY,
+    REWARDS,
     RUNNING,
     TO_PLAY,
-    WON_BY_0,
     BoardState,
     Rules,
 )
@@ -134,10 +133,8 @@ def _follow(
     state[:] = states[ply]
     play(state, action)
     player, outcome = state[TO_PLAY], state[OUTCOME]
-    if outcome == DRAWN:
-        return 0.0
     if outcome != RUNNING:
-        return (1.0 if outcome == WON_BY_0 + mover else -1.0) * (1.0 - haste * ply)
+        return REWARDS[outcome, mover] * (1.0 - haste * ply)
     sign = 1.0 if player == mover else -1.0
     if ply + 1 == depth:
         return sign * evaluate(state) * (1.0 - haste * depth)  # less than the slowest win

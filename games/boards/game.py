@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from core.prompts import ask, listed
+from core.randomness import one_of
 from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
 from games.tools.over import OVER
 
@@ -84,7 +85,7 @@ class BoardGame:
         best = best_actions(self.rules, self.state, self.num_actions, self.expert_depth, quick=True)
         if best.size == 0:
             raise IllegalMoveError(OVER)
-        return int(self.generator.choice(best))
+        return one_of(self.generator, best)
 
     def action_to_string(self, action: int) -> str:
         """The action in words."""

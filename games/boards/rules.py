@@ -27,6 +27,13 @@ OWN = 3  # the first entry that is the game's own
 
 RUNNING, WON_BY_0, WON_BY_1, DRAWN = 0, 1, 2, 3
 
+REWARDS = np.array([[0, 0], [1, -1], [-1, 1], [0, 0]], np.float64)
+"""[outcome, player] what an outcome means to a player: 1 a win, -1 a loss, else 0.
+
+A table and no function, so that kernels in other files take it over like the numbers above. Numba's cache
+notices a change of neither: after one, delete the cached kernels.
+"""
+
 _state = types.Array(types.int64, 1, "C")
 _mask = types.Array(types.boolean, 1, "C")
 _planes = types.Array(types.int8, 3, "C")
@@ -84,7 +91,4 @@ def function_at(signature: Any) -> Any:
 
 def reward_to(player: int, state: BoardState) -> float:
     """1, 0 or -1: what the position means to `player` (0 while the game runs)."""
-    outcome = int(state[OUTCOME])
-    if outcome in (RUNNING, DRAWN):
-        return 0.0
-    return 1.0 if outcome == WON_BY_0 + player else -1.0
+    return float(REWARDS[state[OUTCOME], player])

@@ -10,6 +10,7 @@ import pytest
 from games.api.spec import GameSpec
 from playing.environment import Environment, GameError
 from playing.game_table import GameTable
+from playing.observations import earlier_steps, push, stack_observations
 from tests.helpers.toy_games import FAULTS, OldWalk, Walk, WalkConfig, toy_game
 
 MESSAGES = {
@@ -310,3 +311,38 @@ def test_a_table_goes_on_from_seeds_and_actions() -> None:
         np.testing.assert_array_equal(getattr(tables[0], name), getattr(tables[1], name), err_msg=name)
     assert tables[0].played == tables[1].played
     assert [len(actions) for actions in tables[1].played] == [4, 2]
+
+
+def test_a_game_that_is_played_again_stands_where_it_stood() -> None:
+    table = GameTable(toy_game("walk"), WalkConfig(stacked_observations=2), 2)
+    again = walk(3)
+    for row in range(2):
+        table.reset(row, 75)
+    for _ in range(5):
+        table.move(0, int(table.legal[0].argmax()))
+    table.move(1, int(table.legal[1].argmax()))  # and on from a game that is under way
+    table.replay(1, 75, table.played[0])
+    again.replay(75, table.played[0])
+    assert table.played[1] == table.played[0]
+    assert (again.moves, again.to_play()) == (5, table.to_play[1])
+    for found in (table.stacks, table.legal, table.to_play, table.returns):
+        np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(again.legal_mask(), table.legal[1])
+    action = int(table.legal[1].argmax())
+    np.testing.assert_array_equal(again.step(action).observation, table.move(1, action).observations[0])
+
+
+def test_a_stack_that_is_moved_on_is_the_one_that_is_made_anew() -> None:
+    generator = np.random.default_rng(0)
+    observations = generator.normal(size=(6, 2, 3, 4)).astype(np.float32)
+    actions = generator.integers(5, size=6).astype(np.int32)
+    for earlier in (0, 1, 3):
+        stack = np.zeros((2 * (earlier + 1) + earlier, 3, 4), np.float32)
+        stack[:2] = observations[0]
+        assert np.shares_memory(earlier_steps(stack[None], 2), stack) == (earlier > 0)
+        for move in range(1, 6):
+            push(stack, observations[move], int(actions[move - 1]), 5)
+            back = np.arange(earlier)
+            window = observations[move - np.arange(earlier + 1)][None]
+            anew = stack_observations(window, actions[move - 1 - back][None], np.array([move]), 5)
+            np.testing.assert_array_equal(stack, anew[0])
