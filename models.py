@@ -1,6 +1,6 @@
 """The networks: representation h, dynamics g and prediction f (MuZero paper, figure 1), in torch.
 
-The trainer calls a `MuZeroNetwork` and gets logits; the search calls a `TorchModel`, which owns the
+The trainer calls a `MuZeroNetwork` and gets logits; for the search `search/torch_inference.py` owns the
 latents and answers with decoded scalars. S samples, A actions, D latent features, F atoms of a support.
 """
 

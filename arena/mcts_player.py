@@ -38,7 +38,8 @@ class MctsPlayer:
 
     def _made_for(self, table: GameTable) -> RealGameSearch:
         """The search for the games of `table`, which may be set up otherwise than `spec` says."""
-        rules = getattr(table.environments[0].game, "rules", None)
+        first = table.environments[0]
+        rules = first.game.rules if first.can.be_searched else None
         # of its own: how many numbers the model draws depends on `batch`, what is played must not
         rollouts = self.generator.spawn(1)[0]
         self._by_rules = isinstance(rules, Rules)

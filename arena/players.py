@@ -259,7 +259,7 @@ def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> Ne
 
 def check_player(spec: PlayerSpec, game: GameSpec) -> None:
     """Raises `ConfigurationError` if a built-in player cannot play the game."""
-    if spec.kind == "expert" and not hasattr(game.game_class, "expert_agent"):
+    if spec.kind == "expert" and not game.can.advise:
         raise ConfigurationError(f"game {game.name!r} has no expert_agent: choose another opponent")
     if spec.kind == "minimax":
         _check_minimax(spec.amount, game)
@@ -268,7 +268,7 @@ def check_player(spec: PlayerSpec, game: GameSpec) -> None:
 def _check_minimax(depth: int | None, game: GameSpec) -> None:
     from games.boards.alpha_beta import WHOLE_GAME
 
-    if not hasattr(game.game_class, "rules"):
+    if not game.can.be_searched:
         raise ConfigurationError(f"game {game.name!r} has no compiled rules: minimax cannot play it")
     if depth is not None and depth > WHOLE_GAME:
         raise ConfigurationError(f"player 'minimax:{depth}': the depth must be from 1 to {WHOLE_GAME}")

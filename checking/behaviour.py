@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from checking.evidence import Evidence, short
 from checking.traces import Trace, difference, is_true
-from games.api.shown import position_text
-from games.api.spec import accepts_seed, game_maker
+from games.api.shown import ShownGame
+from games.api.spec import capabilities_of, game_maker
 
 REPEATED = 3
 """Games that are played again, move by move."""
@@ -29,7 +28,7 @@ def determinism(evidence: Evidence) -> str | None:
 
 def leftover_state(evidence: Evidence) -> str | None:
     """A game that is started again on the same instance begins afresh."""
-    if len(evidence.games) < 2 or not accepts_seed(evidence.spec.game_class):
+    if len(evidence.games) < 2 or not evidence.spec.can.reseed:
         return None
     before, game = evidence.games[:2]
     for moves in (len(before.actions), len(before.actions) // 2):
@@ -58,7 +57,7 @@ def reading_changes_the_game(evidence: Evidence) -> str | None:
         again = Trace(evidence.spec, game.seed)
         for action in game.actions:
             for _ in range(2):
-                ask(again.game)
+                ask(again)
             again.repeat([action])
         found = difference(game, again)
         if found:
@@ -66,14 +65,15 @@ def reading_changes_the_game(evidence: Evidence) -> str | None:
     return None
 
 
-def ask(game: Any) -> None:
+def ask(trace: Trace) -> None:
     """Asks a game all that can be asked without a move; other checks see to what it raises."""
-    for question in ("legal_actions", "to_play"):
-        if hasattr(game, question):
-            getattr(game, question)()
+    if trace.can.mask_actions:
+        trace.game.legal_actions()
+    if trace.can.say_whose_turn:
+        trace.game.to_play()
     with contextlib.suppress(Exception):
-        position_text(game)
-        game.action_to_string(0)
+        ShownGame(trace.game, trace.can).text()
+        trace.game.action_to_string(0)
 
 
 def illegal_action_accepted(evidence: Evidence) -> str | None:
@@ -106,7 +106,7 @@ def step_after_end(evidence: Evidence) -> str | None:
 def action_names(evidence: Evidence) -> str | None:
     """Actions have names that tell them apart."""
     game = game_maker(evidence.spec, evidence.config)(0)
-    if not hasattr(game, "action_to_string"):
+    if not capabilities_of(game).name_actions:
         return None
     game.reset()
     try:
@@ -125,7 +125,7 @@ def text_of_position(evidence: Evidence) -> str | None:
     game = game_maker(evidence.spec, evidence.config)(0)
     game.reset()
     try:
-        text = position_text(game)
+        text = ShownGame.of(game).text()
     except Exception as error:  # whatever somebody's game raises is a finding
         return f"showing the position raised {type(error).__name__}: {error}"
     return None if text.strip() else "neither text() nor render() shows anything"
@@ -133,7 +133,7 @@ def text_of_position(evidence: Evidence) -> str | None:
 
 def expert_move(evidence: Evidence) -> str | None:
     """The game's own expert plays legal moves."""
-    if not hasattr(evidence.spec.game_class, "expert_agent"):
+    if not evidence.spec.can.advise:
         return None
     for game in evidence.games[:REPEATED]:
         again = Trace(evidence.spec, game.seed)

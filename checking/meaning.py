@@ -32,7 +32,7 @@ def turn_order(evidence: Evidence) -> str | None:
     """In a game for two, both move."""
     if evidence.config.players == 1:
         return None
-    if not hasattr(evidence.spec.game_class, "to_play"):
+    if not evidence.spec.can.say_whose_turn:
         return "players=2, but the game has no to_play"
     moved = {seen.player for game in evidence.games for seen in game.seen[: len(game.made)]}
     longest = max(len(game.made) for game in evidence.games)

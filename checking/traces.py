@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from core.randomness import one_of
-from games.api.spec import GameSpec, accepts_seed, game_maker
+from games.api.spec import Capabilities, GameSpec, capabilities_of, game_maker
 
 
 class Seen(NamedTuple):
@@ -58,21 +58,23 @@ class Trace:
         self.seen: list[Seen] = []
         self.made: list[Made] = []
         self.failure: Failure | None = None
+        self.can = Capabilities()  # known once the game has been started
         self.over = False
         self._start()
 
     def _start(self) -> None:
-        seed, reseeds = self.seed, accepts_seed(self.spec.game_class)
-        make = game_maker(self.spec, self.spec.config)
-        if self.game is None or not reseeds:
-            try:
+        seed, make = self.seed, game_maker(self.spec, self.spec.config)
+        try:
+            reseeds = self.spec.can.reseed
+            if self.game is None or not reseeds:
                 self.game = make(seed)
-            except ConfigurationError:
-                raise
-            except Exception as error:  # whatever somebody's game raises is a finding
-                self.failure = Failure(f"Game({seed})", 0, error)
-                return
+        except ConfigurationError:
+            raise
+        except Exception as error:  # whatever somebody's game raises is a finding
+            self.failure = Failure(f"Game({seed})", 0, error)
+            return
         observation = self._attempt("reset", lambda: self.game.reset(**({"seed": seed} if reseeds else {})))
+        self.can = capabilities_of(self.game)
         self._look(observation)
 
     @property
@@ -129,9 +131,9 @@ class Trace:
     def _look(self, observation: Any) -> None:
         """Notes the position that the game has reached."""
         legal, player = None, 0
-        if hasattr(self.game, "legal_actions") and not self.over:
+        if self.can.mask_actions and not self.over:
             legal = self._attempt("legal_actions()", lambda: copy.deepcopy(self.game.legal_actions()))
-        if hasattr(self.game, "to_play"):
+        if self.can.say_whose_turn:
             player = self._attempt("to_play()", self.game.to_play)
         self.seen.append(Seen(observation, copy.deepcopy(observation), legal, player))
 

@@ -16,6 +16,7 @@ from core.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from games.api.shown import ShownGame
     from games.api.spec import GameSpec
     from showing.moments import Moment
 
@@ -32,7 +33,6 @@ BAR_COLUMNS = 30
 def watch_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    from games.api.shown import draws_itself
     from games.api.sources import load_game
     from showing.films import check_kind
 
@@ -41,7 +41,7 @@ def watch_command(arguments: Sequence[str]) -> int:
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:
         check_kind(film)
-    fps = parsed.fps or (FRAMES_PER_SECOND if draws_itself(game.game_class) else MOVES_PER_SECOND)
+    fps = parsed.fps or (FRAMES_PER_SECOND if game.can.draw_itself else MOVES_PER_SECOND)
     moments = _moments(game, checkpoint, parsed)
     if film is not None:
         record(moments, film, fps)
@@ -94,11 +94,10 @@ def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
 
 def show_lines(moments: Iterator[Moment]) -> None:
     """Prints the games to what is no terminal: every position with its caption."""
-    from games.api.shown import position_text
     from showing.moments import caption
 
     for moment in moments:
-        print(*filter(None, [*caption(moment), position_text(moment.game.game)]), sep="\n", end="\n\n")
+        print(*filter(None, [*caption(moment), moment.game.shown.text()]), sep="\n", end="\n\n")
 
 
 def show_live(moments: Iterator[Moment], fps: float) -> None:
@@ -132,28 +131,25 @@ def view(moment: Moment, pictures: bool) -> Text:
     from showing.moments import caption
 
     lines = Text("\n".join(caption(moment)) + "\n")
-    return Text.assemble(position(moment.game.game, pictures), "\n\n", lines, value_bar(moment))
+    return Text.assemble(position(moment.game.shown, pictures), "\n\n", lines, value_bar(moment))
 
 
-def position(game: Any, pictures: bool) -> Text:
+def position(game: ShownGame, pictures: bool) -> Text:
     """The game's own picture if that is wanted and it can draw one here, else its text."""
-    from games.api.shown import draws_itself
-
-    if pictures and draws_itself(game):
+    if pictures and game.can.draw_itself:
         with contextlib.suppress(ConfigurationError):
             return picture(game)
     return coloured(game)
 
 
-def coloured(game: Any) -> Text:
+def coloured(game: ShownGame) -> Text:
     """The game's text with its stones in colour."""
-    from games.api.shown import position_text
     from showing.screen import board_picture
 
-    return board_picture(position_text(game), "", getattr(game, "symbols", ""))
+    return board_picture(game.text(), "", game.symbols)
 
 
-def picture(game: Any) -> Text:
+def picture(game: ShownGame) -> Text:
     """The game's own picture in half blocks, two pixels to a character."""
     from rich.text import Text
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import BoolArray
-from games.api.spec import GameSpec, accepts_seed, game_maker
+from games.api.spec import GameSpec, capabilities_of, game_maker
 
 
 class GameError(ConfigurationError):
@@ -34,7 +34,8 @@ class Environment:
     def __init__(self, spec: GameSpec, config: MuZeroConfig) -> None:
         self.name, self.config = spec.name, config
         self._make_game = game_maker(spec, config)
-        self._reseeds = accepts_seed(spec.game_class)
+        self._reseeds = spec.can.reseed
+        self.can = spec.can  # once the first game has been started, as that says
         self._game: Any = None
         self._dtype: np.dtype[Any] | None = None  # of the first observation
         self.answers = False  # whether the game says whose turn it is or what is legal
@@ -47,7 +48,9 @@ class Environment:
             self.close()
             self._game = self._make_game(seed)
         observation = self._game.reset(seed=seed) if self._reseeds else self._game.reset()
-        self.answers = hasattr(self._game, "to_play") or hasattr(self._game, "legal_actions")
+        if self._dtype is None:  # the first game
+            self.can = capabilities_of(self._game)
+            self.answers = self.can.say_whose_turn or self.can.mask_actions
         return self._checked(observation)
 
     def step(self, action: int) -> Step:
@@ -82,7 +85,7 @@ class Environment:
 
     def to_play(self) -> int:
         """The player to move, from 0. Raises `GameError` if there is no such player."""
-        player = int(self._game.to_play()) if hasattr(self._game, "to_play") else 0
+        player = int(self._game.to_play()) if self.can.say_whose_turn else 0
         if not 0 <= player < self.config.players:
             self._refuse(f"to_play is {player}", f"a player from 0 to {self.config.players - 1}")
         return player
@@ -90,7 +93,7 @@ class Environment:
     def legal_mask(self) -> BoolArray:
         """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist."""
         actions = self.config.num_actions
-        if not hasattr(self._game, "legal_actions"):
+        if not self.can.mask_actions:
             return np.ones(actions, bool)
         legal = np.asarray(self._game.legal_actions())
         if legal.size == 0:
@@ -106,7 +109,7 @@ class Environment:
 
     def close(self) -> None:
         """Closes the game, if it can be closed."""
-        if hasattr(self._game, "close"):
+        if self._game is not None and self.can.close:
             self._game.close()
 
     def _checked(self, observation: Any) -> NDArray[Any]:

@@ -295,8 +295,9 @@ class GameModel:
         """The same position in a game of its own."""
         if not self._copies:
             return self._replayed(position)
-        shared = {id(position.environment.config): position.environment.config}
-        return position._replace(environment=copy.deepcopy(position.environment, shared))
+        environment = position.environment
+        shared: dict[int, Any] = {id(value): value for value in (environment.config, environment.can)}
+        return position._replace(environment=copy.deepcopy(environment, shared))
 
     def _replayed(self, position: Position) -> Position:
         """The same position in a game that has been played there from its start."""

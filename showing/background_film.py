@@ -8,7 +8,6 @@ import time
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from data import Video, Weights
-from games.api.shown import draws_itself
 from games.api.sources import load_game
 from showing.films import FILM_SIZE, Film, Gif, seconds_shown
 from showing.frames import drawn_or_text
@@ -32,7 +31,7 @@ class BackgroundFilm:
         self.version = version
         self._moments = watch(spec, WatchedAgent(player), None, 1, seed=version)
         self._every = -(-config.max_moves // MOST_PICTURES)
-        self._fps = DRAWN_FPS if draws_itself(spec.game_class) else TEXT_FPS
+        self._fps = DRAWN_FPS if spec.can.draw_itself else TEXT_FPS
         self._film = Film(draw=drawn_or_text)  # a training does not end for want of a library that draws
         self._stream = io.BytesIO()
         self._gif = Gif(self._stream)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from core.errors import ConfigurationError
+from games.api.shown import ShownGame
 from showing.frames import FAINT, INK, PAPER, STONES, Frame, fitted, frame, pixels
 from showing.moments import Moment, caption
 
@@ -34,7 +35,7 @@ class CurvePoint(NamedTuple):
 class Film:
     """Turns the moments of watched games into pictures [H, W, 3] of one size."""
 
-    def __init__(self, draw: Callable[[Any], Frame] = frame) -> None:
+    def __init__(self, draw: Callable[[ShownGame], Frame] = frame) -> None:
         self.draw = draw  # makes the picture of a game's position
         self.number = 0  # of the game being drawn
         self.points: list[CurvePoint] = []
@@ -48,7 +49,7 @@ class Film:
         if moment.first_players_value is not None:
             self.points.append(CurvePoint(len(moment.game.moves), moment.first_players_value))
         image = Image.new("RGB", FILM_SIZE, PAPER)
-        image.paste(Image.fromarray(fitted(self.draw(moment.game.game), WIDTH, PICTURE_HEIGHT)), (0, 0))
+        image.paste(Image.fromarray(fitted(self.draw(moment.game.shown), WIDTH, PICTURE_HEIGHT)), (0, 0))
         draw = ImageDraw.Draw(image)
         draw.line([(0, PICTURE_HEIGHT), (WIDTH, PICTURE_HEIGHT)], FAINT)
         draw_caption(draw, caption(moment))

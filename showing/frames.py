@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from games.api.shown import position_text
+from games.api.shown import ShownGame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,17 +32,17 @@ CELL = (18, 34)
 MARGIN = 24
 
 
-def frame(game: Any) -> Frame:
+def frame(game: ShownGame) -> Frame:
     """A picture of the position of `game`: what its `frame()` draws, else its text as a picture.
 
     Raises `ConfigurationError` when the game needs something to draw itself that is not installed.
     """
-    if hasattr(game, "frame"):
-        return np.ascontiguousarray(game.frame(), np.uint8)
+    if game.can.draw_itself:
+        return np.ascontiguousarray(game.game.frame(), np.uint8)
     return drawn_text(game)
 
 
-def drawn_or_text(game: Any) -> Frame:
+def drawn_or_text(game: ShownGame) -> Frame:
     """As `frame`, but of the game's text where it cannot draw itself here."""
     try:
         return frame(game)
@@ -50,9 +50,9 @@ def drawn_or_text(game: Any) -> Frame:
         return drawn_text(game)
 
 
-def drawn_text(game: Any) -> Frame:
+def drawn_text(game: ShownGame) -> Frame:
     """The text of the position of `game` as a picture."""
-    return text_frame(position_text(game), getattr(game, "symbols", ""))
+    return text_frame(game.text(), game.symbols)
 
 
 def text_frame(text: str, symbols: str = "") -> Frame:

@@ -5,15 +5,13 @@ The terminal and the web page both stand on it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
-from games.api.shown import position_text
+from games.api.shown import ShownGame
 from games.api.spec import GameSpec
 from playing.make_table import make_table
 from showing.analysis import Agent, Analysis, TreeLimit
@@ -39,9 +37,10 @@ class InteractiveGame:
     # --- the position ---
 
     @property
-    def game(self) -> Any:
+    def shown(self) -> ShownGame:
         """The game itself, for those who show it by more than its text."""
-        return self._table.environments[0].game
+        environment = self._table.environments[0]
+        return ShownGame(environment.game, environment.can)
 
     @property
     def observation(self) -> NDArray[np.float32]:
@@ -113,13 +112,12 @@ class InteractiveGame:
 
     def player_name(self, player: int) -> str:
         """`player 1 (X)` for player 0 of a board game."""
-        symbols = getattr(self.game, "symbols", "")
+        symbols = self.shown.symbols
         return f"player {player + 1}" + (f" ({symbols[player]})" if player < len(symbols) else "")
 
     def action_name(self, action: int) -> str:
         """The action in the game's words; its number if the game has none."""
-        named = hasattr(self.game, "action_to_string")
-        return str(self.game.action_to_string(action)) if named else str(action)
+        return self.shown.action_name(action)
 
     def action_named(self, word: str) -> int:
         """The legal action that a person means by `word`.
@@ -135,7 +133,7 @@ class InteractiveGame:
 
     def text(self) -> str:
         """The position as text: as the game shows it, else the observation."""
-        return position_text(self.game) or np.array2string(self.observation.squeeze(), precision=2)
+        return self.shown.text() or np.array2string(self.observation.squeeze(), precision=2)
 
     # --- what can be done ---
 

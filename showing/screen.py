@@ -43,7 +43,7 @@ class Screen:
         `people` are the players whom a person moves.
         """
         text = game.text()
-        board = board_picture(text, self._shown, getattr(game.game, "symbols", ""))
+        board = board_picture(text, self._shown, game.shown.symbols)
         self._shown = text
         self.console.clear()
         self.console.print(heading(game, people))
@@ -127,7 +127,7 @@ def _balance(game: InteractiveGame, analysis: Analysis) -> RenderableType:
     first = to_mover if analysis.to_play == 0 else 1.0 - to_mover
     split = round(first * BALANCE_WIDTH)
     bar = Text("━" * split, style=STONES[0]).append("━" * (BALANCE_WIDTH - split), style=STONES[1])
-    names = getattr(game.game, "symbols", "12")
+    names = game.shown.symbols or "12"
     left, right = f"{names[0]} {first:4.0%} ", f" {1 - first:4.0%} {names[1]}"
     return Text.assemble((left, STONES[0]), bar, (right, STONES[1]))
 

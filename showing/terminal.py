@@ -103,7 +103,8 @@ class TerminalPlay:
         if self.game.over:
             return "new, undo or quit: "
         names = [self.game.action_name(action) for action in self.game.legal_actions]
-        moves = getattr(self.game.game, "move_help", listed(names))
+        words = self.game.shown.move_help
+        moves = listed(names) if words is None else words
         return f"your move ({moves}; ? for help): "
 
     def _obey(self, text: str) -> None:

@@ -1,14 +1,32 @@
-"""A game as a value: how to make one, and its default configuration."""
+"""A game as a value: how to make one, what it can do, and its default configuration."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from config import MuZeroConfig
+
+
+class Capabilities(NamedTuple):
+    """What a game can do beyond `step` and a `reset` without arguments. By default nothing."""
+
+    reseed: bool = False  # `reset(seed=...)`: one instance plays many games, each of which can be repeated
+    say_whose_turn: bool = False  # `to_play()`; without it, it is always player 0's
+    mask_actions: bool = False  # `legal_actions()`; without it all are legal
+    close: bool = False  # `close()`
+    draw_itself: bool = False  # `frame()`: a picture
+    describe_itself: bool = False  # `text()`: the position in lines
+    print_itself: bool = False  # `render()`: prints those lines, as muzero-general's games do
+    mark_stones: bool = False  # `symbols`: which letters of the text are stones of player 0 and of player 1
+    name_actions: bool = False  # `action_to_string(action)`
+    explain_moves: bool = False  # `move_help`: what a person types to make a move
+    advise: bool = False  # `expert_agent()`: a good move
+    be_searched: bool = False  # `rules`: compiled, so that kernels can play it
+    be_moved_by_rules: bool = False  # by nothing but them, so that one kernel moves in many games
 
 
 @dataclass(frozen=True)
@@ -16,16 +34,75 @@ class GameSpec:
     """A game found by name: how to make one, and its default configuration."""
 
     name: str
-    game_class: Callable[..., Any]
+    game_class: Callable[..., Any]  # or a function that makes games
     config: MuZeroConfig
 
+    @cached_property
+    def can(self) -> Capabilities:
+        """What all of its games can do, as their class says; a function has to make one that says it.
 
-def accepts_seed(game_class: Callable[..., Any]) -> bool:
-    """Whether the game's `reset` takes a seed, so that one instance can play many reproducible games."""
-    return "seed" in inspect.signature(game_class.reset).parameters  # type: ignore[attr-defined]
+        Raises whatever such a function raises.
+        """
+        if isinstance(self.game_class, type):
+            return capabilities_of(self.game_class)
+        game = game_maker(self, self.config)(0)
+        can = capabilities_of(game)
+        if can.close:
+            game.close()
+        return can
+
+    @cached_property
+    def takes_config(self) -> bool:
+        """Whether the constructor takes a configuration, on which the game then depends."""
+        return _takes(self.game_class, "config")
 
 
 def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:
     """Makes a game from its seed; a game whose constructor takes a `config` gets `config` as well."""
-    takes_config = "config" in inspect.signature(spec.game_class).parameters
-    return partial(spec.game_class, config=config) if takes_config else spec.game_class
+    return partial(spec.game_class, config=config) if spec.takes_config else spec.game_class
+
+
+def capabilities_of(game: Any) -> Capabilities:
+    """What `game` can do, a class or one of its games. Nobody else looks at a game for that.
+
+    What the class defines or inherits counts, and what a game sets on itself in `__init__` or `reset`. So who
+    has a game asks it, once it has been started; who has none yet asks the class.
+    """
+    game_class = game if isinstance(game, type) else type(game)
+
+    def has(name: str) -> bool:
+        return hasattr(game_class, name) or hasattr(game, name)
+
+    return Capabilities(
+        reseed=_takes(getattr(game_class, "reset", None), "seed"),
+        say_whose_turn=has("to_play"),
+        mask_actions=has("legal_actions"),
+        close=has("close"),
+        draw_itself=has("frame"),
+        describe_itself=has("text"),
+        print_itself=has("render"),
+        mark_stones=has("symbols"),
+        name_actions=has("action_to_string"),
+        explain_moves=has("move_help"),
+        advise=has("expert_agent"),
+        be_searched=has("rules"),
+        be_moved_by_rules=_moved_by_rules(game_class),
+    )
+
+
+def _takes(function: Any, parameter: str) -> bool:
+    """Whether `function` has a parameter of that name; not if there is no function, or none to look into."""
+    try:
+        return parameter in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _moved_by_rules(game_class: type) -> bool:
+    """Whether the game has `Rules` and is a `BoardGame` in all that moves it and shows it to an agent."""
+    if not hasattr(game_class, "rules"):
+        return False
+    from games.boards.game import BoardGame
+
+    by_rules = ("reset", "step", "observation", "legal_actions", "to_play")
+    return all(getattr(game_class, name, None) is getattr(BoardGame, name) for name in by_rules)

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from games.api.shown import draws_itself
 from showing import frames
 from showing.analysis import Analysis, TreeNode
 from showing.interactive import InteractiveGame
@@ -91,7 +90,7 @@ def position(room: Room) -> Json:
         "values": [room.values.get(ply) for ply in range(room.ply + 1)],
         "cells": cells(game) if board.kind != "none" else None,
         "text": game.text() if board.kind == "none" else None,
-        "picture": board.kind == "none" and draws_itself(game.game),
+        "picture": board.kind == "none" and game.shown.can.draw_itself,
         **room.settings._asdict(),
     }
 
@@ -109,7 +108,7 @@ def picture(room: Room) -> bytes:
     from PIL import Image
 
     png = io.BytesIO()
-    Image.fromarray(frames.drawn_or_text(room.game.game)).save(png, "PNG", compress_level=1)
+    Image.fromarray(frames.drawn_or_text(room.game.shown)).save(png, "PNG", compress_level=1)
     return png.getvalue()
 
 

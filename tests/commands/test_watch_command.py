@@ -20,8 +20,10 @@ from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, p
 from commands.watch import picture, view, watch_command
 from core.errors import ConfigurationError
 from core.project import PRETRAINED, PROJECT
-from games.api.shown import position_text
+from games import gridworld
+from games.api.shown import ShownGame
 from games.api.sources import load_game
+from games.api.spec import GameSpec
 from showing.films import Film, Gif, film_file, shoot
 from showing.frames import INK, PAPER, STONES, fitted, frame, text_frame
 from showing.interactive import InteractiveGame
@@ -180,8 +182,8 @@ class Printed:
 
 
 def test_a_game_that_draws_itself_is_shown_as_it_does() -> None:
-    np.testing.assert_array_equal(frame(Painted()), Painted().frame())
-    blocks = picture(Painted())
+    np.testing.assert_array_equal(frame(ShownGame.of(Painted())), Painted().frame())
+    blocks = picture(ShownGame.of(Painted()))
     assert set(blocks.plain) == {"▀", "\n"}
     rows = blocks.plain.strip().split("\n")
     assert (len(rows[0]), len(rows)) == (72, 24)
@@ -190,20 +192,19 @@ def test_a_game_that_draws_itself_is_shown_as_it_does() -> None:
 
 
 def test_a_game_that_cannot_draw_itself_here_is_shown_by_its_text() -> None:
-    class Unpainted(Painted):
+    class Unpainted(Painted, gridworld.Game):
         def frame(self) -> NDArray[np.uint8]:
             raise ConfigurationError("needs pygame")
 
-    game = InteractiveGame(load_game("gridworld"), None)
-    game._table.environments[0]._game = Unpainted()
+    game = InteractiveGame(GameSpec("gridworld", Unpainted, gridworld.MuZeroConfig()), None)
     assert view(Moment(1, game, None, None), pictures=True).plain.startswith("painted")
     assert "▀" not in view(Moment(1, game, None, None), pictures=False).plain
 
 
 def test_the_text_of_a_game_is_what_it_says_or_prints() -> None:
-    assert position_text(Painted()) == "painted"
-    assert position_text(Printed()) == "  x\n---"
-    assert position_text(object()) == ""
+    assert ShownGame.of(Painted()).text() == "painted"
+    assert ShownGame.of(Printed()).text() == "  x\n---"
+    assert ShownGame.of(object()).text() == ""
 
 
 def test_text_becomes_a_picture_with_a_cell_for_each_character() -> None:
@@ -240,7 +241,7 @@ def test_gymnasiums_games_draw_themselves_without_another_course(name: str) -> N
     for game in (watched, other):
         game.reset(seed=3)
     for move in range(20):
-        drawn = frame(watched)
+        drawn = frame(ShownGame.of(watched))
         assert (drawn.shape, drawn.dtype) == ((400, 600, 3), np.dtype(np.uint8))
         mine, theirs = watched.step(move % 2), other.step(move % 2)
         np.testing.assert_array_equal(mine[0], theirs[0])
