@@ -149,7 +149,7 @@ def broken(fault: Fault) -> type[Walk]:
 
 
 def toy_game(name: str) -> GameSpec:
-    """`games.load_game` that also knows the games of this file: walk, old_walk and those of `FAULTS`."""
+    """`load_game` that also knows the games of this file: walk, old_walk and those of `FAULTS`."""
     known: dict[str, Callable[..., Any]] = {"walk": Walk, "old_walk": OldWalk}
     if name in known:
         return GameSpec(name, known[name], WalkConfig())
