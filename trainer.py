@@ -1,9 +1,8 @@
 """The trainer: the unrolled loss of MuZero (paper, appendix G) and the update it leads to.
 
 One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, the check that they
-are finite, clipping, the optimiser, and now and then the target network. Gradients come from autograd
-(`AutogradGradients`: any network, any device) or are derived by hand (`fused_update.FusedUpdate`: fully
-connected networks on the CPU, several times faster); both overwrite the same buffer.
+are finite, clipping, the optimiser, and now and then the target network. The loss is in `learning/loss.py`;
+its gradients (`learning/gradients.py`) come from autograd or are derived by hand, into the same buffer.
 
 Parameters and gradients each lie in one flat vector, of which the network's own tensors are views. So
 clipping and the optimiser are a handful of operators however many layers there are.
@@ -14,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +24,7 @@ from torch import nn
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, Snapshot, TrainingMetrics, TrainingResult, Weights
-from learning.fused_update import FusedUpdate
-from learning.gradients import AutogradGradients
+from learning.gradients import make_gradients
 from learning.optimizers import flatten_parameters, make_optimizer
 from learning.statistics import LossStatistics, add_statistics
 from models import (
@@ -40,18 +38,6 @@ from models import (
 
 class TrainingError(ConfigurationError):
     """The update cannot be made; the message is one line saying why and what to do."""
-
-
-# --- flat parameters ---
-
-
-# --- optimisers ---
-
-
-# --- the loss ---
-
-
-# --- the trainer ---
 
 
 class _Update(NamedTuple):
@@ -81,7 +67,7 @@ class Trainer:
         learning = [self.network] if self.heads is None else [self.network, self.heads]
         self._parameters = flatten_parameters(nn.ModuleList(learning))
         self._optimizer = make_optimizer(config, self._parameters)
-        self._gradients: Callable[[Batch, float], LossStatistics] = self._make_gradients()
+        self._gradients = make_gradients(config, self.network, self._parameters.gradient, self.heads)
         self._step = 0
         self._target = get_weights(self.network)
 
@@ -139,19 +125,6 @@ class Trainer:
             tensor.copy_(torch.tensor(state.arrays[f"optimizer/{name}"]))
         self._target = _group(state, "target")
         self._step = int(state.facts["training_step"])
-
-    def _make_gradients(self) -> Callable[[Batch, float], LossStatistics]:
-        config = self.config
-        plain = config.network == "fullyconnected" and not config.consistency_loss_weight
-        by_hand = config.fused_update and plain and self.device.type == "cpu"
-        if not by_hand:
-            return AutogradGradients(config, self.network, self._parameters.gradient, self.heads)
-        parameters = dict(self.network.named_parameters())
-        return FusedUpdate(
-            config,
-            {name: p.detach().numpy() for name, p in parameters.items()},
-            {name: p.grad.numpy() for name, p in parameters.items() if p.grad is not None},
-        )
 
     def _update(self, batch: Batch) -> _Update:
         """One optimiser step."""

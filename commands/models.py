@@ -54,9 +54,6 @@ USAGE = """usage: python muzero.py models COMMAND GAME [options]
 Each takes --help."""
 
 
-# --- ratings ---
-
-
 # --- list ---
 
 

@@ -75,9 +75,6 @@ class Checkpoint:
         return self.measured_cost or counted
 
 
-# --- run folders ---
-
-
 # --- generations ---
 
 
@@ -278,7 +275,7 @@ def _read_arrays(source: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
         return {name: archive[name] for name in archive.files}
 
 
-# --- files ---
+# --- damage ---
 
 _ANOTHER = "use another checkpoint"
 _DAMAGE = (

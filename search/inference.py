@@ -35,7 +35,7 @@ def make_model(config: MuZeroConfig, batch: int, simulations: int, device: str =
         from search.fast_inference import FullyConnectedModel
 
         return FullyConnectedModel(config, batch, simulations)
-    from models import TorchModel
+    from search.torch_inference import TorchModel
 
     return TorchModel(config, batch, simulations, device)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import models
 from config import MuZeroConfig
 from core import supports
+from search import torch_inference
 
 FULLY_CONNECTED = MuZeroConfig()
 DEEP = MuZeroConfig(
@@ -215,7 +216,7 @@ def test_fully_connected_names_are_those_of_the_layers() -> None:
 @pytest.mark.parametrize("config", RESIDUALS)
 def test_folding_batch_norms_changes_nothing(config: MuZeroConfig) -> None:
     network = randomised(models.make_network(config)).eval()
-    folded = models.fold_batch_norms(copy.deepcopy(network))
+    folded = torch_inference.fold_batch_norms(copy.deepcopy(network))
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     assert isinstance(folded, models.MuZeroNetwork)
     torch.testing.assert_close(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import muzero
+from arena import standings
 from arena.players import default_amount
 from arena.ratings import Tally
 from arena.registry import MatchRecord, Registry
@@ -24,7 +25,7 @@ from tests.helpers.checkpoints import saved
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(models_command, "BATCH", 10)
+    monkeypatch.setattr(standings, "BATCH", 10)
 
 
 def line(*arguments: str) -> int:

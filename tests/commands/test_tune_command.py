@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from commands._options import file_values
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from games.api.sources import load_game
+from runs.facade import MuZero
 from tests.helpers.bad_parameters import BAD_PARAMETERS
 from tests.helpers.fake_trials import FakeRunner
 from tuning import trial
@@ -235,25 +237,29 @@ def test_help_shows_the_games_own_defaults(capsys: pytest.CaptureFixture[str]) -
 # --- train --config ---
 
 
-def configured(*arguments: str) -> dict[str, Any]:
-    """The options that `train` would train with."""
-    noted: dict[str, Any] = {}
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """The options that `train` would train with, given its arguments."""
 
-    class Noting(muzero.MuZero):
-        def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
-            noted.update(options or {})
-            super().__init__(game, options)
-            raise ConfigurationError("not in a test")
+    def noted(*arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
 
-    original, muzero.MuZero = muzero.MuZero, Noting  # type: ignore[misc]
-    try:
+        class Noting(MuZero):
+            def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
+                found.update(options or {})
+                super().__init__(game, options)
+                raise ConfigurationError("not in a test")
+
+        monkeypatch.setattr(train, "MuZero", Noting)
         line(*arguments)
-    finally:
-        muzero.MuZero = original  # type: ignore[misc]
+        return found
+
     return noted
 
 
-def test_options_of_a_file_give_way_to_json_and_to_options() -> None:
+def test_options_of_a_file_give_way_to_json_and_to_options(
+    configured: Callable[..., dict[str, Any]],
+) -> None:
     Path("own.json").write_text('{"lr_init": 0.5, "batch_size": 7, "num_workers": 3, "fc_value_layers": [5]}')
     found = configured(
         "cartpole", '{"lr_init": 0.25, "batch_size": 8}', "--config", "own.json", "--lr-init", "0.125"

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from config import MuZeroConfig
 from core.project import PROJECT
 from data import Evaluation, Weights
-from models import TorchModel, get_weights, make_network, support_to_scalar
+from models import get_weights, make_network, support_to_scalar
 from search.fast_inference import FullyConnectedModel, layer_sizes
 from search.inference import InferenceModel, make_model
+from search.torch_inference import TorchModel
 
 HIDDEN = st.lists(st.integers(1, 9), max_size=2).map(tuple)
 CONFIGS = st.builds(

@@ -123,7 +123,7 @@ def test_not_a_number_leaves_no_point(tmp_path: Path) -> None:
 def test_heavy_modules_are_not_imported(tmp_path: Path, module: str) -> None:
     code = (
         "import sys; from pathlib import Path; from config import MuZeroConfig\n"
-        "from tensorboard_log import TensorBoardLog\n"
+        "from runs.reports.tensorboard_log import TensorBoardLog\n"
         f"TensorBoardLog(Path({str(tmp_path)!r}), MuZeroConfig()).close()\n"
         f"assert {module!r} not in sys.modules"
     )
