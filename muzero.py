@@ -33,6 +33,7 @@ from commands._common import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
 from core.threads import use_one_thread
+from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def __getattr__(name: str) -> Any:
 class Command(Protocol):
     """A command's implementation: takes what is behind its name, returns the exit status."""
 
-    def __call__(self, arguments: Sequence[str]) -> int:
+    def __call__(self, arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
         """Carries the command out."""
         ...
 
@@ -63,15 +64,18 @@ def command(name: str) -> Command:
     return found
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Carries out a command line; returns its exit status. Raises `ConfigurationError` on bad input."""
+def run(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
+    """Carries out a command line; returns its exit status. Raises `ConfigurationError` on bad input.
+
+    It is about the games of the folder `games`, and the checkpoints that ship with them.
+    """
     if not arguments:
         from commands.menu import menu
 
-        return menu(lambda name, rest: _reported(lambda: command(name)(rest)))
+        return menu(lambda name, rest: _reported(lambda: command(name)(rest, games)), games)
     if arguments[0] in NAMES:
-        return command(arguments[0])(arguments[1:])
-    return command("train")(arguments)
+        return command(arguments[0])(arguments[1:], games)
+    return command("train")(arguments, games)
 
 
 def _reported(action: Callable[[], int]) -> int:

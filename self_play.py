@@ -22,7 +22,7 @@ from data import (
     Snapshot,
     WeightsSource,
 )
-from games.api.sources import load_game
+from games.api.spec import GameSpec
 from playing.exploration import NONE, RandomMoves, moves_made, play_temperatures, sample_visits
 from playing.game_table import Moves
 from playing.history_builder import HistoryBuilder, ends_of
@@ -37,7 +37,7 @@ class SelfPlay:
 
     def __init__(
         self,
-        game: str,
+        game: GameSpec,
         config: MuZeroConfig,
         worker: int,
         source: WeightsSource,
@@ -49,7 +49,7 @@ class SelfPlay:
         which = (worker, attempt) if attempt else (worker,)
         self.generator = make_generator(config.seed, Stream.SELF_PLAY, *which)
         batch = config.games_per_worker
-        self.table = make_table(load_game(game), config, batch)
+        self.table = make_table(game, config, batch)
         fast = config.fast_simulations if config.full_search_probability < 1 else 0
         self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)

@@ -10,14 +10,14 @@ from arena.players import (
 )
 from config import MuZeroConfig
 from data import EvaluationResult, Weights
-from games.api.sources import load_game
+from games.api.spec import GameSpec
 
 
 class Evaluator:
     """Judges weights by games alone, or against one opponent after another."""
 
-    def __init__(self, game: str, config: MuZeroConfig, device: str) -> None:
-        self.spec = load_game(game)
+    def __init__(self, spec: GameSpec, config: MuZeroConfig, device: str) -> None:
+        self.spec = spec
         self.config = config
         self.device = device
         self._players: dict[int, NetworkPlayer] = {}  # by games

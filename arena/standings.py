@@ -11,7 +11,7 @@ from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
 from arena.ratings import Rating, Result, Tally, bradley_terry
 from arena.registry import MatchRecord, Registry
 from data import EvaluationResult
-from games.api.sources import load_game
+from games.api.spec import GameSpec
 
 MatchCallback = Callable[[MatchRecord], None]
 BATCH = 100
@@ -54,7 +54,9 @@ def rate(matches: Sequence[MatchRecord]) -> dict[Entrant, Rating]:
     return dict(zip(players, bradley_terry(list(map(str, players)), results, anchor=anchor), strict=True))
 
 
-def compare(registry: Registry, wanted: MatchRecord, progress: MatchCallback | None = None) -> MatchRecord:
+def compare(
+    registry: Registry, game: GameSpec, wanted: MatchRecord, progress: MatchCallback | None = None
+) -> MatchRecord:
     """Plays a match, or goes on with it, and records it batch by batch; returns it as it ended.
 
     It ends when all games are played or, with a sequential test, when that has decided.
@@ -64,7 +66,7 @@ def compare(registry: Registry, wanted: MatchRecord, progress: MatchCallback | N
     if match.finished or not left:
         return match
     first, second = (_spec(registry, name, match.simulations) for name in (match.first, match.second))
-    duel = Duel(load_game(registry.game), first, second, match.seed)
+    duel = Duel(game, first, second, match.seed)
     for result in play(duel, left, BATCH, first=match.tally.games // BATCH):
         match = _continued(match, result)
         registry.record(match)
@@ -87,7 +89,7 @@ def _continued(match: MatchRecord, result: EvaluationResult) -> MatchRecord:
     return dataclasses.replace(match, seats=seats, finished=decided or tally.games >= match.games)
 
 
-def player_name(registry: Registry, name: str) -> str:
+def player_name(registry: Registry, game: GameSpec, name: str) -> str:
     """The name under which a player is recorded: that of a version, or of a built-in player.
 
     A built-in player's amount is left out where it is the default: `mcts:1000` is `mcts`.
@@ -95,7 +97,7 @@ def player_name(registry: Registry, name: str) -> str:
     if not _built_in(name):
         return registry.version(name).name
     spec = parse_player(name)
-    if spec.amount == default_amount(spec.kind, load_game(registry.game).config):
+    if spec.amount == default_amount(spec.kind, game.config):
         spec = dataclasses.replace(spec, amount=None)
     return str(spec)
 

@@ -60,10 +60,11 @@ class Measured:
     """A self-play worker of one game, and its network alone."""
 
     def __init__(self, game: str, rows: int) -> None:
-        self.config: MuZeroConfig = load_game(game).config.replace(games_per_worker=rows)
+        spec = load_game(game)
+        self.config: MuZeroConfig = spec.config.replace(games_per_worker=rows)
         storage: SharedStorage[VersionedWeights] = SharedStorage()
         storage.publish(0, VersionedWeights(0, get_weights(make_network(self.config))))
-        self.player = SelfPlay(game, self.config, 0, LocalSource(storage), "cpu")
+        self.player = SelfPlay(spec, self.config, 0, LocalSource(storage), "cpu")
         self.model = self.player.planner.model
         self.player.play(rows * MOVES, float("inf"))
         self.searches, self.environment = [0.0], [0.0]

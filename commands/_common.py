@@ -8,8 +8,8 @@ from pathlib import Path
 from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError, nearest
-from core.project import PRETRAINED
-from saving.run_folder import best_of
+from games.api.sources import OWN_GAMES, GameFolder
+from saving.run_folder import BEST_NAME, best_of
 
 NAMES = (
     *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),
@@ -64,14 +64,12 @@ def add_agent_options(parser: Parser) -> None:
     add_results_path_option(parser)
 
 
-def known_game(name: str) -> str:
+def known_game(name: str, games: GameFolder = OWN_GAMES) -> str:
     """`name`, or the game that it misspells, if the person at the terminal says so.
 
     Raises `ConfigurationError` on any other unknown name.
     """
-    from games.api.sources import game_names
-
-    names = game_names()
+    names = games.names()
     near = nearest(name, [*names, *NAMES])
     if name in names:
         return name
@@ -83,15 +81,14 @@ def known_game(name: str) -> str:
     raise ConfigurationError(f"unknown game {name!r}{suggestion} (games: {', '.join(names)})")
 
 
-def find_run(run: str | None, results_path: Path) -> Path:
+def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES) -> Path:
     """The run that was asked for: a path, a path under the results, a game's newest, or the newest.
 
     Raises `ConfigurationError` when there is none.
     """
-    from games.api.sources import game_names
     from saving.run_folder import newest_run
 
-    if run is None or run in game_names():
+    if run is None or run in games.names():
         return newest_run(results_path, run)
     for path in (Path(run), results_path / run):
         if path.exists():
@@ -99,16 +96,19 @@ def find_run(run: str | None, results_path: Path) -> Path:
     raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
 
 
-def best_checkpoint(game: str, results_path: Path) -> Path:
+def shipped_checkpoint(game: str, games: GameFolder) -> Path:
+    """Where the checkpoint that ships with a game is, if one does."""
+    return games.pretrained / game / BEST_NAME
+
+
+def best_checkpoint(game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> Path:
     """The best checkpoint of the game's newest run, or else the one that ships with the project.
 
     Raises `ConfigurationError` when there is neither.
     """
-    from saving.run_folder import BEST_NAME
-
-    shipped = PRETRAINED / game / BEST_NAME
+    shipped = shipped_checkpoint(game, games)
     try:
-        return best_of(find_run(game, results_path))
+        return best_of(find_run(game, results_path, games))
     except ConfigurationError:
         if shipped.exists():
             return shipped

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from commands._common import command_parser, known_game
 from commands._options import Parser, whole_number
 from core.errors import ConfigurationError, did_you_mean
+from games.api.sources import OWN_GAMES, GameFolder
 
 FAULTY = 1
 
 
-def check_game_command(arguments: Sequence[str]) -> int:
+def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns 0, or 1 when faults were found."""
     parsed = _parser().parse(arguments)
     from checking.conformance import GAMES, check_game, check_names
-    from games.api.sources import load_game
 
     names = check_names()
     for name in parsed.ignore:
@@ -23,7 +23,7 @@ def check_game_command(arguments: Sequence[str]) -> int:
             raise ConfigurationError(
                 f"there is no check {name!r}{did_you_mean(name, names)} (checks: {', '.join(names)})"
             )
-    game = load_game(known_game(parsed.game))
+    game = games.load(known_game(parsed.game, games))
     report = check_game(game, parsed.games or GAMES, parsed.ignore)
     speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
     print(f"{game.name}: {report.games} random games, {report.moves:,} moves{speed}")

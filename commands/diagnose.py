@@ -19,6 +19,7 @@ from commands._common import (
 from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
     from diagnosis.diagnose import Diagnosis
@@ -29,15 +30,14 @@ MOVES = 4096
 """About as many at least, where games are shorter."""
 
 
-def diagnose_command(arguments: Sequence[str]) -> int:
+def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     from diagnosis.diagnose import diagnose
-    from games.api.sources import load_game
     from saving.checkpoint import load_checkpoint
 
-    game = load_game(known_game(parsed.game))
-    path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
+    game = games.load(known_game(parsed.game, games))
+    path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
     found = load_checkpoint(path, expect_game=game.name)
     config = MuZeroConfig.from_json(found.config_json).replace(seed=parsed.seed)
     config = config.replace(games_per_worker=parsed.games or default_games(config))

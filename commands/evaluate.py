@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from arena.players import PlayerSpec, parse_player
@@ -14,7 +14,7 @@ from commands._common import add_agent_options, best_checkpoint, command_parser,
 from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
 from data import EvaluationResult
-from games.api.sources import load_game
+from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec
 
 GAMES = 100
@@ -82,13 +82,13 @@ class MatchSummary(NamedTuple):
         return json.dumps(self._asdict() | {"by_seat": [seat._asdict() for seat in self.by_seat]})
 
 
-def evaluate_command(arguments: Sequence[str]) -> int:
+def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     from arena.duel import Duel, judging_openings, play_batches, total
 
     parsed = _parser().parse(arguments)
-    game = load_game(known_game(parsed.game))
-    player = _player(game, parsed.player, parsed.checkpoint, parsed.simulations, parsed.results_path)
+    game = games.load(known_game(parsed.game, games))
+    player = _player(game, parsed, games)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
     openings = judging_openings(player, opponent) if parsed.openings is None else parsed.openings
     batches = list(play_batches(Duel(game, player, opponent, parsed.seed, openings), parsed.games))
@@ -102,13 +102,11 @@ def evaluate_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _player(
-    game: GameSpec, name: str | None, checkpoint: Path | None, simulations: int | None, results_path: Path
-) -> PlayerSpec:
-    if name is not None:
-        return parse_player(name, simulations)
-    path = checkpoint or best_checkpoint(game.name, results_path)
-    return PlayerSpec("checkpoint", simulations, path)
+def _player(game: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> PlayerSpec:
+    if parsed.player is not None:
+        return parse_player(parsed.player, parsed.simulations)
+    path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
+    return PlayerSpec("checkpoint", parsed.simulations, path)
 
 
 def _opponent(game: GameSpec, name: str | None, simulations: int | None) -> PlayerSpec | None:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from commands._common import command_parser
+from commands._common import command_parser, shipped_checkpoint
 from commands._options import Parser
 from core.errors import ConfigurationError
-from core.project import PRETRAINED
+from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
     from games.api.spec import GameSpec
@@ -27,10 +27,10 @@ class GameRow(NamedTuple):
     summary: str  # the first sentence of its file
 
 
-def games_command(arguments: Sequence[str]) -> int:
+def games_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    rows = listing()
+    rows = listing(games)
     if parsed.json:
         print(json.dumps([row._asdict() for row in rows]))
         return 0
@@ -38,24 +38,19 @@ def games_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def listing() -> list[GameRow]:
+def listing(games: GameFolder) -> list[GameRow]:
     """All games by name."""
-    from games.api.sources import game_names
-
-    return [_row(name) for name in game_names()]
+    return [_row(name, games) for name in games.names()]
 
 
-def _row(name: str) -> GameRow:
-    from games.api.sources import imported, load_game
-    from saving.run_folder import BEST_NAME
-
-    pretrained = (PRETRAINED / name / BEST_NAME).exists()
+def _row(name: str, games: GameFolder) -> GameRow:
+    pretrained = shipped_checkpoint(name, games).exists()
     try:
-        spec = load_game(name)
+        spec = games.load(name)
     except ConfigurationError as error:
         return GameRow(name, None, (), 0, pretrained, str(error), "")
     config = spec.config
-    summary = (imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    summary = (games.imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
     return GameRow(
         name, config.players, config.observation_shape, config.num_actions, pretrained, needs(spec), summary
     )

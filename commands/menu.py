@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._common import best_checkpoint
+from commands._common import best_checkpoint, shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
-from core.project import PRETRAINED
 from core.prompts import meant
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, GameFolder
 from saving.run_folder import best_of
 
 CarryOut = Callable[[str, Sequence[str]], int]
@@ -32,13 +31,13 @@ class BackError(Exception):
     """One level back, as Ctrl-C and Ctrl-D ask for."""
 
 
-def menu(carry_out: CarryOut) -> int:
+def menu(carry_out: CarryOut, games: GameFolder = OWN_GAMES) -> int:
     """Asks for a game and what to do with it, until told to exit; returns the exit status."""
-    games = game_names()
+    names = games.names()
     with contextlib.suppress(BackError):
-        while (choice := choose("Which game?", [*games, "exit"])) < len(games):
+        while (choice := choose("Which game?", [*names, "exit"])) < len(names):
             try:
-                if GameMenu(games[choice], carry_out).run():
+                if GameMenu(names[choice], carry_out, games).run():
                     break
             except ConfigurationError as error:  # the game's file is not as it should be
                 print(error)
@@ -115,12 +114,11 @@ def look_into(path: Path, game: str) -> Loaded:
     return Loaded(path, found.training_step, found.evaluation, config.evaluation_simulations)
 
 
-def checkpoints(game: str, results_path: Path) -> dict[str, Path]:
+def checkpoints(game: str, results_path: Path, games: GameFolder) -> dict[str, Path]:
     """The game's checkpoints by name: the one that ships with the project, then the newest runs'."""
     from saving.checkpoint import newest_generation
-    from saving.run_folder import BEST_NAME
 
-    shipped = PRETRAINED / game / BEST_NAME
+    shipped = shipped_checkpoint(game, games)
     runs = sorted((results_path / game).glob("*/"), reverse=True)
     found = {run.name: best_of(run) for run in runs if best_of(run) != run or newest_generation(run)}
     newest = dict(list(found.items())[:RUNS_LISTED])
@@ -139,9 +137,9 @@ def shown(path: Path) -> str:
 class GameMenu:
     """What can be done with one game, and the checkpoint that it is done with."""
 
-    def __init__(self, game: str, carry_out: CarryOut) -> None:
-        self.game = game
-        self.players = load_game(game).config.players
+    def __init__(self, game: str, carry_out: CarryOut, games: GameFolder) -> None:
+        self.game, self.games = game, games
+        self.players = games.load(game).config.players
         self.results_path = Path(MuZeroConfig().results_path)
         self.loaded: Loaded | None = None
         self._carry_out = carry_out
@@ -190,7 +188,7 @@ class GameMenu:
 
     def load(self) -> None:
         """Asks for a checkpoint until there is one that can be used."""
-        found = checkpoints(self.game, self.results_path)
+        found = checkpoints(self.game, self.results_path, self.games)
         print(f"\nWhich checkpoint of {self.game}?")
         for number, (name, path) in enumerate(found.items(), 1):
             print(f"{number:4}. {name:22} {shown(path)}")
@@ -245,7 +243,8 @@ class GameMenu:
     def _load_newest(self) -> None:
         """Takes the best checkpoint of the newest run, else the pretrained one, else none."""
         try:
-            self.loaded = look_into(best_checkpoint(self.game, self.results_path), self.game)
+            best = best_checkpoint(self.game, self.results_path, self.games)
+            self.loaded = look_into(best, self.game)
         except ConfigurationError:
             self.loaded = None
 

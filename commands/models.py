@@ -24,12 +24,12 @@ from commands._common import add_results_path_option, add_seed_option, command_p
 from commands._options import Parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
-from games.api.sources import load_game
+from games.api.sources import OWN_GAMES, GameFolder
 
 GAMES = 2000
 
 
-def models_command(arguments: Sequence[str]) -> int:
+def models_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
@@ -40,7 +40,7 @@ def models_command(arguments: Sequence[str]) -> int:
         raise ConfigurationError(
             f"unknown command 'models {arguments[0]}'{suggestion} (one of {', '.join(ACTIONS)})"
         )
-    return action(arguments[1:])
+    return action(arguments[1:], games)
 
 
 USAGE = """usage: python muzero.py models COMMAND GAME [options]
@@ -73,14 +73,14 @@ class StandingRow(NamedTuple):
     note: str
 
 
-def list_command(arguments: Sequence[str]) -> int:
+def list_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models list GAME`."""
     parsed = _parser(
         "list GAME",
         "All versions of a game's agents, with ratings from the recorded matches. Players who have not met, "
         "not even through others, are listed apart.",
     ).parse(arguments)
-    registry = _registry(parsed)
+    registry = _registry(parsed, games)
     rows = listing(registry)
     if parsed.json:
         print(json.dumps([row._asdict() for row in rows]))
@@ -157,12 +157,12 @@ class Shown(NamedTuple):
     matches: list[MatchRecord]  # its own
 
 
-def show_command(arguments: Sequence[str]) -> int:
+def show_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models show GAME VERSION`."""
     parser = _parser("show GAME VERSION", "What is known of one version.")
     parser.add_argument("version", metavar="VERSION", nargs="?", help="default: the promoted one")
     parsed = parser.parse(arguments)
-    registry = _registry(parsed)
+    registry = _registry(parsed, games)
     version = registry.version(parsed.version) if parsed.version else registry.promoted
     if version is None:
         raise ConfigurationError(f"no version of {registry.game} is promoted: name one")
@@ -170,7 +170,7 @@ def show_command(arguments: Sequence[str]) -> int:
     if parsed.json:
         print(json.dumps(_shown_json(shown)))
         return 0
-    for line in _shown_text(shown, load_game(registry.game).config):
+    for line in _shown_text(shown, games.load(registry.game).config):
         print(line)
     return 0
 
@@ -234,7 +234,7 @@ def _shown_json(shown: Shown) -> dict[str, Any]:
 # --- add and promote ---
 
 
-def add_command(arguments: Sequence[str]) -> int:
+def add_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models add GAME CHECKPOINT`."""
     parser = _parser("add GAME CHECKPOINT", "Register a checkpoint as the next version.")
     parser.add_argument(
@@ -242,20 +242,20 @@ def add_command(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--note", metavar="TEXT", default="", help="what to remember of it")
     parsed = parser.parse(arguments)
-    version = _registry(parsed).add(parsed.checkpoint, note=parsed.note)
+    version = _registry(parsed, games).add(parsed.checkpoint, note=parsed.note)
     print(
         json.dumps(dataclasses.asdict(version)) if parsed.json else f"{parsed.checkpoint} is {version.name}"
     )
     return 0
 
 
-def promote_command(arguments: Sequence[str]) -> int:
+def promote_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models promote GAME VERSION`."""
     parser = _parser("promote GAME VERSION", "Make a version the one in use.")
     parser.add_argument("version", metavar="VERSION")
     parser.add_argument("--force", action="store_true", help="even if it has not beaten the promoted one")
     parsed = parser.parse(arguments)
-    version = _registry(parsed).promote(parsed.version, parsed.force)
+    version = _registry(parsed, games).promote(parsed.version, parsed.force)
     print(json.dumps({"promoted": version.name}) if parsed.json else f"{version.name} is promoted")
     return 0
 
@@ -263,14 +263,15 @@ def promote_command(arguments: Sequence[str]) -> int:
 # --- compare ---
 
 
-def compare_command(arguments: Sequence[str]) -> int:
+def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models compare GAME FIRST SECOND`."""
     parsed = _compare_parser().parse(arguments)
-    registry = _registry(parsed)
+    registry = _registry(parsed, games)
+    game = games.load(registry.game)
     sprt = None if parsed.all_games else Sprt()
     wanted = MatchRecord(
-        player_name(registry, parsed.first),
-        player_name(registry, parsed.second),
+        player_name(registry, game, parsed.first),
+        player_name(registry, game, parsed.second),
         (Tally(0, 0, 0), Tally(0, 0, 0)),
         parsed.games,
         parsed.seed,
@@ -278,7 +279,8 @@ def compare_command(arguments: Sequence[str]) -> int:
         False,
         sprt,
     )
-    match = compare(registry, wanted, None if parsed.json else lambda so_far: print(match_text(so_far)))
+    progress = None if parsed.json else lambda so_far: print(match_text(so_far))
+    match = compare(registry, game, wanted, progress)
     print(json.dumps(_match_json(match)) if parsed.json else _verdict(match))
     return 0
 
@@ -354,11 +356,11 @@ def _parser(usage: str, description: str) -> Parser:
     return parser
 
 
-def _registry(parsed: Any) -> Registry:
-    return Registry(parsed.results_path, known_game(parsed.game))
+def _registry(parsed: Any, games: GameFolder) -> Registry:
+    return Registry(parsed.results_path, known_game(parsed.game, games))
 
 
-ACTIONS: dict[str, Callable[[Sequence[str]], int]] = {
+ACTIONS: dict[str, Callable[[Sequence[str], GameFolder], int]] = {
     "list": list_command,
     "show": show_command,
     "add": add_command,

@@ -11,15 +11,16 @@ from commands._common import NAMES, command_parser
 from commands._options import Parser
 from core.errors import ConfigurationError
 from core.project import PROJECT
+from games.api.sources import OWN_GAMES, GameFolder
 
 TEMPLATES = {1: "one_player.py", 2: "two_players.py"}
 """The games to start from, by players."""
 
 
-def new_game_command(arguments: Sequence[str]) -> int:
+def new_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    path = write_game(parsed.name, int(parsed.players))
+    path = write_game(parsed.name, int(parsed.players), games)
     players = "one" if parsed.players == "1" else "two"
     print(
         f"{path} is written: a small game for {players}, to be changed into yours. Next:\n"
@@ -30,16 +31,14 @@ def new_game_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def write_game(name: str, players: int) -> Path:
+def write_game(name: str, players: int, games: GameFolder = OWN_GAMES) -> Path:
     """Writes the file of the new game `name`; returns its path.
 
     Raises `ConfigurationError` when there cannot be a game of that name, or it cannot be written.
     """
-    from games.api.sources import FOLDER, game_names
-
-    check_name(name, game_names())
+    check_name(name, games.names())
     text = (PROJECT / "games" / "templates" / TEMPLATES[players]).read_text(encoding="utf-8")
-    path = FOLDER / f"{name}.py"
+    path = games.file(name)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text.replace("NAME", name))

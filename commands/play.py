@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
 from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
-from games.api.sources import load_game
+from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec
 from showing.web import PORT
 
@@ -28,12 +28,12 @@ IN_THE_BROWSER = ("port", "no_browser")
 """Options that need, or exclude, `--web`."""
 
 
-def play_command(arguments: Sequence[str]) -> int:
+def play_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     _check(parsed)
-    spec = load_game(known_game(parsed.game))
-    agent = _agent(spec, parsed)
+    spec = games.load(known_game(parsed.game, games))
+    agent = _agent(spec, parsed, games)
     return _in_the_browser(spec, agent, parsed) if parsed.web else _at_the_terminal(spec, agent, parsed)
 
 
@@ -54,7 +54,7 @@ def _check(parsed: argparse.Namespace) -> None:
         raise ConfigurationError("--opponent plays at the terminal only: leave out --web")
 
 
-def _agent(spec: GameSpec, parsed: argparse.Namespace) -> Agent | None:
+def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Agent | None:
     """The agent to play against and to ask; none where there is no checkpoint, or none is wanted.
 
     Raises `ConfigurationError` where a checkpoint is named and cannot be used.
@@ -64,7 +64,8 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace) -> Agent | None:
     path = parsed.checkpoint
     if path is None:
         try:
-            path = None if parsed.opponent == HUMAN else best_checkpoint(spec.name, parsed.results_path)
+            by_hand = parsed.opponent == HUMAN
+            path = None if by_hand else best_checkpoint(spec.name, parsed.results_path, games)
         except ConfigurationError:
             path = None
     return None if path is None else Agent.load(path, spec, parsed.simulations)

@@ -12,6 +12,7 @@ from commands._common import command_parser, find_run
 from commands._options import Parser
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
     from runs.reports.curves import Axis, Curve, Group
@@ -49,12 +50,12 @@ LINE_INCHES = 0.2
 DPI = 120
 
 
-def plot_command(arguments: Sequence[str]) -> int:
+def plot_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     from runs.reports.curves import grouped, load_run
 
-    folders = [find_run(name, parsed.results_path) for name in parsed.runs]
+    folders = [find_run(name, parsed.results_path, games) for name in parsed.runs]
     runs = [load_run(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
     metrics = parsed.metric or [runs[0].default_metric]
     out = parsed.out or default_file([run.folder for run in runs], metrics[0], parsed.x)

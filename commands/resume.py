@@ -9,10 +9,11 @@ from commands._common import command_parser, find_run
 from commands._launching import add_launch_options, exit_status
 from commands._options import add_config_options, canonical, config_values
 from config import MuZeroConfig
+from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 
-def resume_command(arguments: Sequence[str]) -> int:
+def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """`python muzero.py resume [RUN] [options]`."""
     parser = command_parser("resume [RUN]", "Go on with a run from its newest checkpoint.")
     parser.add_argument("run", nargs="?", help="run folder, generation or game; default: the newest run")
@@ -20,5 +21,6 @@ def resume_command(arguments: Sequence[str]) -> int:
     add_config_options(parser, MuZeroConfig())
     parsed = parser.parse(canonical(arguments))
     options = config_values(parsed)
-    run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)))
-    return exit_status(MuZero.resume(run, options, local=parsed.local, address=parsed.address))
+    run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)), games)
+    outcome = MuZero.resume(run, options, local=parsed.local, address=parsed.address, games=games)
+    return exit_status(outcome)

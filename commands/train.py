@@ -10,41 +10,32 @@ from commands._launching import add_launch_options, exit_status
 from commands._options import Parser, add_config_options, canonical, config_values, file_values
 from config import MuZeroConfig
 from core.options import parse_json_object
+from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 
-def train_command(arguments: Sequence[str]) -> int:
+def train_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """`python muzero.py [train] GAME [JSON] [options]`."""
-    from games.api.sources import game_names
-
     arguments = canonical(arguments)
     asks_help = bool({"-h", "--help"} & set(arguments))
-    named = [game for game in game_names() if game in arguments]
-    parser = _parser(_defaults(named[0] if asks_help and named else None))
+    named = [game for game in games.names() if game in arguments]
+    parser = _parser(games.load(named[0]).config if asks_help and named else MuZeroConfig(), games)
     parsed = parser.parse(arguments)
-    game = known_game(parsed.game)
+    game = games.load(known_game(parsed.game, games))
     overrides = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
     trainer = MuZero(game, file_values(parsed.config) | overrides | config_values(parsed))
-    games_from = parsed.games_from and find_run(parsed.games_from, Path(trainer.config.results_path))
+    games_from = parsed.games_from and find_run(parsed.games_from, Path(trainer.config.results_path), games)
     return exit_status(trainer.train(local=parsed.local, address=parsed.address, games_from=games_from))
 
 
-def _defaults(game: str | None) -> MuZeroConfig:
-    from games.api.sources import load_game
-
-    return MuZeroConfig() if game is None else load_game(game).config
-
-
-def _parser(defaults: MuZeroConfig) -> Parser:
-    from games.api.sources import game_names
-
+def _parser(defaults: MuZeroConfig, games: GameFolder = OWN_GAMES) -> Parser:
     parser = command_parser(
         "[train] GAME [JSON]",
         "Train MuZero on a game. Without arguments there is a menu. Other commands, each with its own "
         f"--help: {', '.join(name for name in NAMES if name != 'train')}. Options that are true or false are "
         "written --per, --no-per or --per false.",
     )
-    parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(game_names())}")
+    parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(games.names())}")
     parser.add_argument("overrides", metavar="JSON", nargs="?", help="options as '{\"lr_init\": 0.01}'")
     parser.add_argument(
         "--config",

@@ -15,7 +15,7 @@ from commands._common import command_parser, known_game
 from commands._options import Parser, add_config_options, canonical, config_values, whole_number
 from config import MuZeroConfig
 from core.errors import INTERRUPTED, ConfigurationError
-from games.api.sources import load_game
+from games.api.sources import OWN_GAMES, GameFolder
 from tuning.halving import REDUCTION, RUNGS, rung_shares
 from tuning.space import FORMS, parse_space
 
@@ -44,14 +44,17 @@ OWN_FIELDS = {
 """Fields that the search sets in every trial, and why."""
 
 
-def tune_command(arguments: Sequence[str]) -> int:
-    """Carries the command out; returns the exit status."""
-    parsed = _parse(arguments)
+def tune_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
+    """Carries the command out; returns the exit status.
+
+    The folder has to be the project's own: trials are processes that look for their game there.
+    """
+    parsed = _parse(arguments, games)
     from saving.run_folder import new_folder
 
     if parsed.resume is not None:
         return _resume(parsed)
-    opened = _opened(parsed)
+    opened = _opened(parsed, games)
     results_path = Path(config_values(parsed).get("results_path", MuZeroConfig().results_path))
     folder = new_folder(results_path / SEARCHES / opened.game, results_path)
     return _search(folder, opened)
@@ -60,7 +63,7 @@ def tune_command(arguments: Sequence[str]) -> int:
 # --- what to search ---
 
 
-def _opened(parsed: Namespace) -> Opened:
+def _opened(parsed: Namespace, games: GameFolder) -> Opened:
     """The search that was asked for. Raises `ConfigurationError` before anything is written or started."""
     from arena.players import check_opponents
     from tuning.ledger import Opened
@@ -68,8 +71,8 @@ def _opened(parsed: Namespace) -> Opened:
 
     if parsed.game is None:
         raise ConfigurationError("name a game, or --resume FOLDER (see --help)")
-    game, options = known_game(parsed.game), _fixed_options(parsed)
-    spec = load_game(game)
+    game, options = known_game(parsed.game, games), _fixed_options(parsed)
+    spec = games.load(game)
     base = spec.config.replace(**options)
     check_opponents(spec, base)
     space = parse_space(parsed.param or (), base)
@@ -291,12 +294,10 @@ def _summary(state: Study, folder: Path) -> str:
 # --- the command line ---
 
 
-def _parse(arguments: Sequence[str]) -> Namespace:
-    from games.api.sources import game_names
-
+def _parse(arguments: Sequence[str], games: GameFolder) -> Namespace:
     arguments = canonical(arguments)
-    named = [game for game in game_names() if game in arguments]
-    shown = load_game(named[0]).config if named and {"-h", "--help"} & set(arguments) else MuZeroConfig()
+    named = [game for game in games.names() if game in arguments]
+    shown = games.load(named[0]).config if named and {"-h", "--help"} & set(arguments) else MuZeroConfig()
     return _parser(shown).parse(arguments)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
 from commands._options import Parser, whole_number
 from core.errors import ConfigurationError
+from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -30,14 +31,13 @@ PICTURE_COLUMNS = 72
 BAR_COLUMNS = 30
 
 
-def watch_command(arguments: Sequence[str]) -> int:
+def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    from games.api.sources import load_game
     from showing.films import check_kind
 
-    game = load_game(known_game(parsed.game))
-    checkpoint = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
+    game = games.load(known_game(parsed.game, games))
+    checkpoint = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:
         check_kind(film)

@@ -90,7 +90,7 @@ def diagnose(
     `GameError` when the game breaks its contract.
     """
     generator = np.random.default_rng(config.seed)
-    played = play_games(spec.name, config, weights, version, progress)
+    played = play_games(spec, config, weights, version, progress)
     network = load_network(config, weights)
     unrolled = unroll(network, played, sample(played.moves, UNROLLED, generator), 2 * config.num_unroll_steps)
     horizon = by_horizon(played, unrolled, generator)

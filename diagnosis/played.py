@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, VersionedWeights, Weights
+from games.api.spec import GameSpec
 from learning.stored_positions import legal_at, stacked_at
 from learning.targets import StepRows, history_rows, n_step_returns
 from self_play import SelfPlay
@@ -49,7 +50,11 @@ class Played(NamedTuple):
 
 
 def play_games(
-    game: str, config: MuZeroConfig, weights: Weights, version: int, progress: GamesCallback | None = None
+    game: GameSpec,
+    config: MuZeroConfig,
+    weights: Weights,
+    version: int,
+    progress: GamesCallback | None = None,
 ) -> Played:
     """Plays `config.games_per_worker` whole games side by side with `weights`, which `version` updates made.
 

@@ -24,6 +24,8 @@ from data import (
     Video,
     Weights,
 )
+from games.api.sources import game_of
+from games.api.spec import GameSpec
 from replay_buffer import Reanalyse, ReplayBuffer
 from self_play import SelfPlay
 from shared_storage import SharedStorage
@@ -62,9 +64,15 @@ class SelfPlayActor(SelfPlay):
     """`SelfPlay` with the weights of the storage actor."""
 
     def __init__(
-        self, game: str, config: MuZeroConfig, worker: int, storage: Any, device: str, attempt: int
+        self,
+        game: str | GameSpec,
+        config: MuZeroConfig,
+        worker: int,
+        storage: Any,
+        device: str,
+        attempt: int,
     ) -> None:
-        super().__init__(game, config, worker, RemoteSource(storage), device, attempt)
+        super().__init__(game_of(game), config, worker, RemoteSource(storage), device, attempt)
 
 
 class ReanalyseActor(Reanalyse):
@@ -89,11 +97,14 @@ class BufferActor(ReplayBuffer):
 class EvaluatorActor(Evaluator):
     """`Evaluator` that films games between evaluations, in slices as well."""
 
+    def __init__(self, game: str | GameSpec, config: MuZeroConfig, device: str) -> None:
+        super().__init__(game_of(game), config, device)
+
     def start_film(self, version: int, weights: Weights) -> None:
         """Sets up the film of a game of `weights`, which `version` updates have made."""
         from showing.background_film import BackgroundFilm
 
-        self._filming = BackgroundFilm(self.spec.name, self.config, version, weights, self.device)
+        self._filming = BackgroundFilm(self.spec, self.config, version, weights, self.device)
 
     def film(self, seconds: float = 0.5) -> Video | None:
         """Goes on for about `seconds`; the film once it is complete, None before."""
@@ -170,7 +181,8 @@ def _start_here(config: MuZeroConfig, quiet: dict[str, Any]) -> None:
 class Launcher:
     """Starts the actors of one run; also again, when one has been lost."""
 
-    def __init__(self, game: str, config: MuZeroConfig) -> None:
+    def __init__(self, game: str | GameSpec, config: MuZeroConfig) -> None:
+        """`game` is sent to the actors: by name if its rules are compiled."""
         self.game, self.config = game, config
         found = ray.cluster_resources().get("GPU", 0) > 0
         on_gpu = config.training_device(found, "Ray").startswith("cuda")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.sources import OWN_GAMES, GameFolder, game_of
+from games.api.spec import GameSpec
 
 if TYPE_CHECKING:
     from data import EvaluationResult
@@ -34,11 +36,10 @@ class MuZero:
     `MuZero("cartpole", {"lr_init": 0.01}).train()`. Raises `ConfigurationError` on whatever cannot be run.
     """
 
-    def __init__(self, game: str, options: dict[str, Any] | None = None) -> None:
-        from games.api.sources import load_game
-
-        self.game = game
-        self.config: MuZeroConfig = load_game(game).config.replace(**(options or {}))
+    def __init__(self, game: str | GameSpec, options: dict[str, Any] | None = None) -> None:
+        self.spec = game_of(game)
+        self.game = self.spec.name
+        self.config: MuZeroConfig = self.spec.config.replace(**(options or {}))
 
     def train(
         self, *, local: bool = False, address: str | None = None, games_from: Path | None = None
@@ -51,14 +52,19 @@ class MuZero:
         from saving.run_folder import new_run_folder
 
         check_launch(local, address)
-        _check_opponents(self.game, self.config)
+        _check_opponents(self.spec, self.config)
         start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
-        return _train(self.game, self.config, folder, resumed=start, local=local, address=address)
+        return _train(self.spec, self.config, folder, resumed=start, local=local, address=address)
 
     @staticmethod
     def resume(
-        run: Path, options: dict[str, Any] | None = None, *, local: bool = False, address: str | None = None
+        run: Path,
+        options: dict[str, Any] | None = None,
+        *,
+        local: bool = False,
+        address: str | None = None,
+        games: GameFolder = OWN_GAMES,
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
         from saving.checkpoint import load_checkpoint
@@ -76,13 +82,14 @@ class MuZero:
             )
         if config.ratio != earlier.ratio:
             checkpoint = checkpoint.with_ratio_from_here()
-        _check_opponents(checkpoint.game, config)
+        game = games.load(checkpoint.game)
+        _check_opponents(game, config)
         folder = run_folder_of(run)
-        return _train(checkpoint.game, config, folder, resumed=checkpoint, local=local, address=address)
+        return _train(game, config, folder, resumed=checkpoint, local=local, address=address)
 
     @staticmethod
     def evaluate(
-        game: str,
+        game: str | GameSpec,
         checkpoint: Path,
         games: int = 100,
         seed: int = 0,
@@ -92,20 +99,18 @@ class MuZero:
         """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
         from arena.duel import Duel, judging_openings, play, total
         from arena.players import PlayerSpec, parse_player
-        from games.api.sources import load_game
 
         player = PlayerSpec("checkpoint", simulations, checkpoint)
         against = None if opponent is None else parse_player(opponent)
-        duel = Duel(load_game(game), player, against, seed, judging_openings(player, against))
+        duel = Duel(game_of(game), player, against, seed, judging_openings(player, against))
         return total(list(play(duel, games)))
 
 
-def _check_opponents(game: str, config: MuZeroConfig) -> None:
+def _check_opponents(game: GameSpec, config: MuZeroConfig) -> None:
     """Raises `ConfigurationError` unless all of the run's opponents can play."""
     from arena.players import check_opponents
-    from games.api.sources import load_game
 
-    check_opponents(load_game(game), config)
+    check_opponents(game, config)
 
 
 def _resumable(options: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +153,7 @@ def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
 
 
 def _train(
-    game: str,
+    game: GameSpec,
     config: MuZeroConfig,
     folder: Path,
     *,
@@ -161,7 +166,7 @@ def _train(
     try:
         (folder / "config.json").write_text(config.to_json() + "\n")
         log = (folder / "log.txt").open("a", encoding="utf-8")
-        observer = _observer(f"MuZero: {game}, {folder}", config, folder, log)
+        observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log)
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
     with log:

@@ -11,13 +11,14 @@ from types import FrameType
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.spec import GameSpec
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
 
 
 def train(
-    game: str,
+    game: str | GameSpec,
     config: MuZeroConfig,
     run_folder: Path,
     *,

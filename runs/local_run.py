@@ -34,11 +34,11 @@ class LocalRun:
         session.log.players_on_gpu = player_device != "cpu"
         source = LocalSource(self.storage)
         self.workers = [
-            SelfPlay(session.game, config, worker, source, player_device)
+            SelfPlay(session.spec, config, worker, source, player_device)
             for worker in range(config.num_workers)
         ]
         self.reanalyse = Reanalyse(config, player_device) if config.num_reanalyse_workers else None
-        self.evaluator = Evaluator(session.game, config, player_device)
+        self.evaluator = Evaluator(session.spec, config, player_device)
         self._next_evaluation = time.perf_counter() + config.evaluation_interval
         for name, part in self._parts().items():
             state = session.part(name)
@@ -127,7 +127,7 @@ class LocalRun:
         from showing.background_film import BackgroundFilm
 
         step = self.trainer.training_step
-        video = BackgroundFilm(self.session.game, self.config, step, weights, self.evaluator.device).go_on()
+        video = BackgroundFilm(self.session.spec, self.config, step, weights, self.evaluator.device).go_on()
         assert video is not None, "unlimited filming ends with a film"
         self.session.filmed(video)
 

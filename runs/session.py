@@ -13,6 +13,8 @@ from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from data import Counters, EvaluationResult, Snapshot, Video, Weights
+from games.api.sources import game_of
+from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
@@ -39,14 +41,16 @@ class Session:
 
     def __init__(
         self,
-        game: str,
+        game: str | GameSpec,
         config: MuZeroConfig,
         folder: Path,
         observer: Observer,
         resumed: Checkpoint | None,
         this_machine: bool = True,
     ) -> None:
-        self.game, self.config, self.folder, self.observer = game, config, folder, observer
+        self.spec = game_of(game)
+        self.game = self.spec.name
+        self.config, self.folder, self.observer = config, folder, observer
         self.resumed = resumed
         before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
         self.log = RunLog(config, before, cost)

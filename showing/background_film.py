@@ -8,7 +8,7 @@ import time
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
 from data import Video, Weights
-from games.api.sources import load_game
+from games.api.spec import GameSpec
 from showing.films import FILM_SIZE, Film, Gif, seconds_shown
 from showing.frames import drawn_or_text
 from showing.moments import WatchedAgent, watch
@@ -23,9 +23,8 @@ class BackgroundFilm:
     """The making of a film of one greedy game; in a game for two the agent plays both sides."""
 
     def __init__(
-        self, game: str, config: MuZeroConfig, version: int, weights: Weights, device: str = "cpu"
+        self, spec: GameSpec, config: MuZeroConfig, version: int, weights: Weights, device: str = "cpu"
     ) -> None:
-        spec = load_game(game)
         player = NetworkPlayer(config, 1, device=device)
         player.load(weights, version)
         self.version = version

@@ -670,7 +670,7 @@ def test_batches_show_exactly_what_self_play_saw(monkeypatch: pytest.MonkeyPatch
     config = load_game("cartpole").config.replace(
         stacked_observations=2, segment_length=4, max_moves=25, td_steps=2, num_simulations=2
     )
-    player = SelfPlay("cartpole", config, 0, NoWeights(), "cpu")
+    player = SelfPlay(load_game("cartpole"), config, 0, NoWeights(), "cpu")
     buffer = ReplayBuffer(config, np.random.default_rng(0))
     for _ in range(20):
         buffer.add(player.play(50, seconds=10.0)[1])

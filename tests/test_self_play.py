@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import self_play
 from config import MuZeroConfig, Schedule
 from core.errors import ConfigurationError
 from data import GameHistory, SearchResult, Snapshot, VersionedWeights
@@ -26,16 +25,11 @@ from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_sour
 FOREVER = float("inf")
 
 
-@pytest.fixture(autouse=True)
-def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_play, "load_game", toy_game)
-
-
 def make_player(
     game: str = "walk", worker: int = 0, source: Source | None = None, attempt: int = 0, **changes: Any
 ) -> SelfPlay:
     config = toy_game(game).config.replace(**changes)
-    return SelfPlay(game, config, worker, source or fixed_source(config), "cpu", attempt)
+    return SelfPlay(toy_game(game), config, worker, source or fixed_source(config), "cpu", attempt)
 
 
 def assert_same(left: list[GameHistory], right: list[GameHistory]) -> None:
@@ -235,8 +229,7 @@ class Doomed(Walk):
 def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes: Any) -> SelfPlay:
     """Plays `Doomed` by a search that values a position at `start` - 0.1 per move, to whoever is to move."""
     config = WalkConfig(resign_value=-0.65, segment_length=10_000, discount=1.0).replace(**changes)
-    monkeypatch.setattr(self_play, "load_game", lambda name: GameSpec(name, Doomed, config))
-    player = SelfPlay("doomed", config, 0, fixed_source(config), "cpu")
+    player = SelfPlay(GameSpec("doomed", Doomed, config), config, 0, fixed_source(config), "cpu")
 
     def plan(table: GameTable, rows: Any, noise: RootNoise, temperature: float, fast: bool) -> SearchResult:
         legal = table.legal[rows]

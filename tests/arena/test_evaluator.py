@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from arena import evaluator
 from arena.evaluator import Evaluator
 from arena.match import Match, openings_of, widest
 from arena.players import NetworkPlayer, RandomPlayer, distinct_rows
@@ -27,11 +26,6 @@ from tests.helpers.checkpoints import saved
 from tests.helpers.toy_games import WalkConfig, random_weights, toy_game
 
 FOREVER = float("inf")
-
-
-@pytest.fixture(autouse=True)
-def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluator, "load_game", toy_game)
 
 
 class Scripted:
@@ -54,7 +48,7 @@ def tictactoe(player: Any, opponent: Any, games: int = 6) -> Match:
 
 def evaluation(seed: int = 5, games: int = 6, **changes: Any) -> EvaluationResult:
     config = WalkConfig(**changes)
-    judge = Evaluator("walk", config, "cpu")
+    judge = Evaluator(toy_game("walk"), config, "cpu")
     judge.start(games, seed, 7, random_weights(config), "random")
     result = judge.play(FOREVER)
     assert result is not None
@@ -234,7 +228,7 @@ def test_evaluation_depends_on_seed_and_weights_only() -> None:
 
 def test_evaluation_in_many_calls_is_the_same() -> None:
     config = WalkConfig()
-    judge = Evaluator("walk", config, "cpu")
+    judge = Evaluator(toy_game("walk"), config, "cpu")
     judge.start(6, 5, 7, random_weights(config), "random")
     assert judge.play(seconds=-1.0) is None
     result = None
@@ -252,7 +246,7 @@ def test_evaluation_uses_its_own_number_of_simulations() -> None:
 
 def test_games_against_a_checkpoint_begin_with_random_moves(tmp_path: Path) -> None:
     config = load_game("tictactoe").config.replace(evaluation_simulations=4)
-    judge = Evaluator("tictactoe", config, "cpu")
+    judge = Evaluator(load_game("tictactoe"), config, "cpu")
     judge.start(20, 1, 0, random_weights(config), str(saved(tmp_path / "best.checkpoint", seed=1)))
     assert judge.play(FOREVER) is not None
     assert judge._current is not None
@@ -262,7 +256,7 @@ def test_games_against_a_checkpoint_begin_with_random_moves(tmp_path: Path) -> N
 
 def test_an_evaluation_repeats_whatever_was_played_before() -> None:
     config = load_game("tictactoe").config.replace(evaluation_simulations=2)
-    judge = Evaluator("tictactoe", config, "cpu")
+    judge = Evaluator(load_game("tictactoe"), config, "cpu")
     results = []
     for seed in (3, 4, 3):
         judge.start(20, seed, 0, random_weights(config), "random")
@@ -274,7 +268,8 @@ def test_an_evaluation_repeats_whatever_was_played_before() -> None:
 
 def test_an_evaluator_takes_one_opponent_after_another() -> None:
     config = WalkConfig()
-    judge = Evaluator("tictactoe", load_game("tictactoe").config.replace(evaluation_simulations=2), "cpu")
+    spec = load_game("tictactoe")
+    judge = Evaluator(spec, spec.config.replace(evaluation_simulations=2), "cpu")
     weights = random_weights(judge.config)
     for opponent in ("random", "minimax", "random"):
         judge.start(10, 1, 0, weights, opponent)

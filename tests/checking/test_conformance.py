@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from commands.check_game import check_game_command
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
+from tests.helpers.game_folders import folder_with
 from tests.helpers.toy_games import FAULTS, toy_game
 
 
@@ -406,13 +408,10 @@ def test_every_check_has_a_test() -> None:
 
 
 def test_the_command_says_what_to_change(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from games.api import sources
-
-    faulty = GameSpec("tictactoe", Stuck, NimConfig())
-    monkeypatch.setattr(sources, "load_game", lambda name: faulty)
-    assert check_game_command(["tictactoe", "--games", "5"]) == 1
+    folder = folder_with(tmp_path, monkeypatch, "tictactoe", Game=Stuck, MuZeroConfig=NimConfig)
+    assert check_game_command(["tictactoe", "--games", "5"], folder) == 1
     printed = capsys.readouterr().out
     assert "5 random games" in printed
     assert "fault turn-order: it was always the turn of player 0" in printed

@@ -19,8 +19,8 @@ import muzero
 from arena import duel as arena
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
-from commands import _common as commands
 from commands import train
+from commands._common import NAMES
 from commands._options import canonical, config_values, option_name
 from commands.evaluate import return_summary
 from config import MuZeroConfig, field_docs
@@ -28,10 +28,12 @@ from core.errors import ConfigurationError
 from core.options import parse_json_object
 from core.project import PROJECT
 from data import Counters, Snapshot
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, load_game
+from games.api.spec import GameSpec
 from games.boards.game import BoardGame
 from runs import launch as training
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
+from tests.helpers.game_folders import NOTHING_SHIPS
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import make_status
 from tests.helpers.typing_people import type_lines
@@ -46,8 +48,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     """Replaces training and evaluation by fakes that note how they were called; works in a fresh folder."""
     noted: list[dict[str, Any]] = []
 
-    def train(game: str, config: MuZeroConfig, run_folder: Path, **rest: Any) -> object:
-        noted.append({"game": game, "config": config, "folder": run_folder, **rest})
+    def train(game: GameSpec, config: MuZeroConfig, run_folder: Path, **rest: Any) -> object:
+        noted.append({"game": game.name, "config": config, "folder": run_folder, **rest})
         rest["observer"].status(make_status())
         rest["observer"].event("solved: mean of 100")
         return outcome("interrupted" if config.seed == 130 else "target_reward")
@@ -62,13 +64,12 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "runs.launch", fake)
     monkeypatch.setattr(arena, "play_batches", play)
-    monkeypatch.setattr(commands, "PRETRAINED", tmp_path / "pretrained")
     monkeypatch.chdir(tmp_path)
     return noted
 
 
 def line(*arguments: str) -> int:
-    return muzero._reported(lambda: muzero.run(arguments))
+    return muzero._reported(lambda: muzero.run(arguments, NOTHING_SHIPS))
 
 
 def save(folder: Path, game: str = "cartpole", step: int = 5, **changes: Any) -> Checkpoint:
@@ -452,7 +453,7 @@ def test_help_shows_every_field() -> None:
 
 
 def test_help_of_a_game_shows_its_defaults(capsys: pytest.CaptureFixture) -> None:
-    for game in game_names():
+    for game in OWN_GAMES.names():
         with pytest.raises(SystemExit) as caught:
             line(game, "--help")
         assert caught.value.code == 0
@@ -476,7 +477,7 @@ NUMERIC = {"numpy", "numba", "gymnasium"}
     ("arguments", "heavy"),
     [
         ([], HEAVY | NUMERIC),
-        *(([name], HEAVY | NUMERIC) for name in commands.NAMES if name not in ("evaluate", "models")),
+        *(([name], HEAVY | NUMERIC) for name in NAMES if name not in ("evaluate", "models")),
         (["evaluate"], HEAVY),
         (["models"], HEAVY),
         (["cartpole"], HEAVY | {"numba"}),

@@ -13,27 +13,28 @@ import numpy as np
 import pexpect
 import pytest
 
-from commands import _common as commands
 from commands.menu import Loaded, checkpoints, choose, look_into, menu, read_number, shown
 from core.errors import ConfigurationError
 from core.project import PRETRAINED, PROJECT
 from data import Counters, Snapshot
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, GameFolder, load_game
 from saving.checkpoint import Checkpoint, save_best, save_generation
+from tests.helpers.game_folders import NOTHING_SHIPS, folder_with
 from tests.helpers.typing_people import type_lines
 
 Calls = list[list[str]]
-GAMES = game_names()
+GAMES = OWN_GAMES.names()
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Works in a fresh folder, without the checkpoints that ship."""
+    """Works in a fresh folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "PRETRAINED", tmp_path / "pretrained")
 
 
-def used(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> Calls:
+def used(
+    monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException], games: GameFolder = NOTHING_SHIPS
+) -> Calls:
     """What the menu has carried out when `lines` are typed: commands, each accepted."""
     calls: Calls = []
 
@@ -44,7 +45,7 @@ def used(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> 
         return 2 if "--wrong" in arguments else 0
 
     type_lines(monkeypatch, *lines)
-    assert menu(carry_out) == 0
+    assert menu(carry_out, games) == 0
     return calls
 
 
@@ -125,7 +126,7 @@ def test_the_newest_training_is_loaded_after_it(
         return 0
 
     type_lines(monkeypatch, "tictactoe", "train", "")
-    menu(carry_out)
+    menu(carry_out, NOTHING_SHIPS)
     assert "loaded: results/tictactoe/new/best.checkpoint (77 updates" in capsys.readouterr().out
 
 
@@ -135,13 +136,12 @@ def test_the_newest_training_is_loaded_after_it(
 def test_a_checkpoint_is_loaded_by_number_name_or_path(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("commands.menu.PRETRAINED", PRETRAINED)
     older, newer = save("2026-01-01--00-00-00"), save("2026-01-02--00-00-00", best=False)
     other = save("run", "cartpole")
     answers = ["2", "pretrained", str(older), "2026-01-01--00-00-00"]
     wrong = ["", "0", "9", "nofile", str(other)]
     lines = [word for answer in answers for word in ("load", *wrong, answer)]
-    calls = used(monkeypatch, "tictactoe", *[word for line in lines for word in (line,)], "evaluate", "")
+    calls = used(monkeypatch, "tictactoe", *lines, "evaluate", "", games=OWN_GAMES)
     assert calls[0][3] == str(older / "best.checkpoint")
     printed = capsys.readouterr().out
     states = [line.split("loaded: ")[1].split(" (")[0] for line in printed.splitlines() if "loaded: " in line]
@@ -154,13 +154,13 @@ def test_a_checkpoint_is_loaded_by_number_name_or_path(
 
 
 def test_checkpoints_are_listed_newest_first() -> None:
-    assert checkpoints("othello", Path("results")) == {}
+    assert checkpoints("othello", Path("results"), NOTHING_SHIPS) == {}
     for day in range(10, 22):
         save(f"2026-01-{day}--00-00-00", best=day != 20)
     (Path("results/tictactoe/2026-02-01--00-00-00/checkpoints")).mkdir(parents=True)  # none in it
-    names = list(checkpoints("tictactoe", Path("results")))
+    names = list(checkpoints("tictactoe", Path("results"), NOTHING_SHIPS))
     assert names == ["pretrained", *(f"2026-01-{day}--00-00-00" for day in range(21, 13, -1))]
-    paths = checkpoints("tictactoe", Path("results"))
+    paths = checkpoints("tictactoe", Path("results"), NOTHING_SHIPS)
     assert [paths[name].name for name in names[1:3]] == ["best.checkpoint", "2026-01-20--00-00-00"]
 
 
@@ -368,13 +368,10 @@ def test_the_same_when_piped(tmp_path: Path) -> None:
 
 
 def test_a_game_that_cannot_be_loaded_is_no_end(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def refuse(name: str) -> None:
-        raise ConfigurationError(f"games/{name}.py must define Game")
-
-    monkeypatch.setattr("commands.menu.load_game", refuse)
-    assert used(monkeypatch, "othello", "exit") == []
+    folder = folder_with(tmp_path, monkeypatch, "othello")
+    assert used(monkeypatch, "othello", "exit", games=folder) == []
     printed = capsys.readouterr().out
     assert "games/othello.py must define Game" in printed
     assert printed.count("Which game?") == 2

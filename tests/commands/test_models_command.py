@@ -162,13 +162,14 @@ def test_a_version_is_another_player_with_another_number_of_simulations(
     ],
 )
 def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, recorded: str) -> None:
-    assert player_name(Registry(Path("results"), game), given) == recorded
+    assert player_name(Registry(Path("results"), game), load_game(game), given) == recorded
 
 
 @pytest.mark.parametrize("game", ["tictactoe", "connect4"])
 def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
-    depth = default_amount("minimax", load_game(game).config)
-    assert player_name(Registry(Path("results"), game), f"minimax:{depth}") == "minimax"
+    spec = load_game(game)
+    named = f"minimax:{default_amount('minimax', spec.config)}"
+    assert player_name(Registry(Path("results"), game), spec, named) == "minimax"
 
 
 def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureFixture) -> None:

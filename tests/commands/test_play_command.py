@@ -7,23 +7,22 @@ import re
 import sys
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
-from commands import _common as commands
 from commands.play import play_command
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
-from games.api.sources import load_game
+from games.api.sources import OWN_GAMES, GameFolder, load_game
 from games.api.spec import GameSpec
 from showing.analysis import Agent
 from showing.interactive import InteractiveGame
 from showing.screen import STONES, Screen, analysis_picture, board_picture
 from showing.terminal import COMMANDS, TerminalPlay, TerminalSettings
+from tests.helpers.game_folders import NOTHING_SHIPS
 from tests.helpers.toy_games import Walk, WalkConfig
 
 Play = Callable[..., str]
@@ -34,7 +33,7 @@ def play(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     """Plays a command line, with `typed` typed and then Ctrl-D; returns what was printed."""
     monkeypatch.setenv("COLUMNS", "100")
 
-    def played(line: str, *typed: str) -> str:
+    def played(line: str, *typed: str, games: GameFolder = OWN_GAMES) -> str:
         waiting = iter(typed)
 
         def answer(prompt: str) -> str:
@@ -45,7 +44,7 @@ def play(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
             return text
 
         monkeypatch.setattr("builtins.input", answer)
-        assert play_command([*line.split(), "--results-path", "nowhere"]) == 0
+        assert play_command([*line.split(), "--results-path", "nowhere"], games) == 0
         assert next(waiting, None) is None, "everything was read"
         return capsys.readouterr().out
 
@@ -128,14 +127,13 @@ def test_other_opponents(play: Play) -> None:
     assert "othello, 2 moves" in printed
 
 
-def test_without_a_checkpoint_people_play(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "PRETRAINED", Path("nowhere"))
-    printed = play("tictactoe", "1", "hint", "2")
+def test_without_a_checkpoint_people_play(play: Play) -> None:
+    printed = play("tictactoe", "1", "hint", "2", games=NOTHING_SHIPS)
     assert "No checkpoint of tictactoe was found: play by hand." in printed
     assert "there is no agent to ask: name a --checkpoint (? for help)" in printed
     assert boards(printed)[-1] == "XO3456789"
     with pytest.raises(ConfigurationError, match="nobody is there to play tictactoe"):
-        play("tictactoe --seat none")
+        play("tictactoe --seat none", games=NOTHING_SHIPS)
 
 
 # --- what can be typed ---

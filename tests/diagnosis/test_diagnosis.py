@@ -79,20 +79,20 @@ def test_games_are_whole_and_none_is_preferred() -> None:
     )
     network_weights = random_weights(config, 3)
     seen: list[tuple[int, int]] = []
-    played = play_games("cartpole", config, network_weights, 5, lambda *done: seen.append(done))
+    played = play_games(load_game("cartpole"), config, network_weights, 5, lambda *done: seen.append(done))
     lengths = np.diff([*played.starts, len(played.steps.actions)])
     assert len(set(played.seeds.tolist())) == len(played.starts) == 24
     assert played.returns.tolist() == lengths.tolist(), "a reward of 1 for each move"
     assert lengths.max() > 2 * lengths.min(), "or else the short ones were not tempting"
     assert played.steps.terminated.all()
     assert seen[-1] == (24, 24)
-    again = play_games("cartpole", config, network_weights, 5)
+    again = play_games(load_game("cartpole"), config, network_weights, 5)
     assert again.steps.actions.tolist() == played.steps.actions.tolist()
 
 
 def test_stacked_observations_are_those_that_were_played() -> None:
     config = config_of("tictactoe", games_per_worker=2, stacked_observations=2, **SMALL)
-    played = play_games("tictactoe", config, random_weights(config, 0), 0)
+    played = play_games(load_game("tictactoe"), config, random_weights(config, 0), 0)
     table = GameTable(load_game("tictactoe"), config, 1)
     for game, start in enumerate(played.starts):
         table.reset(0, int(played.seeds[game]))
@@ -121,7 +121,7 @@ def near(tensor: torch.Tensor) -> Any:
 def test_the_model_is_unrolled_along_the_moves_that_were_made() -> None:
     config = config_of("tictactoe", games_per_worker=3, **SMALL)
     weights = random_weights(config, 1)
-    played = play_games("tictactoe", config, weights, 0)
+    played = play_games(load_game("tictactoe"), config, weights, 0)
     network = load_network(config, weights)
     start = int(played.starts[1])
     moves = int(played.steps.remaining[start])

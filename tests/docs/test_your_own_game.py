@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import games
 from checking.conformance import check_game, check_names
 from commands.new_game import write_game
 from core.project import PROJECT
-from games.api import sources
-from games.api.sources import game_names, load_game
+from games.api.sources import GameFolder
 from muzero import run
+from tests.helpers.game_folders import folder_of
 
 DOCUMENT = (PROJECT / "docs" / "your-own-game.md").read_text(encoding="utf-8")
 SHORTER = [
@@ -26,16 +23,12 @@ SHORTER = [
 """Options that make a training a matter of seconds."""
 
 
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A folder to work in, whose `games` are found; those of the project are not."""
+@pytest.fixture
+def games(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GameFolder:
+    """The `games` in a folder to work in; those of the project are not among them."""
     (tmp_path / "games").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sources, "FOLDER", tmp_path / "games")
-    monkeypatch.setattr(games, "__path__", [str(tmp_path / "games"), *games.__path__])
-    yield tmp_path
-    for name in game_names():
-        sys.modules.pop(f"games.{name}", None)
+    return folder_of(tmp_path / "games")
 
 
 def documented_commands() -> list[list[str]]:
@@ -45,29 +38,31 @@ def documented_commands() -> list[list[str]]:
     return [shlex.split(line.removeprefix("python muzero.py ")) for line in lines]
 
 
-def test_the_documents_commands_work_in_their_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_documents_commands_work_in_their_order(
+    games: GameFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     printed: dict[str, str] = {}
     for arguments in documented_commands():
-        trains = arguments[0] in game_names()
-        assert run([*arguments, *SHORTER] if trains else arguments) == 0, arguments
+        trains = arguments[0] in games.names()
+        assert run([*arguments, *SHORTER] if trains else arguments, games) == 0, arguments
         printed[" ".join(arguments)] = capsys.readouterr().out
-    assert game_names() == ["connect3", "corridor"]
+    assert games.names() == ["connect3", "corridor"]
     assert printed["check-game corridor"].count("the game keeps the contract") == 1
     assert "100 games, mean" in printed["evaluate corridor --games 100"]
     assert "next: right" in printed["watch corridor"] or "next: left" in printed["watch corridor"]
-    assert (folder / "corridor.gif").read_bytes().startswith(b"GIF89a")
+    assert (tmp_path / "corridor.gif").read_bytes().startswith(b"GIF89a")
     assert "score" in printed["evaluate connect3 --opponent random"]
     assert "its opponent" in printed["watch connect3 --opponent mcts:200"]
     for name in ("corridor", "connect3"):
-        assert list((folder / "results" / name).glob("*/best.checkpoint")), f"{name} was trained"
+        assert list((tmp_path / "results" / name).glob("*/best.checkpoint")), f"{name} was trained"
 
 
-def test_the_finding_that_the_document_shows_is_real(folder: Path) -> None:
-    path = write_game("connect3", 2)
+def test_the_finding_that_the_document_shows_is_real(games: GameFolder) -> None:
+    path = write_game("connect3", 2, games)
     text = path.read_text()
     path.write_text(text.replace('0 or 1."""\n        return self.player', '0 or 1."""\n        return 0'))
     assert path.read_text() != text
-    (finding,) = check_game(load_game("connect3")).faults
+    (finding,) = check_game(games.load("connect3")).faults
     shown = [line.strip() for line in str(finding).splitlines()]
     assert shown == [line.strip() for line in DOCUMENT.splitlines() if line.strip() in shown]
 

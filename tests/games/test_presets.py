@@ -9,7 +9,7 @@ import pytest
 
 from arena.registry import Registry
 from config import MuZeroConfig
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, load_game
 from runs.launch import train
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
@@ -38,7 +38,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("game", game_names())
+@pytest.mark.parametrize("game", OWN_GAMES.names())
 def test_a_dummy_run_of(game: str, tmp_path: Path) -> None:
     config: MuZeroConfig = load_game(game).config.replace(**SMALL)
     folder = tmp_path / game / "run"

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import self_play
 from config import MuZeroConfig
 from data import Batch, GameHistory
 from games.api.spec import GameSpec
@@ -287,12 +286,11 @@ class Nim:
         return np.array([[[self.stones, self.player]]], np.float32)
 
 
-def test_self_plays_targets_are_the_games_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_plays_targets_are_the_games_outcomes() -> None:
     config = make_config(
         action_space=(0, 1), players=2, td_steps=20, discount=1.0, num_simulations=12, games_per_worker=4
     ).replace(root_exploration_fraction=1.0)
-    monkeypatch.setattr(self_play, "load_game", lambda name: GameSpec(name, Nim, config))
-    player = SelfPlay("nim", config, 0, fixed_source(config), "cpu")
+    player = SelfPlay(GameSpec("nim", Nim, config), config, 0, fixed_source(config), "cpu")
     histories = player.play(200, float("inf"))[1]
     batch = every_step_once(histories, config)
     winners = []

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import self_play
 from data import Batch, GameHistory, SearchResult
 from learning.targets import compute_targets, history_rows
 from playing.exploration import moves_made
@@ -28,15 +27,10 @@ WHOLE = 10_000
 Games = dict[int, list[GameHistory]]
 
 
-@pytest.fixture(autouse=True)
-def _toy_games(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_play, "load_game", toy_game)
-
-
 def played(steps: int, **changes: Any) -> list[GameHistory]:
     """What a player of walks sends on; the moves do not depend on `segment_length`."""
     config = WalkConfig(**changes)
-    player = SelfPlay("walk", config, 0, fixed_source(config), "cpu")
+    player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), "cpu")
     if config.resign_value > -1:
         player.planner.plan = swinging(player.planner.plan)  # type: ignore[method-assign]
     return player.play(steps, seconds=float("inf"))[1]

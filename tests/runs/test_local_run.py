@@ -19,8 +19,8 @@ import pytest
 
 import muzero
 import replay_buffer
-import self_play
-from arena import evaluator, match
+from arena import match
+from arena.evaluator import Evaluator
 from arena.match import Match
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
@@ -53,7 +53,8 @@ def run(
     folder.mkdir(exist_ok=True)
     config = toy_game(game).config.replace(**SMALL | {"results_path": str(folder / "results")} | changes)
     watcher = Watcher(act)
-    outcome = train(game, config, folder, local=True, address=None, resume_from=resume_from, observer=watcher)
+    spec = toy_game(game)
+    outcome = train(spec, config, folder, local=True, address=None, resume_from=resume_from, observer=watcher)
     return outcome, load_checkpoint(folder), watcher
 
 
@@ -175,7 +176,7 @@ def test_the_opponents_network_is_counted_too(tmp_path: Path, monkeypatch: pytes
     weights = get_weights(make_network(config))
     path = tmp_path / BEST_NAME
     save_best(path, Checkpoint("tictactoe", config.to_json(), weights, Counters()))
-    judge = evaluator.Evaluator("tictactoe", config, "cpu")
+    judge = Evaluator(load_game("tictactoe"), config, "cpu")
     for opponent, both in (("random", False), (str(path), True), ("random", False)):
         playing.clear()
         judge.start(6, 1, 0, weights, opponent)
@@ -263,8 +264,6 @@ def test_games_longer_than_the_first_steps_do_not_stop_a_run(
 ) -> None:
     """Learning would start before any game has ended or been sent on as a segment."""
     monkeypatch.setattr(toy_game("walk").game_class, "reset", forty_moves)
-    monkeypatch.setattr(self_play, "load_game", toy_game)
-    monkeypatch.setattr(evaluator, "load_game", toy_game)
     outcome, _, _ = run(
         tmp_path, game="walk", learning_starts=8, training_steps=3, max_moves=40, segment_length=100
     )
@@ -335,9 +334,7 @@ def test_a_second_interrupt_does_not_wait(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_broken_game_ends_a_run_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_play, "load_game", toy_game)
-    monkeypatch.setattr(evaluator, "load_game", toy_game)
+def test_a_broken_game_ends_a_run_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(GameError, match=r"\Agame 'nan_reward', move 3: [^\n]+\Z"):
         run(tmp_path, game="nan_reward")
 

@@ -29,13 +29,12 @@ def compiled():
         if isinstance(kernel, Dispatcher)
     }
 
-self_play.load_game = toy_game
 compile_kernels(WalkConfig())
 before = compiled()
 for search in ("puct", "gumbel"):
     for transform in ("parent_and_siblings", "min_max", "bounds"):
         config = WalkConfig(search=search, q_transform=transform)
-        self_play.SelfPlay("walk", config, 0, fixed_source(config), "cpu").play(4)
+        self_play.SelfPlay(toy_game("walk"), config, 0, fixed_source(config), "cpu").play(4)
 left = {name: count for name, count in compiled().items() if count != before[name]}
 assert before and not left, left
 """

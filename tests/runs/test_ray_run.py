@@ -32,7 +32,6 @@ from runs.status import RunStatus
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from tests.helpers.small_runs import SMALL
-from tests.helpers.toy_actors import ToyLauncher
 from tests.helpers.toy_games import Watcher, toy_game
 
 TIMEOUT = 180.0
@@ -62,8 +61,8 @@ def started(folder: Path, game: str = "cartpole", resume: bool = False, **change
     """A run whose actors are ended with it, whatever happens."""
     folder.mkdir(exist_ok=True)
     own = config(game, **changes)
-    session = Session(game, own, folder, Watcher(), load_checkpoint(folder) if resume else None)
-    run = RayRun(session, (Launcher if game == "cartpole" else ToyLauncher)(game, own))
+    session = Session(toy_game(game), own, folder, Watcher(), load_checkpoint(folder) if resume else None)
+    run = RayRun(session, Launcher(game if game == "cartpole" else toy_game(game), own))
     try:
         yield run
     finally:

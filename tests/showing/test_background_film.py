@@ -26,7 +26,7 @@ from tests.helpers.toy_games import Watcher, random_weights
 def film(game: str = "tictactoe", seconds: float = float("inf"), **changes: Any) -> tuple[Video, int]:
     """A film of random weights, and in how many slices it was made."""
     config = load_game(game).config.replace(evaluation_simulations=2, **changes)
-    work = BackgroundFilm(game, config, 7, random_weights(config))
+    work = BackgroundFilm(load_game(game), config, 7, random_weights(config))
     slices = 1
     while (video := work.go_on(seconds)) is None:
         slices += 1

@@ -13,7 +13,7 @@ from arena.players import PlayerSpec, RandomPlayer, load_player
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from core.prompts import meant
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, load_game
 from games.api.spec import GameSpec
 from playing.make_table import make_table
 from showing.analysis import Agent, Analysis, TreeLimit, TreeNode
@@ -140,7 +140,7 @@ def test_resigning_loses_and_can_be_taken_back() -> None:
     assert (alone.over, alone.resigned, alone.moves) == (False, False, (0,))
 
 
-@pytest.mark.parametrize("name", game_names())
+@pytest.mark.parametrize("name", OWN_GAMES.names())
 def test_every_game_can_be_taken_back(name: str) -> None:
     generator = np.random.default_rng(1)
     game = InteractiveGame(load_game(name), None, seed=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -11,28 +10,29 @@ import numpy as np
 import pytest
 
 from checking.conformance import check_game
+from commands.new_game import write_game
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from games.api import sources
 from games.api.muzero_general import adopt, sampled_schedule
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, game_of, load_game
 from games.api.spec import GameSpec
 from playing.environment import Environment
+from tests.helpers.game_folders import folder_of, folder_with
 from tests.helpers.toy_games import OldWalk, Walk, toy_game
 
 
-@pytest.mark.parametrize("name", [*game_names(), "walk", "old_walk"])
+@pytest.mark.parametrize("name", [*OWN_GAMES.names(), "walk", "old_walk"])
 def test_conformance(name: str) -> None:
     if name == "lunarlander":
         pytest.importorskip("Box2D")
     spec = toy_game(name)
     report = check_game(spec)
     assert report.faults == ()
-    assert name not in game_names() or report.findings == (), "there is nothing to advise either"
+    assert name not in OWN_GAMES.names() or report.findings == (), "there is nothing to advise either"
     assert MuZeroConfig.from_json(spec.config.to_json()).to_json() == spec.config.to_json()
 
 
-@pytest.mark.parametrize("name", game_names())
+@pytest.mark.parametrize("name", OWN_GAMES.names())
 def test_shipped_games_name_their_actions(name: str) -> None:
     spec = load_game(name)
     words = [spec.game_class(seed=0).action_to_string(action) for action in spec.config.action_space]
@@ -80,25 +80,35 @@ def test_unknown_games_get_a_suggestion() -> None:
         load_game("zzz")
 
 
-def test_game_names_are_the_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_game_names_are_the_files(tmp_path: Path) -> None:
     for file in ("zebra.py", "ant.py", "_helper.py", "__init__.py", "notes.txt"):
         (tmp_path / file).touch()
-    monkeypatch.setattr(sources, "FOLDER", tmp_path)
-    assert game_names() == ["ant", "zebra"]
+    assert folder_of(tmp_path).names() == ["ant", "zebra"]
 
 
-def make_file(monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
-    """Makes `games/mine.py` exist, with `content`."""
-    module = types.ModuleType("games.mine")
-    vars(module).update(content)
-    monkeypatch.setitem(sys.modules, "games.mine", module)
-    monkeypatch.setattr(sources, "game_names", lambda: ["cartpole", "mine"])
+def test_folders_have_games_of_the_same_name(tmp_path: Path) -> None:
+    folders = [folder_of(tmp_path / side) for side in ("left", "right")]
+    for folder, players in zip(folders, (1, 2), strict=True):
+        folder.path.mkdir()
+        write_game("mine", players, folder)
+    assert [folder.load("mine").config.players for folder in (*folders, *folders)] == [1, 2, 1, 2]
+    assert [folder.file("mine").exists() for folder in (*folders, OWN_GAMES)] == [True, True, False]
+    with pytest.raises(ConfigurationError, match=r"unknown game 'tictactoe' \(games: mine\)"):
+        folders[0].load("tictactoe")
 
 
-def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_file(monkeypatch, Game=Walk)
+def test_a_game_is_itself_or_the_projects_own_of_its_name() -> None:
+    walk = toy_game("walk")
+    assert game_of(walk) is walk
+    assert game_of("tictactoe") == load_game("tictactoe")
+    with pytest.raises(ConfigurationError, match="unknown game 'walk'"):
+        game_of("walk")
+
+
+def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, monkeypatch, "mine", Game=Walk)
     with pytest.raises(ConfigurationError, match=r"games/mine.py must define MuZeroConfig"):
-        load_game("mine")
+        folder.load("mine")
 
 
 # --- muzero-general's games and configurations ---
@@ -118,7 +128,7 @@ def test_a_game_on_muzero_generals_base_class_is_played() -> None:
             self.moves += 1
             return np.full((1, 1, 4), self.moves, np.float32), 1.0, self.moves == 3
 
-    assert "abstract_game" not in game_names()
+    assert "abstract_game" not in OWN_GAMES.names()
     environment = Environment(GameSpec("count", Count, MuZeroConfig()), MuZeroConfig())
     environment.reset(0)
     assert [environment.step(0).terminated for _ in range(3)] == [False, False, True]
@@ -194,9 +204,8 @@ class PlainConfig:
         return 0.5 if trained_steps < 0.75 * self.training_steps else 0.25
 
 
-def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_file(monkeypatch, Game=OldWalk, MuZeroConfig=PlainConfig)
-    spec = load_game("mine")
+def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = folder_with(tmp_path, monkeypatch, "mine", Game=OldWalk, MuZeroConfig=PlainConfig).load("mine")
     assert spec.config == MuZeroConfig(
         seed=3,
         observation_shape=(1, 1, 3),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from core.prompts import listed
-from games.api.sources import game_names, load_game
+from games.api.sources import OWN_GAMES, load_game
 from games.boards.game import BoardGame, IllegalMoveError
 from games.boards.rules import (
     DRAWN,
@@ -35,7 +35,7 @@ def is_board_game(name: str) -> bool:
     return isinstance(game_class, type) and issubclass(game_class, BoardGame)
 
 
-BOARD_GAMES = [name for name in game_names() if is_board_game(name)]
+BOARD_GAMES = [name for name in OWN_GAMES.names() if is_board_game(name)]
 
 
 def new_game(name: str, seed: int = 0) -> BoardGame:
