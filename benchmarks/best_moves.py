@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import numbers, report
-from benchmarks.connect4_solver import ILLEGAL, Solver
+from benchmarks.connect4_solver import ILLEGAL, Connect4Solver
 from config import MuZeroConfig
 from core.policies import best_legal
 from core.project import PRETRAINED
@@ -41,7 +41,7 @@ class Solved(NamedTuple):
 
 def solved_positions(each: int, first: int, last: int, seed: int) -> Solved:
     """`each` positions after every count of moves from `first` to `last`."""
-    generator, solver, game = np.random.default_rng(seed), Solver(), Game(0)
+    generator, solver, game = np.random.default_rng(seed), Connect4Solver(), Game(0)
     observations, to_play, values = [], [], []
     for moves in range(first, last + 1):
         found = 0

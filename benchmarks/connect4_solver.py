@@ -146,7 +146,7 @@ def fill_values(own: Any, taken: Any, keys: Any, known: Any, values: Any) -> Non
             values[column] = -search(other, after, made + 1, -1, 1, keys, known)
 
 
-class Solver:
+class Connect4Solver:
     """Solves positions one after the other, and remembers what they have in common."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:

@@ -31,7 +31,7 @@ LIMIT_SECONDS = 300.0
 SOLVED = re.compile(r"solved: mean of (\d+) greedy games ([\d.]+) .* (\d+) updates, (\d+) played steps")
 
 
-class Run(NamedTuple):
+class Training(NamedTuple):
     """One training as seen from outside."""
 
     seconds: float  # to the line that says solved, or to the end
@@ -40,7 +40,7 @@ class Run(NamedTuple):
     folder: Path
 
 
-def train(seed: int, results: Path, options: list[str], limit: float) -> Run:
+def train(seed: int, results: Path, options: list[str], limit: float) -> Training:
     """Trains CartPole in a process of its own until it says solved, ends, or has run for `limit` seconds."""
     command = [sys.executable, "muzero.py", "cartpole", "--seed", str(seed), "--results-path", str(results)]
     started = time.perf_counter()
@@ -61,7 +61,7 @@ def train(seed: int, results: Path, options: list[str], limit: float) -> Run:
                 next_look = time.perf_counter() + 5
         timer.cancel()
     folder = max((results / "cartpole").iterdir(), key=lambda path: path.stat().st_mtime)
-    return Run((solved_at or time.perf_counter()) - started, solved, peak, folder)
+    return Training((solved_at or time.perf_counter()) - started, solved, peak, folder)
 
 
 def judged_again(folder: Path, seed: int) -> float:

@@ -205,12 +205,12 @@ def _restored(ledger: Ledger, folder: Path, resumed: Namespace | None) -> Study:
 
 
 def _run(state: Study, ledger: Ledger, folder: Path) -> None:
-    from tuning.report import Reports
+    from tuning.report import StudyFiles
     from tuning.trial import TrialProcess
     from tuning.tuner import Tuner
 
     with closing(_shown()) as shown:
-        Tuner(state, ledger, folder, TrialProcess, [shown, Reports(folder)]).run()
+        Tuner(state, ledger, folder, TrialProcess, [shown, StudyFiles(folder)]).run()
 
 
 def _shown() -> SearchTable | SearchLines:

@@ -18,7 +18,7 @@ CHUNK = 256
 """Positions that the network evaluates at once."""
 
 
-class View(NamedTuple):
+class Predicted(NamedTuple):
     """What the network says of S positions after 0 to H moves from there."""
 
     values: NDArray[np.float32]  # [H + 1, S] to the player to move
@@ -33,8 +33,8 @@ class Unrolled(NamedTuple):
     rows: NDArray[np.int64]  # [H + 1, S] of the games' positions; clipped where `valid` is false
     valid: BoolArray  # [H + 1, S] the game had not ended k moves ahead
     moved: BoolArray  # [H + 1, S] the k-th move was made, perhaps the game's last; false at k = 0
-    imagined: View  # by the dynamics, from the latent state of the first position
-    fresh: View  # by the representation, from the real observation of each position; no rewards
+    imagined: Predicted  # by the dynamics, from the latent state of the first position
+    fresh: Predicted  # by the representation, from the real observation of each position; no rewards
 
 
 def load_network(config: MuZeroConfig, weights: Weights) -> MuZeroNetwork:
@@ -60,11 +60,11 @@ def unroll(network: MuZeroNetwork, played: Played, rows: NDArray[np.int64], move
     )
 
 
-def look(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> View:
+def look(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> Predicted:
     """The representation's view of the positions `at` [H + 1, S], of which each is evaluated once."""
     rows, where = np.unique(at, return_inverse=True)
     seen = _joined([_look(network, played, rows[chunk]) for chunk in _chunks(len(rows))])
-    return View(*(array[0, where.reshape(at.shape)] for array in seen))
+    return Predicted(*(array[0, where.reshape(at.shape)] for array in seen))
 
 
 def _chunks(samples: int) -> list[slice]:
@@ -72,7 +72,7 @@ def _chunks(samples: int) -> list[slice]:
 
 
 @torch.inference_mode()
-def _imagine(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> View:
+def _imagine(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> Predicted:
     """The dynamics' view of the positions `at` [H + 1, s], each column from its first one."""
     outputs = [network.initial_inference(torch.from_numpy(played.stacked(at[0])))]
     for rows in at[:-1]:
@@ -82,16 +82,16 @@ def _imagine(network: MuZeroNetwork, played: Played, at: NDArray[np.int64]) -> V
 
 
 @torch.inference_mode()
-def _look(network: MuZeroNetwork, played: Played, rows: NDArray[np.int64]) -> View:
+def _look(network: MuZeroNetwork, played: Played, rows: NDArray[np.int64]) -> Predicted:
     """The representation's view of the positions `rows` [s], as one of H = 0."""
     return _view(network, [network.initial_inference(torch.from_numpy(played.stacked(rows)))])
 
 
-def _view(network: MuZeroNetwork, outputs: list[NetworkOutput]) -> View:
+def _view(network: MuZeroNetwork, outputs: list[NetworkOutput]) -> Predicted:
     def stacked(tensors: list[Tensor]) -> NDArray[np.float32]:
         return np.asarray(torch.stack(tensors).numpy(), np.float32)
 
-    return View(
+    return Predicted(
         values=stacked([network.decode(output.value_logits) for output in outputs]),
         rewards=stacked([network.decode(output.reward_logits) for output in outputs]),
         logits=stacked([output.policy_logits for output in outputs]),
@@ -99,5 +99,5 @@ def _view(network: MuZeroNetwork, outputs: list[NetworkOutput]) -> View:
     )
 
 
-def _joined(views: list[View]) -> View:
-    return View(*(np.concatenate(arrays, axis=1) for arrays in zip(*views, strict=True)))
+def _joined(views: list[Predicted]) -> Predicted:
+    return Predicted(*(np.concatenate(arrays, axis=1) for arrays in zip(*views, strict=True)))

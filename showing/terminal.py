@@ -182,7 +182,7 @@ class TerminalPlay:
         self._left = True
 
 
-class Command(NamedTuple):
+class TypedCommand(NamedTuple):
     """What a person can type beside moves."""
 
     name: str
@@ -195,15 +195,15 @@ class Command(NamedTuple):
 
 
 _ALL = (
-    Command("help", TerminalPlay.help),
-    Command("hint", TerminalPlay.hint),
-    Command("undo", TerminalPlay.undo),
-    Command("view", TerminalPlay.change_view),
-    Command("simulations", TerminalPlay.change_simulations),
-    Command("swap", TerminalPlay.swap),
-    Command("resign", TerminalPlay.resign),
-    Command("new", TerminalPlay.new),
-    Command("quit", TerminalPlay.quit),
+    TypedCommand("help", TerminalPlay.help),
+    TypedCommand("hint", TerminalPlay.hint),
+    TypedCommand("undo", TerminalPlay.undo),
+    TypedCommand("view", TerminalPlay.change_view),
+    TypedCommand("simulations", TerminalPlay.change_simulations),
+    TypedCommand("swap", TerminalPlay.swap),
+    TypedCommand("resign", TerminalPlay.resign),
+    TypedCommand("new", TerminalPlay.new),
+    TypedCommand("quit", TerminalPlay.quit),
 )
 COMMANDS = {command.name: command for command in _ALL} | {"?": _ALL[0], "q": _ALL[-1]}
 """By what is typed."""

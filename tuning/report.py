@@ -111,7 +111,7 @@ def session_end(trial: Trial) -> Summary:
     return Summary(value=[value])
 
 
-class Reports:
+class StudyFiles:
     """A watcher that keeps the files of `folder` up to date whenever a trial has ended."""
 
     def __init__(self, folder: Path) -> None:

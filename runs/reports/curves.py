@@ -29,7 +29,7 @@ GRID = 200
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """What is known of one run."""
 
     folder: Path
@@ -56,7 +56,7 @@ class Group(NamedTuple):
     """Runs that differ in nothing but the seed."""
 
     name: str  # what distinguishes it
-    runs: tuple[Run, ...]
+    runs: tuple[LoggedRun, ...]
 
     @property
     def label(self) -> str:
@@ -73,7 +73,7 @@ class Band(NamedTuple):
     high: NDArray[np.float64]  # [GRID] the largest
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path) -> LoggedRun:
     """The run in `folder`. Raises `ConfigurationError` when it is none, or has no metrics."""
     try:
         text = (folder / "config.json").read_text()
@@ -86,12 +86,12 @@ def load_run(folder: Path) -> Run:
         raise ConfigurationError(f"{folder / FILE_NAME} is empty: train on before plotting")
     defaults = json.loads(MuZeroConfig().to_json())
     options = defaults | parse_json_object(text, str(folder / "config.json"))
-    return Run(folder, folder.absolute().parent.name, options, points)
+    return LoggedRun(folder, folder.absolute().parent.name, options, points)
 
 
-def grouped(runs: Sequence[Run]) -> list[Group]:
+def grouped(runs: Sequence[LoggedRun]) -> list[Group]:
     """`runs` by configuration, labelled by what distinguishes them."""
-    members: dict[str, list[Run]] = {}
+    members: dict[str, list[LoggedRun]] = {}
     for run in runs:
         members.setdefault(json.dumps(_identity(run), sort_keys=True), []).append(run)
     identities = [_identity(group[0]) for group in members.values()]
@@ -102,7 +102,7 @@ def grouped(runs: Sequence[Run]) -> list[Group]:
     ]
 
 
-def _identity(run: Run) -> dict[str, Any]:
+def _identity(run: LoggedRun) -> dict[str, Any]:
     """What is the same in all runs of a group."""
     known = {name: run.options.get(name) for name in json.loads(MuZeroConfig().to_json())}
     return {"game": run.game} | {name: known[name] for name in known if name not in UNIMPORTANT}
@@ -115,7 +115,7 @@ def _label(identity: dict[str, Any], differing: Sequence[str]) -> str:
     return ", ".join(f"{name}={json.dumps(identity[name])}" for name in differing)
 
 
-def curve(run: Run, metric: str, axis: Axis) -> Curve:
+def curve(run: LoggedRun, metric: str, axis: Axis) -> Curve:
     """The points of `metric` over `axis`: where several are at one place, the last.
 
     Raises `ConfigurationError` when the run has no such metric.

@@ -154,7 +154,7 @@ def milestones(simulations: int) -> list[int]:
     return sorted({round(number) for number in np.geomspace(1, max(simulations, 1), MILESTONES)})
 
 
-class Seen(NamedTuple):
+class ShownNode(NamedTuple):
     """A node of a tree in a list, in which parents come before their children."""
 
     node: TreeNode
@@ -162,7 +162,7 @@ class Seen(NamedTuple):
     growth: list[int]  # visits after each milestone
 
 
-def grown(tree: TreeNode, moments: list[int]) -> list[Seen]:
+def grown(tree: TreeNode, moments: list[int]) -> list[ShownNode]:
     """All nodes of `tree`. A simulation makes one node, so those of a node's branch are its visits, but for
     the ones that `max_depth` stopped at a node that was there.
     """
@@ -176,10 +176,10 @@ def grown(tree: TreeNode, moments: list[int]) -> list[Seen]:
     visits: NDArray[np.int64] = (made[:, None] <= np.array(moments)).astype(np.int64)
     for index in range(len(nodes) - 1, 0, -1):
         visits[nodes[index][1]] += visits[index]
-    return [Seen(node, parent, visits[i].tolist()) for i, (node, parent) in enumerate(nodes)]
+    return [ShownNode(node, parent, visits[i].tolist()) for i, (node, parent) in enumerate(nodes)]
 
 
-def drawn(seen: list[Seen]) -> list[Seen]:
+def drawn(seen: list[ShownNode]) -> list[ShownNode]:
     """The most visited nodes of the upper moves; `parent` counts among these."""
     depths: list[int] = []
     for _, parent, _ in seen:

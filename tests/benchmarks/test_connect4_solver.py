@@ -2,7 +2,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmarks.connect4_solver import COLUMNS, ILLEGAL, ROWS, Solver
+from benchmarks.connect4_solver import COLUMNS, ILLEGAL, ROWS, Connect4Solver
 from games.boards.rules import TO_PLAY
 from games.connect4 import STONES, Game
 
@@ -50,7 +50,7 @@ def position(moves: int, generator: np.random.Generator) -> Game | None:
 
 
 def test_late_positions_are_solved_as_by_plain_minimax() -> None:
-    generator, solver = np.random.default_rng(3), Solver(10_007)
+    generator, solver = np.random.default_rng(3), Connect4Solver(10_007)
     compared = 0
     while compared < 60:
         game = position(int(generator.integers(31, 41)), generator)
@@ -69,9 +69,9 @@ def test_late_positions_are_solved_as_by_plain_minimax() -> None:
 
 
 def test_what_is_remembered_changes_nothing() -> None:
-    generator, remembering = np.random.default_rng(4), Solver()
+    generator, remembering = np.random.default_rng(4), Connect4Solver()
     for _ in range(20):
         game = position(24, generator)
         if game is not None:
             stones = [int(game.state[STONES + (game.state[TO_PLAY] ^ seat)]) for seat in range(2)]
-            assert remembering.values(*stones).tolist() == Solver(3).values(*stones).tolist()
+            assert remembering.values(*stones).tolist() == Connect4Solver(3).values(*stones).tolist()

@@ -21,7 +21,7 @@ from diagnosis import figures, report, tree_picture
 from diagnosis.diagnose import Diagnosis, diagnose, typical
 from diagnosis.measures import BINS, Horizon, SearchEffect, by_horizon, calibrate
 from diagnosis.played import Played, gather, play_games, sample
-from diagnosis.unrolling import Unrolled, View, load_network, unroll
+from diagnosis.unrolling import Predicted, Unrolled, load_network, unroll
 from diagnosis.verdict import judge
 from games.api.sources import load_game
 from models import get_weights, make_network
@@ -162,13 +162,13 @@ def said(played: Played, moves: int, reward_shift: float, value_shift: float, tu
     unit = np.broadcast_to([1.0, 0.0], (*rows.shape, 2)).astype(np.float32)
     turned = np.broadcast_to([np.cos(turn), np.sin(turn)], (*rows.shape, 2)).astype(np.float32)
     rewards = (starts + ahead).astype(np.float32) + np.float32(reward_shift)
-    imagined = View(real + np.float32(value_shift), rewards, logits, turned)
+    imagined = Predicted(real + np.float32(value_shift), rewards, logits, turned)
     return Unrolled(
         rows,
         ahead < remaining,
         (ahead > 0) & (ahead <= remaining),
         imagined,
-        View(real, np.zeros_like(rewards), logits, unit),
+        Predicted(real, np.zeros_like(rewards), logits, unit),
     )
 
 

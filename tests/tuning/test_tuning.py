@@ -49,7 +49,7 @@ from tuning.ledger import (
     Stopped,
 )
 from tuning.picture import PICTURE_NAME, axis_of, draw_search, place, search_figure
-from tuning.report import Reports, best_options, results_table, write_hparams
+from tuning.report import StudyFiles, best_options, results_table, write_hparams
 from tuning.space import Parameter, own_values, parse_parameter, parse_space
 from tuning.study import Study
 from tuning.suggester import Suggester
@@ -513,7 +513,7 @@ def finished_search(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, li
     def score(config: MuZeroConfig) -> float | None:
         return None if config.num_simulations % 10 == 7 else score_of(config)
 
-    Tuner(state, ledger, folder, FakeRunner(score), [noted, Reports(folder)], no_sleep).run()
+    Tuner(state, ledger, folder, FakeRunner(score), [noted, StudyFiles(folder)], no_sleep).run()
     ledger.close()
     return state, noted.events, folder
 
