@@ -39,7 +39,7 @@ def diagnose_command(arguments: Sequence[str]) -> int:
     game = load_game(known_game(parsed.game))
     path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path)
     found = load_checkpoint(path, expect_game=game.name)
-    config = MuZeroConfig.from_json(found.config_json).replace(seed=parsed.seed)
+    config = found.config.replace(seed=parsed.seed)
     config = config.replace(games_per_worker=parsed.games or default_games(config))
     if parsed.simulations is not None:
         config = config.replace(num_simulations=parsed.simulations)
