@@ -16,14 +16,13 @@ from config import MuZeroConfig
 from core.randomness import Stream, make_generator
 from data import (
     GameHistory,
-    IntArray,
     PlayReport,
     SearchResult,
     Snapshot,
     WeightsSource,
 )
 from games.api.spec import GameSpec
-from playing.exploration import NONE, RandomMoves, moves_made, play_temperatures, sample_visits
+from playing.exploration import NONE, RandomMoves, explored_actions, moves_made
 from playing.game_table import Moves
 from playing.history_builder import HistoryBuilder, ends_of
 from playing.make_table import make_table
@@ -83,7 +82,10 @@ class SelfPlay:
         result = self._search(noise, tally)
         drawn = self.random_moves.draw(self.table)
         exploratory = drawn != NONE
-        actions = np.where(exploratory, drawn, self._actions(result, noise))
+        searched = explored_actions(
+            self.config, self.planner.version, result, moves_made(self.table), noise.uniform
+        )
+        actions = np.where(exploratory, drawn, searched)
         resigned = self.resignation.decide(result.root_value[:, 0], self.table)
         histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
         histories += self.recorder.full_segments(self.table)
@@ -104,19 +106,12 @@ class SelfPlay:
         fast = (
             config.full_search_probability < 1 and self.generator.random() >= config.full_search_probability
         )
-        result = self.planner.plan(self.table, self.rows, noise, 0.0, fast)
+        result = self.planner.plan(self.planner.seen(self.table, self.rows), noise, fast)
         policy = np.zeros_like(result.policy) if fast else result.policy
         surprises = self.planner.surprises(policy, self.table.legal)
         self.recorder.searched(policy, result.root_value[:, 0], surprises, version)
         tally.searched(result, config.fast_simulations if fast else config.num_simulations)
         return result
-
-    def _actions(self, result: SearchResult, noise: RootNoise) -> IntArray:
-        """The actions to play [B]: Gumbel's own, or else sampled from the visits."""
-        if self.config.search == "gumbel":
-            return result.action
-        temperatures = play_temperatures(self.config, self.planner.version, moves_made(self.table))
-        return sample_visits(result, temperatures, noise.uniform).astype(np.int32)
 
     def _finish(self, rows: NDArray[np.intp], moves: Moves, tally: PlayStatistics) -> list[GameHistory]:
         """Closes those of the games `rows` [n] that their `moves` have ended.

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean, require
-from core.policies import best_legal, random_legal
+from core.policies import random_legal
 from core.randomness import Stream, make_generator, one_of
 from data import IntArray, Weights
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from playing.game_table import GameTable
-from search.noise import RootNoise
 from search.planner import Planner
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class NetworkPlayer:
     ) -> None:
         self.config = config
         self.simulations = config.evaluation_simulations if simulations is None else simulations
-        self.planner = Planner(config, batch, max(self.simulations, 1), device)
+        self.planner = Planner(config, batch, self.simulations, device)
         self.network_evaluations = 0  # of all searches so far
 
     def load(self, weights: Weights, version: int) -> None:
@@ -137,18 +136,9 @@ class NetworkPlayer:
         Equal positions are searched once: without noise, the same move is chosen in all of them.
         """
         seen = self.planner.seen(table, rows)
-        first, same = distinct_rows(seen, table.to_play[rows], table.legal[rows])
-        rows = rows[first]
-        self.network_evaluations += len(rows) * (1 + self.simulations)
-        if not self.simulations:
-            return self._by_policy(table, rows)[same]
-        noise = RootNoise.none(len(rows), self.config.num_actions)
-        return self.planner.plan(table, rows, noise).action[same]
-
-    def _by_policy(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
-        stacks = self.planner.seen(table, rows)
-        logits = self.planner.model.root(stacks, table.to_play[rows]).policy_logits
-        return best_legal(logits, table.legal[rows])
+        first, same = distinct_rows(*seen)
+        self.network_evaluations += len(first) * (1 + self.simulations)
+        return self.planner.plan(seen.at(first)).action[same]
 
 
 def distinct_rows(*parts: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -252,7 +242,7 @@ def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> Ne
 
     assert spec.path is not None, "only checkpoints are loaded"
     found = load_checkpoint(spec.path, expect_game=game.name)
-    player = NetworkPlayer(MuZeroConfig.from_json(found.config_json), batch, spec.amount, device)
+    player = NetworkPlayer(found.config, batch, spec.amount, device)
     player.load(found.weights, found.training_step)
     return player
 
@@ -291,8 +281,7 @@ def _check_opponent(spec: PlayerSpec, game: GameSpec, config: MuZeroConfig) -> N
 
     check_player(spec, game)
     if spec.path is not None:
-        found = load_checkpoint(spec.path, expect_game=game.name)
-        check_form(MuZeroConfig.from_json(found.config_json), config)
+        check_form(load_checkpoint(spec.path, expect_game=game.name).config, config)
 
 
 def check_form(network: MuZeroConfig, game: MuZeroConfig) -> None:

@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 
 from benchmarks.common import numbers, report
 from benchmarks.connect4_solver import ILLEGAL, Connect4Solver
-from config import MuZeroConfig
-from core.policies import best_legal
 from core.project import PRETRAINED
 from core.randomness import one_of
 from games.boards.rules import TO_PLAY
 from games.connect4 import SQUARES, STONES, Game
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import best_of
-from search.noise import RootNoise
-from search.planner import Planner
+from search.planner import Planner, Positions
 
 
 class Solved(NamedTuple):
@@ -69,17 +66,6 @@ def wandered(game: Game, moves: int, generator: np.random.Generator) -> bool:
     return True
 
 
-def chosen(config: MuZeroConfig, planner: Planner, solved: Solved, simulations: int) -> NDArray[np.int64]:
-    """The agent's moves [P]."""
-    legal = solved.values != ILLEGAL
-    if simulations == 0:
-        logits = planner.model.root(solved.observations, solved.to_play).policy_logits
-        return best_legal(logits, legal).astype(np.int64)
-    noise = RootNoise.none(len(legal), config.num_actions)
-    found = planner.search.run(planner.model, solved.observations, solved.to_play, legal, noise, 0.0)
-    return found.action.astype(np.int64)
-
-
 def main() -> None:
     """Solves the positions and judges the agent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -93,16 +79,16 @@ def main() -> None:
     parsed = parser.parse_args()
     path = parsed.checkpoint
     checkpoint = load_checkpoint(best_of(path) if path.is_dir() else path)
-    config = MuZeroConfig.from_json(checkpoint.config_json)
     solved = solved_positions(parsed.positions, parsed.first, parsed.last, parsed.seed)
+    positions = Positions(solved.observations, solved.to_play, solved.values != ILLEGAL)
     best = solved.values == solved.values.max(axis=1, keepdims=True)
     rows = np.arange(len(best))
     for simulations in parsed.simulations:
-        planner = Planner(config, len(best), max(simulations, 1), "cpu")
+        planner = Planner(checkpoint.config, len(best), simulations)
         planner.load(checkpoint.weights, 0)
-        share = best[rows, chosen(config, planner, solved, simulations)].mean()
+        share = best[rows, planner.plan(positions).action].mean()
         facts = {"name": "best_moves", "positions": len(best), "simulations": simulations}
-        chance = (best.sum(axis=1) / (solved.values != ILLEGAL).sum(axis=1)).mean()
+        chance = (best.sum(axis=1) / positions.legal.sum(axis=1)).mean()
         report({**facts, "best": round(float(share), 4), "chance": round(float(chance), 4)}, parsed.json)
 
 

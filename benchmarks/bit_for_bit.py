@@ -19,21 +19,18 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import report
-from config import MuZeroConfig
 from core.project import PRETRAINED
 from core.randomness import one_of
 from games.api.sources import load_game
 from playing.make_table import make_table
 from saving.checkpoint import Checkpoint, load_checkpoint
-from search.inference import make_model
-from search.mcts import Search
-from search.noise import RootNoise
+from search.planner import Planner, Positions
 
 UPDATES = 500
 POSITIONS = 1000
@@ -58,14 +55,6 @@ TRAININGS = {
     "gridworld, reanalysis": "gridworld --num-reanalyse-workers 1",
 }
 TIMES = ("seconds",)
-
-
-class Positions(NamedTuple):
-    """What a search is given in n positions."""
-
-    observations: NDArray[np.float32]  # [n, C, H, W], stacked
-    to_play: NDArray[np.int32]  # [n]
-    legal: NDArray[np.bool_]  # [n, A]
 
 
 def digest(arrays: Iterable[tuple[str, NDArray[Any]]]) -> str:
@@ -108,9 +97,9 @@ def train(name: str, options: str) -> dict[str, Any]:
     }
 
 
-def random_positions(checkpoint: Checkpoint, config: MuZeroConfig) -> Positions:
+def random_positions(checkpoint: Checkpoint) -> Positions:
     """Positions of random games, the same in each call."""
-    table = make_table(load_game(checkpoint.game), config, 1)
+    table = make_table(load_game(checkpoint.game), checkpoint.config, 1)
     generator = np.random.default_rng(SEED)
     found: list[Positions] = []
     game = 0
@@ -125,13 +114,13 @@ def random_positions(checkpoint: Checkpoint, config: MuZeroConfig) -> Positions:
     return Positions(*(np.stack(column) for column in zip(*found, strict=True)))
 
 
-def stored_positions(path: Path | None, checkpoint: Checkpoint, config: MuZeroConfig) -> Positions:
+def stored_positions(path: Path | None, checkpoint: Checkpoint) -> Positions:
     """The positions in the file `path`, which is made if there is none."""
     if path is None:
-        return random_positions(checkpoint, config)
+        return random_positions(checkpoint)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **random_positions(checkpoint, config)._asdict())
+        np.savez_compressed(path, **random_positions(checkpoint)._asdict())
     with np.load(path) as stored:
         return Positions(**stored)
 
@@ -139,17 +128,13 @@ def stored_positions(path: Path | None, checkpoint: Checkpoint, config: MuZeroCo
 def search(path: Path, folder: Path | None) -> dict[str, Any]:
     """The digest of the moves, values and visits that a shipped checkpoint finds in its positions."""
     checkpoint = load_checkpoint(path)
-    config = MuZeroConfig.from_json(checkpoint.config_json)
     name = "-".join(path.relative_to(PRETRAINED).parts[:-1])
-    positions = stored_positions(folder and folder / f"{name}.npz", checkpoint, config)
-    model = make_model(config, SEARCHED_AT_ONCE, SIMULATIONS)
-    model.load(checkpoint.weights)
-    planner = Search(config, SEARCHED_AT_ONCE, SIMULATIONS)
-    noise = RootNoise.none(SEARCHED_AT_ONCE, config.num_actions)
+    positions = stored_positions(folder and folder / f"{name}.npz", checkpoint)
+    planner = Planner(checkpoint.config, SEARCHED_AT_ONCE, SIMULATIONS)
+    planner.load(checkpoint.weights, 0)
     found = []
     for first in range(0, POSITIONS, SEARCHED_AT_ONCE):
-        some = Positions(*(array[first : first + SEARCHED_AT_ONCE] for array in positions))  # type: ignore[arg-type]
-        found.append(planner.run(model, some.observations, some.to_play, some.legal, noise))
+        found.append(planner.plan(positions.at(slice(first, first + SEARCHED_AT_ONCE))))
     columns = ((name, np.concatenate([getattr(f, name) for f in found])) for name in found[0]._fields)
     actions = [("action", np.concatenate([result.action for result in found]))]
     return {"checkpoint": name, "moves": digest(actions), "search": digest(columns)}

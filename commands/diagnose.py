@@ -39,7 +39,7 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     game = games.load(known_game(parsed.game, games))
     path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
     found = load_checkpoint(path, expect_game=game.name)
-    config = MuZeroConfig.from_json(found.config_json).replace(seed=parsed.seed)
+    config = found.config.replace(seed=parsed.seed)
     config = config.replace(games_per_worker=parsed.games or default_games(config))
     if parsed.simulations is not None:
         config = config.replace(num_simulations=parsed.simulations)

@@ -110,8 +110,7 @@ def look_into(path: Path, game: str) -> Loaded:
     from saving.checkpoint import load_checkpoint
 
     found = load_checkpoint(path, expect_game=game)
-    config = MuZeroConfig.from_json(found.config_json)
-    return Loaded(path, found.training_step, found.evaluation, config.evaluation_simulations)
+    return Loaded(path, found.training_step, found.evaluation, found.config.evaluation_simulations)
 
 
 def checkpoints(game: str, results_path: Path, games: GameFolder) -> dict[str, Path]:

@@ -184,7 +184,7 @@ def known_of(registry: Registry, version: Version) -> Shown:
     return Shown(
         version,
         file,
-        MuZeroConfig.from_json(load_checkpoint(file, expect_game=registry.game).config_json),
+        load_checkpoint(file, expect_game=registry.game).config,
         {player: rating for player, rating in ratings.items() if player.name == version.name},
         len({rating.group for rating in ratings.values()}),
         [match for match in matches if version.name in (match.first, match.second)],

@@ -25,8 +25,7 @@ from diagnosis.unrolling import Unrolled, load_network, look, unroll
 from diagnosis.verdict import Verdict, judge
 from games.api.spec import GameSpec
 from models import MuZeroNetwork
-from search.mcts import Search
-from search.noise import RootNoise
+from search.planner import Planner, Positions
 from showing.analysis import Agent, Analysis, TreeLimit
 from showing.interactive import InteractiveGame
 
@@ -131,14 +130,10 @@ def search_again(
     network: MuZeroNetwork, played: Played, rows: NDArray[np.int64], weights: Weights
 ) -> SearchEffect:
     """Searches the positions `rows` [n] without noise, as when it counts."""
-    from search.inference import make_model
-
-    config = played.config
-    model = make_model(config, len(rows), config.num_simulations)
-    model.load(weights)
+    planner = Planner(played.config, len(rows), played.config.num_simulations)
+    planner.load(weights, 0)
     legal, to_play = played.legal(rows), played.steps.to_play[rows].astype(np.int32)
-    noise = RootNoise.none(len(rows), config.num_actions)
-    found = Search(config, len(rows)).run(model, played.stacked(rows), to_play, legal, noise)
+    found = planner.plan(Positions(played.stacked(rows), to_play, legal))
     seen = look(network, played, rows[None])
     return search_effect(found.policy, seen.logits[0], legal, (seen.values[0], found.root_value[:, 0]))
 

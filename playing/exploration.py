@@ -74,6 +74,22 @@ def play_temperatures(config: MuZeroConfig, version: int, moves: NDArray[np.int6
     return np.where(late, 0.0, temperatures)
 
 
+def explored_actions(
+    config: MuZeroConfig,
+    version: int,
+    result: SearchResult,
+    moves: NDArray[np.int64],
+    uniform: FloatArray,
+) -> IntArray:
+    """The actions [B] int32 played in order to learn: Gumbel's own, or else sampled from the visits.
+
+    The searches were made at `moves` [B] (from 0) with weights of `version`; see `sample_visits`.
+    """
+    if config.search == "gumbel":
+        return result.action
+    return sample_visits(result, play_temperatures(config, version, moves), uniform).astype(np.int32)
+
+
 def sample_visits(
     result: SearchResult, temperatures: NDArray[np.float64], uniform: FloatArray
 ) -> NDArray[np.int64]:

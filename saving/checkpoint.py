@@ -31,6 +31,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from config import MuZeroConfig
 from core.cost import Cost
 from data import Counters, Snapshot, Weights
 from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
@@ -57,6 +58,11 @@ class Checkpoint:
     evaluation: float | None = None  # mean return of the evaluation these weights had, where known
     measured_cost: Cost | None = None  # of the run until then; None: saved before costs were kept
     format_version: int = FORMAT_VERSION
+
+    @property
+    def config(self) -> MuZeroConfig:
+        """The run's configuration. Raises `ConfigurationError` if it is none of this version's."""
+        return MuZeroConfig.from_json(self.config_json)
 
     @property
     def training_step(self) -> int:

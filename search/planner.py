@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from core.policies import divergence
+from core.policies import best_legal, divergence, legal_policy
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult, Weights
 from playing.game_table import GameTable
 from search.inference import make_model
@@ -16,18 +16,35 @@ from search.mcts import Search
 from search.noise import RootNoise
 
 
+class Positions(NamedTuple):
+    """What is planned from: n positions, in none of which the game is over."""
+
+    observations: NDArray[np.float32]  # [n, C, H, W] stacked
+    to_play: IntArray  # [n] int32
+    legal: BoolArray  # [n, A]
+
+    def at(self, rows: slice | NDArray[np.intp]) -> Positions:
+        """Those at `rows`."""
+        return Positions(self.observations[rows], self.to_play[rows], self.legal[rows])
+
+
 class Planner:
-    """A model and a batched search, for up to `batch` positions at once.
+    """A model and a batched search, for up to `batch` positions at once; with 0 simulations the model alone.
 
     With `fast_simulations` there is a second search of so many (at most `simulations`), allocated once, too.
     """
 
     def __init__(
-        self, config: MuZeroConfig, batch: int, simulations: int, device: str, fast_simulations: int = 0
+        self,
+        config: MuZeroConfig,
+        batch: int,
+        simulations: int,
+        device: str = "cpu",
+        fast_simulations: int = 0,
     ) -> None:
-        self.config = config
-        self.model = make_model(config, batch, simulations, device)
-        self.search = Search(config, batch, simulations)
+        self.config, self.simulations = config, simulations
+        self.model = make_model(config, batch, max(simulations, 1), device)
+        self.search = Search(config, batch, max(simulations, 1))
         self.fast_search = Search(config, batch, fast_simulations) if fast_simulations else None
         self.memory = RootMemory(self.model) if config.policy_surprise else None
         self.version = -1
@@ -37,31 +54,37 @@ class Planner:
         self.model.load(weights)
         self.version = version
 
-    def plan(
-        self,
-        table: GameTable,
-        rows: NDArray[np.intp],
-        noise: RootNoise,
-        temperature: float = 0.0,
-        fast: bool = False,
-    ) -> SearchResult:
-        """Searches from the current positions of `rows` [n], if `fast` briefly and without root noise."""
+    def seen(self, table: GameTable, rows: NDArray[np.intp]) -> Positions:
+        """The current positions of `rows` [n], as the network reads them: the table may stack more."""
+        stacks = np.ascontiguousarray(table.stacks[rows, : self.config.stacked_channels])
+        return Positions(stacks, table.to_play[rows], table.legal[rows])
+
+    def plan(self, positions: Positions, noise: RootNoise | None = None, fast: bool = False) -> SearchResult:
+        """The greedy choice in each of `positions` [n], which without `noise` is the same every time.
+
+        Searches, if `fast` briefly and without root noise; with 0 simulations the network decides alone.
+        """
+        if not self.simulations:
+            return self._unsearched(positions)
         search = self.search
+        if noise is None:
+            noise = RootNoise.none(*positions.legal.shape)
         if fast:
             assert self.fast_search is not None, "made for full searches only"
             search, noise = self.fast_search, without_root_noise(noise)
-        return search.run(
-            self.memory or self.model,
-            self.seen(table, rows),
-            table.to_play[rows],
-            table.legal[rows],
-            noise,
-            temperature,
-        )
+        return search.run(self.memory or self.model, *positions, noise)
 
-    def seen(self, table: GameTable, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """What the network reads of `rows` [n], [n, C, H, W]; the table may stack more for others."""
-        return np.ascontiguousarray(table.stacks[rows, : self.config.stacked_channels])
+    def _unsearched(self, positions: Positions) -> SearchResult:
+        """The network's likeliest actions, its policies over the legal ones, its values; no visits."""
+        observations, to_play, legal = positions
+        evaluation = self.model.root(observations, to_play)
+        return SearchResult(
+            action=best_legal(evaluation.policy_logits, legal),
+            policy=legal_policy(evaluation.policy_logits.astype(np.float64), legal),
+            root_value=evaluation.value.copy(),
+            visit_counts=np.zeros(legal.shape, np.int32),
+            depth=np.zeros(len(legal), np.int32),
+        )
 
     def surprises(self, policies: FloatArray, legal: BoolArray) -> NDArray[np.float32]:
         """KL(policy || the network's policy) [n] of the newest search's roots; 0 without policy surprise."""

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from core.policies import legal_policy
-from data import Weights
+from data import SearchResult, Weights
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
 from search.mcts import ROOT
-from search.noise import RootNoise
 from search.planner import Planner
 from search.tree import Tree
 
@@ -94,11 +92,10 @@ class Agent:
         from saving.checkpoint import load_checkpoint
 
         found = load_checkpoint(path, expect_game=game.name)
-        config = MuZeroConfig.from_json(found.config_json)
-        return cls(config, found.weights, found.training_step, simulations, str(path))
+        return cls(found.config, found.weights, found.training_step, simulations, str(path))
 
     def _make_planner(self, simulations: int) -> Planner:
-        planner = Planner(self.config, 1, max(simulations, 1), "cpu")
+        planner = Planner(self.config, 1, simulations)
         planner.load(self._weights, self.version)
         return planner
 
@@ -116,10 +113,9 @@ class Agent:
         """
         simulations = self.simulations if simulations is None else simulations
         planner = self._planner(simulations)
-        rows = np.array([row])
+        found = planner.plan(planner.seen(table, np.array([row])))
         if not simulations:
-            return checked(_unsearched(planner, table, rows))
-        found = planner.plan(table, rows, RootNoise.none(1, self.config.num_actions))
+            return checked(_unsearched(found, int(table.to_play[row])))
         return checked(read_tree(planner.search.tree, int(found.action[0]), simulations, limit))
 
 
@@ -186,16 +182,14 @@ def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNo
     )
 
 
-def _unsearched(planner: Planner, table: GameTable, rows: NDArray[np.intp]) -> Analysis:
+def _unsearched(found: SearchResult, to_play: int) -> Analysis:
     """What the network alone says of one position."""
-    evaluation = planner.model.root(planner.seen(table, rows), table.to_play[rows])
-    prior = legal_policy(evaluation.policy_logits[0].astype(np.float64), table.legal[rows[0]])
-    value, to_play, action = float(evaluation.value[0, 0]), int(table.to_play[rows[0]]), int(prior.argmax())
+    action, value, prior = int(found.action[0]), float(found.root_value[0, 0]), found.policy[0]
     return Analysis(
         action=action,
         value=value,
         network_value=value,
-        visits=np.zeros(len(prior), np.int32),
+        visits=found.visit_counts[0].astype(np.int32),
         prior=prior.astype(np.float32),
         action_values=np.full(len(prior), np.nan, np.float32),
         principal_variation=(action,),

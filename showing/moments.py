@@ -14,7 +14,7 @@ from arena.players import NetworkPlayer, Player
 from core.errors import ConfigurationError
 from data import IntArray
 from games.api.spec import GameSpec
-from playing.exploration import play_temperatures
+from playing.exploration import explored_actions, moves_made
 from playing.game_table import GameTable
 from search.noise import RootNoise
 from showing.analysis import require_finite
@@ -53,27 +53,17 @@ class WatchedAgent:
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """See `Player`; `rows` [1]."""
-        planner, config = self.player.planner, self.player.config
-        if not self.player.simulations:
-            self._expect(planner.model.evaluate(planner.seen(table, rows))[0])
-            return self.player.choose(table, rows)
-        noise = RootNoise.none(1, config.num_actions)
-        temperature = 0.0
+        planner, seen = self.player.planner, self.player.planner.seen(table, rows)
+        noise = None
         if self.exploration is not None:
-            noise = RootNoise.draw(self.exploration, table.legal[rows], config)
-            temperature = self.temperature(len(table.played[rows[0]]))
-        found = planner.plan(table, rows, noise, temperature)
-        self._expect(found.root_value[0, 0])
-        return found.action
-
-    def _expect(self, value: float) -> None:
-        require_finite(value)
-        self.value = float(value)
-
-    def temperature(self, move: int) -> float:
-        """Of self-play, `move` moves (from 0) into a game."""
-        version = self.player.planner.version
-        return float(play_temperatures(self.player.config, version, np.array([move]))[0])
+            noise = RootNoise.draw(self.exploration, seen.legal, planner.config)
+        found = planner.plan(seen, noise)
+        require_finite(found.root_value[0, 0])
+        self.value = float(found.root_value[0, 0])
+        if noise is None:
+            return found.action
+        moves = moves_made(table)[rows]
+        return explored_actions(planner.config, planner.version, found, moves, noise.uniform)
 
 
 def watch(

@@ -15,10 +15,10 @@ from data import GameHistory, SearchResult, Snapshot, VersionedWeights
 from games.api.spec import GameSpec
 from playing import exploration
 from playing.environment import GameError
-from playing.game_table import GameTable
 from playing.observations import stack_observations
 from search.inference import make_model
 from search.noise import RootNoise
+from search.planner import Positions
 from self_play import SelfPlay
 from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
@@ -231,11 +231,11 @@ def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes
     config = WalkConfig(resign_value=-0.65, segment_length=10_000, discount=1.0).replace(**changes)
     player = SelfPlay(GameSpec("doomed", Doomed, config), config, 0, fixed_source(config), "cpu")
 
-    def plan(table: GameTable, rows: Any, noise: RootNoise, temperature: float, fast: bool) -> SearchResult:
-        legal = table.legal[rows]
+    def plan(positions: Positions, noise: RootNoise, fast: bool) -> SearchResult:
+        legal = positions.legal
         policy = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
-        values = start - 0.1 * exploration.moves_made(table)[:, None]
-        ones = np.ones(len(rows), np.int32)
+        values = start - 0.1 * exploration.moves_made(player.table)[:, None]
+        ones = np.ones(len(legal), np.int32)
         return SearchResult(
             legal.argmax(axis=1).astype(np.int32), policy, values, legal.astype(np.int32), ones
         )
@@ -320,14 +320,14 @@ def test_fast_searches_have_no_noise_at_the_root(search: str, monkeypatch: pytes
     player = make_player(full_search_probability=0.5, **config)
     noise = RootNoise.draw(np.random.default_rng(0), player.table.legal, player.config)
     player._load_newer_weights()
-    plan, table, rows = player.planner.plan, player.table, player.rows
-    still = RootNoise.none(len(rows), 3)._replace(tie_seeds=noise.tie_seeds)
-    fast, quiet = plan(table, rows, noise, 0.0, True), make_player(**config | {"num_simulations": 8})
+    seen = player.planner.seen(player.table, player.rows)
+    still = RootNoise.none(len(seen.legal), 3)._replace(tie_seeds=noise.tie_seeds)
+    fast, quiet = player.planner.plan(seen, noise, True), make_player(**config | {"num_simulations": 8})
     quiet._load_newer_weights()
-    expected = quiet.planner.plan(table, rows, still)
+    expected = quiet.planner.plan(seen, still)
     np.testing.assert_array_equal(fast.visit_counts, expected.visit_counts)
     np.testing.assert_array_equal(fast.root_value, expected.root_value)
-    noisy = quiet.planner.plan(table, rows, noise)
+    noisy = quiet.planner.plan(seen, noise)
     assert (noisy.visit_counts != fast.visit_counts).any()
 
 

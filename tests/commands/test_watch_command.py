@@ -24,6 +24,9 @@ from games import gridworld
 from games.api.shown import ShownGame
 from games.api.sources import load_game
 from games.api.spec import GameSpec
+from playing.exploration import play_temperatures, sample_visits
+from playing.make_table import make_table
+from search.noise import RootNoise
 from showing.films import Film, Gif, film_file, shoot
 from showing.frames import INK, PAPER, STONES, fitted, frame, text_frame
 from showing.interactive import InteractiveGame
@@ -117,7 +120,18 @@ def test_the_value_is_turned_to_the_first_player() -> None:
 def test_exploration_has_self_plays_temperature(changes: dict[str, Any], move: int, expected: float) -> None:
     player = NetworkPlayer(WalkConfig(**changes), 1)
     player.load(random_weights(player.config), 0)
-    assert WatchedAgent(player).temperature(move) == expected
+    planner = player.planner
+    assert play_temperatures(player.config, planner.version, np.array([move]))[0] == expected
+    table = make_table(toy_game("walk"), player.config, 1)
+    for seed in range(20):
+        table.reset(0, 84 + seed)
+        for _ in range(move):
+            table.move(0, int(table.legal[0].argmax()))
+        seen = planner.seen(table, np.array([0]))
+        noise = RootNoise.draw(np.random.default_rng(seed), seen.legal, player.config)
+        drawn = sample_visits(planner.plan(seen, noise), np.array([expected]), noise.uniform)
+        watched = WatchedAgent(player, np.random.default_rng(seed))
+        assert watched.choose(table, np.array([0])).tolist() == drawn.tolist()
 
 
 # --- what is said of a moment ---

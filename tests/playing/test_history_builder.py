@@ -32,16 +32,16 @@ def played(steps: int, **changes: Any) -> list[GameHistory]:
     config = WalkConfig(**changes)
     player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), "cpu")
     if config.resign_value > -1:
-        player.planner.plan = swinging(player.planner.plan)  # type: ignore[method-assign]
+        player.planner.plan = swinging(player.planner.plan, player.table)  # type: ignore[method-assign]
     return player.play(steps, seconds=float("inf"))[1]
 
 
-def swinging(plan: Callable[..., SearchResult]) -> Callable[..., SearchResult]:
-    """`plan` with root values between -1 and 1 that follow from a game's seed and move."""
+def swinging(plan: Callable[..., SearchResult], table: GameTable) -> Callable[..., SearchResult]:
+    """`plan` with root values between -1 and 1 that follow from the seeds and moves of games of `table`."""
 
-    def planned(table: GameTable, *arguments: Any) -> SearchResult:
+    def planned(*arguments: Any) -> SearchResult:
         values = np.cos(table.seeds + 2.4 * moves_made(table))
-        return plan(table, *arguments)._replace(root_value=values[:, None].astype(np.float32))
+        return plan(*arguments)._replace(root_value=values[:, None].astype(np.float32))
 
     return planned
 
