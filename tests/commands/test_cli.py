@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pty
@@ -33,7 +34,6 @@ from games.api.spec import GameSpec
 from games.boards.game import BoardGame
 from runs import launch as training
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
-from tests.helpers.game_folders import NOTHING_SHIPS
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import make_status
 from tests.helpers.typing_people import type_lines
@@ -69,7 +69,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
 
 
 def line(*arguments: str) -> int:
-    return muzero._reported(lambda: muzero.run(arguments, NOTHING_SHIPS))
+    """Carries a command line out; what ships is in `pretrained`, where the test works."""
+    games = dataclasses.replace(OWN_GAMES, pretrained=Path.cwd() / "pretrained")
+    return muzero._reported(lambda: muzero.run(arguments, games))
 
 
 def save(folder: Path, game: str = "cartpole", step: int = 5, **changes: Any) -> Checkpoint:

@@ -154,13 +154,13 @@ def test_a_checkpoint_is_loaded_by_number_name_or_path(
 
 
 def test_checkpoints_are_listed_newest_first() -> None:
-    assert checkpoints("othello", Path("results"), NOTHING_SHIPS) == {}
+    assert checkpoints("othello", Path("results"), OWN_GAMES) == {}
     for day in range(10, 22):
         save(f"2026-01-{day}--00-00-00", best=day != 20)
     (Path("results/tictactoe/2026-02-01--00-00-00/checkpoints")).mkdir(parents=True)  # none in it
-    names = list(checkpoints("tictactoe", Path("results"), NOTHING_SHIPS))
+    names = list(checkpoints("tictactoe", Path("results"), OWN_GAMES))
     assert names == ["pretrained", *(f"2026-01-{day}--00-00-00" for day in range(21, 13, -1))]
-    paths = checkpoints("tictactoe", Path("results"), NOTHING_SHIPS)
+    paths = checkpoints("tictactoe", Path("results"), OWN_GAMES)
     assert [paths[name].name for name in names[1:3]] == ["best.checkpoint", "2026-01-20--00-00-00"]
 
 
