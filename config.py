@@ -14,7 +14,7 @@ import math
 import re
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import FieldDoc, coerce, option, parse_json_object, type_name
@@ -25,6 +25,16 @@ BFLOAT16_LEVELS = 256
 Schedule = tuple[tuple[float, float], ...]
 """A step function as data: `(until, value)` pairs, `until` being the fraction of `training_steps` up to
 which `value` holds. The last value holds for the rest."""
+
+
+class PerceptronSizes(NamedTuple):
+    """Sizes of the layers of a fully connected network's parts, by their names, inputs first."""
+
+    value: tuple[int, ...]
+    reward: tuple[int, ...]
+    policy: tuple[int, ...]
+    representation: tuple[int, ...]
+    dynamics: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -462,6 +472,19 @@ class MuZeroConfig:
     def full_support_size(self) -> int:
         """Atoms of the value and reward distributions, 2 * support_size + 1."""
         return 2 * self.support_size + 1
+
+    @property
+    def perceptron_sizes(self) -> PerceptronSizes:
+        """The layers of a fully connected network."""
+        D, A, F = self.encoding_size, self.num_actions, self.full_support_size
+        _, height, width = self.observation_shape
+        return PerceptronSizes(
+            value=(D, *self.fc_value_layers, F),
+            reward=(D, *self.fc_reward_layers, F),
+            policy=(D, *self.fc_policy_layers, A),
+            representation=(self.stacked_channels * height * width, *self.fc_representation_layers, D),
+            dynamics=(D + A, *self.fc_dynamics_layers, D),
+        )
 
     def training_device(self, gpu: bool, finder: str) -> str:
         """The trainer's device, `auto` resolved by whether `finder` has found a GPU.

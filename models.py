@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -85,7 +85,7 @@ def scale_latent(latent: Tensor) -> Tensor:
     return (latent - low) / (high - low + SCALING_EPSILON)
 
 
-def mlp(sizes: list[int]) -> nn.Sequential:
+def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers of the given sizes with ReLU between them and none after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
@@ -224,19 +224,10 @@ class FullyConnectedNetwork(MuZeroNetwork):
     """Multilayer perceptrons on a latent vector of `encoding_size` features; actions are one-hot."""
 
     def __init__(self, config: MuZeroConfig) -> None:
-        D, A = config.encoding_size, config.num_actions
-        _, height, width = config.observation_shape
-        inputs = config.stacked_channels * height * width
-        hidden = {
-            "reward": config.fc_reward_layers,
-            "value": config.fc_value_layers,
-            "policy": config.fc_policy_layers,
-        }
+        sizes = config.perceptron_sizes
+        heads = {"reward": sizes.reward, "value": sizes.value, "policy": sizes.policy}
         super().__init__(
-            config,
-            mlp([inputs, *config.fc_representation_layers, D]),
-            mlp([D + A, *config.fc_dynamics_layers, D]),
-            lambda head, outputs: mlp([D, *hidden[head], outputs]),
+            config, mlp(sizes.representation), mlp(sizes.dynamics), lambda head, _: mlp(heads[head])
         )
         self.residual = config.fc_residual_dynamics
 

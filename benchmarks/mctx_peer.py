@@ -20,7 +20,7 @@ from benchmarks.common import seconds
 from benchmarks.search import NETS, random_observations, random_weights
 from config import MuZeroConfig
 from core.supports import EPSILON
-from data import Weights
+from data import Weights, linear_name
 from search.fast_inference import SCALING_EPSILON
 
 
@@ -28,7 +28,8 @@ def perceptron(weights: Any, part: str, x: Any) -> Any:
     """Linear layers of one part on x [B, inputs], ReLU between them."""
     layers = sum(name.startswith(f"{part}.") for name in weights) // 2
     for index in range(layers):
-        x = x @ weights[f"{part}.{2 * index}.weight"].T + weights[f"{part}.{2 * index}.bias"]
+        layer = linear_name(part, index)
+        x = x @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]
         x = jax.nn.relu(x) if index < layers - 1 else x
     return x
 

@@ -20,15 +20,14 @@ from typing import Any, Self
 import numpy as np
 
 from benchmarks.common import complain, medians_in_turns, numbers, report, run_on_one_core, seconds
-from config import MuZeroConfig
-from data import Evaluation, IntArray, Weights
+from config import MuZeroConfig, PerceptronSizes
+from data import Evaluation, IntArray, Weights, linear_name
 from games import cartpole
-from search.fast_inference import PARTS, layer_sizes
 from search.inference import InferenceModel, make_model
 from search.mcts import Search
 from search.noise import RootNoise
 
-HIDDEN_64 = {f"fc_{part}_layers": (64,) for part in PARTS if part != "representation"}
+HIDDEN_64 = {f"fc_{part}_layers": (64,) for part in PerceptronSizes._fields if part != "representation"}
 NETS: dict[str, MuZeroConfig] = {
     "cart": MuZeroConfig(num_simulations=50),
     "mlp64": MuZeroConfig(
@@ -64,11 +63,11 @@ def random_weights(config: MuZeroConfig) -> Weights:
             name: generator.normal(0, 0.1, weights[name].shape).astype(np.float32) for name in heads
         }
     weights = {}
-    for part, sizes in zip(PARTS, layer_sizes(config), strict=True):
+    for part, sizes in config.perceptron_sizes._asdict().items():
         for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-            matrix = generator.normal(0, inputs**-0.5, (outputs, inputs))
-            weights[f"{part}.{2 * index}.weight"] = matrix.astype(np.float32)
-            weights[f"{part}.{2 * index}.bias"] = generator.normal(0, 0.1, outputs).astype(np.float32)
+            layer, matrix = linear_name(part, index), generator.normal(0, inputs**-0.5, (outputs, inputs))
+            weights[f"{layer}.weight"] = matrix.astype(np.float32)
+            weights[f"{layer}.bias"] = generator.normal(0, 0.1, outputs).astype(np.float32)
     return weights
 
 

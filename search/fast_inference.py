@@ -16,16 +16,16 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from config import MuZeroConfig
+from config import MuZeroConfig, PerceptronSizes
 from core.errors import ConfigurationError
 from core.supports import EPSILON
-from data import Evaluation, IntArray, Weights
+from data import Evaluation, IntArray, Weights, linear_name
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by, as in `models.py`."""
 
-PARTS = ("value", "reward", "policy", "representation", "dynamics")
 VALUE, REWARD, POLICY, REPRESENTATION, DYNAMICS = range(5)
+"""The parts, as `PerceptronSizes` orders them."""
 
 LOWEST = np.float32(-3e38)
 
@@ -197,20 +197,7 @@ def evaluate(  # type: ignore[no-untyped-def]
             decode(logits, transformed, answers[head * B : head * B + B])
 
 
-def layer_sizes(config: MuZeroConfig) -> list[tuple[int, ...]]:
-    """Sizes of the layers of each of `PARTS`, inputs first."""
-    D, A, F = config.encoding_size, config.num_actions, config.full_support_size
-    _, height, width = config.observation_shape
-    return [
-        (D, *config.fc_value_layers, F),
-        (D, *config.fc_reward_layers, F),
-        (D, *config.fc_policy_layers, A),
-        (config.stacked_channels * height * width, *config.fc_representation_layers, D),
-        (D + A, *config.fc_dynamics_layers, D),
-    ]
-
-
-def make_layout(sizes: list[tuple[int, ...]]) -> tuple[NDArray[np.int64], int]:
+def make_layout(sizes: PerceptronSizes) -> tuple[NDArray[np.int64], int]:
     """Where the flat weights hold each layer, and how many weights there are.
 
     The layout is [5, L, 4]: inputs, outputs, start of the matrix (the bias follows it), and whether ReLU
@@ -236,8 +223,7 @@ class FullyConnectedModel:
             raise ConfigurationError("inference=numba evaluates fully connected networks only")
         self.config = config
         self.name = "numba (cpu)"
-        self._sizes = layer_sizes(config)
-        self._layout, weights = make_layout(self._sizes)
+        self._layout, weights = make_layout(config.perceptron_sizes)
         self._weights = np.zeros(weights, np.float32)
         self._latents = np.zeros((simulations + 1, batch, config.encoding_size), np.float32)
         self._turns = np.zeros((simulations + 2, batch), np.int32)
@@ -245,11 +231,11 @@ class FullyConnectedModel:
 
     def load(self, weights: Weights) -> None:
         """Copies `weights`. Raises `ValueError` when a shape differs and `KeyError` when one is missing."""
-        for part, name in enumerate(PARTS):
+        for part, name in enumerate(PerceptronSizes._fields):
             for index, (inputs, outputs, start, _) in enumerate(self._layout[part]):
                 if outputs:
-                    end = start + inputs * outputs
-                    matrix, bias = weights[f"{name}.{2 * index}.weight"], weights[f"{name}.{2 * index}.bias"]
+                    end, layer = start + inputs * outputs, linear_name(name, index)
+                    matrix, bias = weights[f"{layer}.weight"], weights[f"{layer}.bias"]
                     self._weights[start:end].reshape(outputs, inputs)[...] = checked(
                         matrix, (outputs, inputs)
                     )

@@ -13,7 +13,7 @@ from config import MuZeroConfig
 from core.project import PROJECT
 from data import Evaluation, Weights
 from models import get_weights, make_network, support_to_scalar
-from search.fast_inference import FullyConnectedModel, layer_sizes
+from search.fast_inference import FullyConnectedModel
 from search.inference import InferenceModel, make_model
 from search.torch_inference import TorchModel
 
@@ -228,7 +228,7 @@ def test_layer_sizes_are_the_networks() -> None:
     config = MuZeroConfig(stacked_observations=3, fc_value_layers=(), fc_policy_layers=(3, 4))
     weights = get_weights(make_network(config))
     for part, sizes in zip(
-        ("value", "reward", "policy", "representation", "dynamics"), layer_sizes(config), strict=True
+        ("value", "reward", "policy", "representation", "dynamics"), config.perceptron_sizes, strict=True
     ):
         for index in range(len(sizes) - 1):
             assert weights[f"{part}.{2 * index}.weight"].shape == (sizes[index + 1], sizes[index])
