@@ -5,25 +5,35 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from core.actor_kinds import PROCESS_KINDS
 from core.errors import require
 
 Number = TypeVar("Number", int, float)
 
 
-@dataclass(frozen=True)
-class CpuSeconds:
-    """Processor time (user and system) by kind of process, of processes that have ended, too."""
+if TYPE_CHECKING:
 
-    driver: float = 0.0  # the process that was started; without Ray all of it
-    self_play: float = 0.0
-    trainer: float = 0.0
-    reanalyse: float = 0.0
-    evaluator: float = 0.0
-    buffer: float = 0.0
-    storage: float = 0.0
-    ray: float = 0.0  # its daemons, and every process that is none of the others
+    class _ByProcess:
+        """One number of seconds for each of `PROCESS_KINDS`, 0 unless it is given."""
+
+        def __init__(self, *in_order: float, **by_kind: float) -> None: ...
+
+        def __getattr__(self, kind: str) -> float: ...
+
+else:
+    _ByProcess = dataclasses.make_dataclass(
+        "_ByProcess", [(kind, float, 0.0) for kind in PROCESS_KINDS], frozen=True
+    )
+
+
+@dataclass(frozen=True, init=False)
+class CpuSeconds(_ByProcess):
+    """Processor time (user and system) by kind of process, of processes that have ended, too.
+
+    It has a field for each of `PROCESS_KINDS`, which is 0 unless it is given.
+    """
 
     @property
     def total(self) -> float:

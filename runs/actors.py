@@ -1,21 +1,33 @@
-"""The actors: thin Ray shells over plain classes, launched on resources that are stated one by one."""
+"""The actors: thin Ray shells over plain classes, launched on resources that are stated one by one.
+
+Who calls them, and what happens when one is lost: `runs/ray_run.py`. Which kinds there are: `core/actor_kinds.py`.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import ray
+from numpy.typing import NDArray
 
 from arena.evaluator import Evaluator
 from config import MuZeroConfig
+from core.actor_kinds import ActorKind, GpuUse, Member, members
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from core.randomness import Stream, make_generator
 from core.threads import THREADS, use_one_thread
 from data import (
     Batch,
+    BufferStatus,
+    EvaluationResult,
+    FloatArray,
+    GameHistory,
+    PlayReport,
     ReanalyseRequest,
     ReanalyseResult,
     Snapshot,
@@ -27,10 +39,16 @@ from data import (
 from games.api.sources import game_of
 from games.api.spec import GameSpec
 from replay_buffer import Reanalyse, ReplayBuffer
+from runs.failures import NotStartedError
+from runs.judge import Job
 from self_play import SelfPlay
-from shared_storage import SharedStorage
+from shared_storage import SharedStorage  # noqa: F401 - `Launcher.shell` finds it by its name
+
+if TYPE_CHECKING:
+    from trainer import Trainer
 
 POLL_SECONDS = 0.05
+Part = TypeVar("Part")
 
 
 class RemoteSource:
@@ -60,82 +78,172 @@ class RemoteSource:
         return VersionedWeights(published.version, ray.get(published.handle[0])) if published else None
 
 
-class SelfPlayActor(SelfPlay):
+class Setup(NamedTuple):
+    """All that an actor builds its part of the run from."""
+
+    game: str | GameSpec
+    config: MuZeroConfig
+    device: str
+    number: int = 0  # of this actor among those of its kind
+    attempt: int = 0  # actors that have been lost before it
+    storage: Any = None  # the storage actor's handle, for those who play
+    state: Snapshot | None = None  # to go on from
+
+
+class Shell(ABC, Generic[Part]):
+    """An actor around one part of the run.
+
+    Its constructor does nothing, not even take arguments, which cannot be read where a game's file is
+    broken: whatever fails, fails in a call, and its error comes back as it was raised.
+    """
+
+    def __init__(self) -> None:
+        self._part: Part | None = None
+
+    def start(self, setup: Setup) -> None:
+        """Builds the part; the first call of every actor."""
+        self._part = self._build(setup)
+
+    @abstractmethod
+    def _build(self, setup: Setup) -> Part:
+        """The part, in the state that it goes on from."""
+
+    @property
+    def part(self) -> Part:
+        """What does the work. Raises `NotStartedError` if it could not be built."""
+        if self._part is None:
+            raise NotStartedError(f"{type(self).__name__} has not been started")
+        return self._part
+
+
+class SelfPlayActor(Shell[SelfPlay]):
     """`SelfPlay` with the weights of the storage actor."""
 
-    def __init__(
-        self,
-        game: str | GameSpec,
-        config: MuZeroConfig,
-        worker: int,
-        storage: Any,
-        device: str,
-        attempt: int,
-    ) -> None:
-        super().__init__(game_of(game), config, worker, RemoteSource(storage), device, attempt)
+    def _build(self, setup: Setup) -> SelfPlay:
+        source = RemoteSource(setup.storage)
+        game = game_of(setup.game)
+        player = SelfPlay(game, setup.config, setup.number, source, setup.device, setup.attempt)
+        if setup.state is not None:
+            player.load_state(setup.state)
+        return player
+
+    def play(self, steps: int) -> tuple[PlayReport, list[GameHistory]]:
+        """See `SelfPlay`."""
+        return self.part.play(steps)
+
+    def state(self) -> Snapshot:
+        """See `SelfPlay`."""
+        return self.part.state()
 
 
-class ReanalyseActor(Reanalyse):
+class ReanalyseActor(Shell[Reanalyse]):
     """`Reanalyse` that passes on that there is nothing to do yet."""
+
+    def _build(self, setup: Setup) -> Reanalyse:
+        return Reanalyse(setup.config, setup.device)
+
+    def load(self, weights: Weights, version: int) -> None:
+        """See `Reanalyse`."""
+        self.part.load(weights, version)
 
     def refresh_any(self, request: ReanalyseRequest | None) -> ReanalyseResult | None:
         """The refreshed request, or None for none."""
-        return self.refresh(request) if request is not None else None
+        return self.part.refresh(request) if request is not None else None
 
 
-class BufferActor(ReplayBuffer):
+class BufferActor(Shell[ReplayBuffer]):
     """`ReplayBuffer` that takes what `ReanalyseActor` gives."""
+
+    def _build(self, setup: Setup) -> ReplayBuffer:
+        buffer = ReplayBuffer(setup.config, make_generator(setup.config.seed, Stream.BUFFER))
+        if setup.state is not None:
+            buffer.load_state(setup.state)
+        return buffer
+
+    def add(self, histories: list[GameHistory]) -> BufferStatus:
+        """See `ReplayBuffer`."""
+        return self.part.add(histories)
+
+    def status(self) -> BufferStatus:
+        """See `ReplayBuffer`."""
+        return self.part.status()
+
+    def sample(self, num_batches: int) -> list[Batch]:
+        """See `ReplayBuffer`."""
+        return self.part.sample(num_batches)
+
+    def update_priorities(self, positions: NDArray[np.int64], priorities: FloatArray) -> None:
+        """See `ReplayBuffer`."""
+        self.part.update_priorities(positions, priorities)
+
+    def reanalyse_request(self, steps: int) -> ReanalyseRequest | None:
+        """See `ReplayBuffer`."""
+        return self.part.reanalyse_request(steps)
 
     def reanalyse_update_any(self, result: ReanalyseResult | None) -> int:
         """Writes a result back, if there is one; the number of its steps."""
         if result is None:
             return 0
-        self.reanalyse_update(result)
+        self.part.reanalyse_update(result)
         return len(result.positions)
 
+    def state(self) -> Snapshot:
+        """See `ReplayBuffer`."""
+        return self.part.state()
 
-class EvaluatorActor(Evaluator):
+
+class EvaluatorActor(Shell[Evaluator]):
     """`Evaluator` that films games between evaluations, in slices as well."""
 
-    def __init__(self, game: str | GameSpec, config: MuZeroConfig, device: str) -> None:
-        super().__init__(game_of(game), config, device)
+    def _build(self, setup: Setup) -> Evaluator:
+        return Evaluator(game_of(setup.game), setup.config, setup.device)
+
+    def start_evaluation(self, job: Job, version: int, weights: Weights) -> None:
+        """Sets up `job`'s games with `weights`, which `version` updates have made."""
+        self.part.start(job.games, job.seed, version, weights, job.opponent)
+
+    def play(self) -> EvaluationResult | None:
+        """See `Evaluator`."""
+        return self.part.play()
 
     def start_film(self, version: int, weights: Weights) -> None:
         """Sets up the film of a game of `weights`, which `version` updates have made."""
         from showing.background_film import BackgroundFilm
 
-        self._filming = BackgroundFilm(self.spec, self.config, version, weights, self.device)
+        judge = self.part
+        self._filming = BackgroundFilm(judge.spec, judge.config, version, weights, judge.device)
 
     def film(self, seconds: float = 0.5) -> Video | None:
         """Goes on for about `seconds`; the film once it is complete, None before."""
         return self._filming.go_on(seconds)
 
 
-class TrainerActor:
+class TrainerActor(Shell["Trainer"]):
     """`Trainer`, imported where it runs: no other process has to load torch."""
 
-    def __init__(self, config: MuZeroConfig, device: str, state: Snapshot | None) -> None:
+    def _build(self, setup: Setup) -> Trainer:
         from trainer import Trainer
 
-        self._trainer = Trainer(config, device)
-        if state is not None:
-            self._trainer.load_state(state)
+        trainer = Trainer(setup.config, setup.device)
+        if setup.state is not None:
+            trainer.load_state(setup.state)
+        return trainer
 
     def train(self, batches: list[Batch]) -> TrainingResult:
         """One update per batch."""
-        return self._trainer.train(batches)
+        return self.part.train(batches)
 
     def published(self) -> tuple[int, Weights]:
         """The number of updates made, and the weights that they made."""
-        return self._trainer.training_step, self._trainer.weights()
+        return self.part.training_step, self.part.weights()
 
     def target(self) -> tuple[int, Weights]:
         """The number of updates that made the target network's weights, and those weights."""
-        return self._trainer.target_step, self._trainer.target_weights()
+        return self.part.target_step, self.part.target_weights()
 
     def state(self) -> Snapshot:
         """What it takes to go on training."""
-        return self._trainer.state()
+        return self.part.state()
 
 
 def start_ray(config: MuZeroConfig, address: str | None) -> None:
@@ -162,11 +270,10 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
 
 
 def _start_here(config: MuZeroConfig, quiet: dict[str, Any]) -> None:
-    processes = config.num_workers + config.num_reanalyse_workers + 4
     try:
         ray.init(
             address="local",
-            num_cpus=max(os.cpu_count() or 1, processes),
+            num_cpus=max(os.cpu_count() or 1, len(members(config))),
             object_store_memory=config.object_store_mb << 20,
             include_dashboard=False,
             **quiet,
@@ -178,6 +285,13 @@ def _start_here(config: MuZeroConfig, quiet: dict[str, Any]) -> None:
         ) from None
 
 
+class Launched(NamedTuple):
+    """An actor that is starting."""
+
+    actor: Any  # its handle
+    started: Any  # reference to the end of its first call; None where there is nothing to build
+
+
 class Launcher:
     """Starts the actors of one run; also again, when one has been lost."""
 
@@ -186,36 +300,31 @@ class Launcher:
         self.game, self.config = game, config
         found = ray.cluster_resources().get("GPU", 0) > 0
         on_gpu = config.training_device(found, "Ray").startswith("cuda")
-        players = config.num_workers + config.num_reanalyse_workers + 1 if config.selfplay_on_gpu else 0
+        playing = [member for member in members(config) if member.kind.gpu is GpuUse.PLAYING]
+        players = len(playing) if config.selfplay_on_gpu else 0
         self._share = 1.0 / (players + 1) if on_gpu else 0.0
         self.player_device = "cuda" if on_gpu and config.selfplay_on_gpu else "cpu"
-        self._player_share = self._share if self.player_device == "cuda" else 0.0
 
-    def storage(self) -> Any:
-        """The shared storage."""
-        return ray.remote(SharedStorage).options(num_cpus=0).remote()
+    def launch(
+        self, member: Member, storage: Any = None, state: Snapshot | None = None, attempt: int = 0
+    ) -> Launched:
+        """Starts `member` from `state`, after `attempt` actors have been lost; does not wait for it."""
+        kind, device = member.kind, self._device(member.kind)
+        shell = self.shell(kind)
+        share = self._share if device == "cuda" else 0.0
+        actor = ray.remote(shell).options(num_cpus=kind.cpus, num_gpus=share).remote()
+        if not issubclass(shell, Shell):
+            return Launched(actor, None)
+        setup = Setup(self.game, self.config, device, member.number, attempt, storage, state)
+        return Launched(actor, actor.start.remote(setup))
 
-    def buffer(self) -> Any:
-        """The replay buffer."""
-        generator = make_generator(self.config.seed, Stream.BUFFER)
-        return ray.remote(BufferActor).options(num_cpus=1).remote(self.config, generator)
+    def shell(self, kind: ActorKind) -> type:
+        """The class of this module that `kind` is run by."""
+        found: type = globals()[kind.actor]
+        return found
 
-    def trainer(self, state: Snapshot | None) -> Any:
-        """The trainer, going on from `state`."""
-        launch = ray.remote(TrainerActor).options(num_cpus=1, num_gpus=self._share)
-        return launch.remote(self.config, "cuda" if self._share else "cpu", state)
-
-    def worker(self, number: int, storage: Any, attempt: int = 0) -> Any:
-        """Self-play worker `number`, after `attempt` workers have been lost."""
-        launch = ray.remote(SelfPlayActor).options(num_cpus=1, num_gpus=self._player_share)
-        return launch.remote(self.game, self.config, number, storage, self.player_device, attempt)
-
-    def evaluator(self) -> Any:
-        """The worker that plays greedy games."""
-        launch = ray.remote(EvaluatorActor).options(num_cpus=1, num_gpus=self._player_share)
-        return launch.remote(self.game, self.config, self.player_device)
-
-    def reanalyse(self) -> Any:
-        """A reanalysis worker."""
-        launch = ray.remote(ReanalyseActor).options(num_cpus=1, num_gpus=self._player_share)
-        return launch.remote(self.config, self.player_device)
+    def _device(self, kind: ActorKind) -> str:
+        """Where actors of this kind compute."""
+        if kind.gpu is GpuUse.TRAINING:
+            return "cuda" if self._share else "cpu"
+        return self.player_device if kind.gpu is GpuUse.PLAYING else "cpu"

@@ -162,10 +162,11 @@ def _train(
     address: str | None,
 ) -> TrainingOutcome:
     from runs.launch import train
+    from saving.run_folder import LOG_NAME
 
     try:
         (folder / "config.json").write_text(config.to_json() + "\n")
-        log = (folder / "log.txt").open("a", encoding="utf-8")
+        log = (folder / LOG_NAME).open("a", encoding="utf-8")
         observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log)
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
@@ -182,12 +183,12 @@ def _train(
 def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
     """The panel or the lines, the log file and whatever keeps the figures."""
     from runs.reports.metrics_log import MetricsLog
-    from runs.reports.panel import Lines, Observers, Panel
+    from runs.reports.panel import Lines, LogFile, Observers, Panel
     from runs.reports.tensorboard_log import TensorBoardLog
 
     interval = config.log_interval
     shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
-    observers: list[Observer] = [shown, Lines(log, interval)]
+    observers: list[Observer] = [shown, LogFile(log, interval)]
     observers += [TensorBoardLog(folder, config), MetricsLog(folder, interval)]
     if config.wandb:
         from runs.reports.wandb_log import WandbLog

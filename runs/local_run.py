@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from arena.evaluator import Evaluator
+from core.actor_kinds import BUFFER, REANALYSE, SELF_PLAY, TRAINER
 from core.randomness import Stream, make_generator
 from data import Snapshot, VersionedWeights, Weights
 from replay_buffer import Reanalyse, ReplayBuffer
@@ -35,9 +36,9 @@ class LocalRun:
         source = LocalSource(self.storage)
         self.workers = [
             SelfPlay(session.spec, config, worker, source, player_device)
-            for worker in range(config.num_workers)
+            for worker in range(SELF_PLAY.count(config))
         ]
-        self.reanalyse = Reanalyse(config, player_device) if config.num_reanalyse_workers else None
+        self.reanalyse = Reanalyse(config, player_device) if REANALYSE.count(config) else None
         self.evaluator = Evaluator(session.spec, config, player_device)
         self._next_evaluation = time.perf_counter() + config.evaluation_interval
         for name, part in self._parts().items():
@@ -48,8 +49,8 @@ class LocalRun:
         self._publish()
 
     def _parts(self) -> dict[str, Trainer | ReplayBuffer | SelfPlay]:
-        players = {f"self_play_{number}": worker for number, worker in enumerate(self.workers)}
-        return {"trainer": self.trainer, "buffer": self.buffer, **players}
+        players = {m.name: self.workers[m.number] for m in SELF_PLAY.members(self.config)}
+        return {TRAINER.name: self.trainer, BUFFER.name: self.buffer, **players}
 
     def run(self, interrupted: Callable[[], bool]) -> Reason:
         """Trains until the target is reached, the training steps are made, or `interrupted` says so."""
@@ -116,8 +117,8 @@ class LocalRun:
             self.evaluator.start(job.games, job.seed, self.trainer.training_step, weights, job.opponent)
             result = self.evaluator.play(seconds=float("inf"))
             assert result is not None, "unlimited play ends with a result"
-            verdict = self.session.evaluated(job, result, weights)
-            job, solved = verdict.again, verdict.solved
+            judgement = self.session.evaluated(job, result, weights)
+            job, solved = judgement.again, judgement.solved
         if self.session.video_due and not solved:
             self._film(weights)
         self._next_evaluation = time.perf_counter() + self.config.evaluation_interval

@@ -9,17 +9,11 @@ from typing import NamedTuple
 
 import psutil
 
+from core.actor_kinds import ACTOR_KINDS, DRIVER, PROCESS_KINDS, RAY
 from core.cost import CpuSeconds
 
 READ_SECONDS = 5.0
-KINDS = {
-    "SelfPlayActor": "self_play",
-    "TrainerActor": "trainer",
-    "ReanalyseActor": "reanalyse",
-    "EvaluatorActor": "evaluator",
-    "BufferActor": "buffer",
-    "SharedStorage": "storage",
-}
+KINDS = {kind.actor: kind.name for kind in ACTOR_KINDS}
 """Kinds of processes by their actors' classes. There are two more: the driver, and ray, which is all else."""
 
 
@@ -61,7 +55,7 @@ class ProcessMeter:
         return self._newest
 
     def _cpu_seconds(self) -> CpuSeconds:
-        seconds = dict.fromkeys(("driver", *KINDS.values(), "ray"), 0.0)
+        seconds = dict.fromkeys(PROCESS_KINDS, 0.0)
         for process in self._seen.values():
             seconds[process.kind] += process.cpu_seconds - self._before.get(process.identity, 0.0)
         return CpuSeconds(**seconds)
@@ -87,7 +81,7 @@ def processes_below(driver: int) -> list[ProcessUsage]:
     for process in [top, *top.children(recursive=True)]:
         try:
             with process.oneshot():
-                kind = "driver" if process.pid == driver else process_kind(process.cmdline())
+                kind = DRIVER if process.pid == driver else process_kind(process.cmdline())
                 memory, cpu = process.memory_full_info(), process.cpu_times()
                 identity = process.pid, process.create_time()
         except psutil.Error:
@@ -100,4 +94,4 @@ def processes_below(driver: int) -> list[ProcessUsage]:
 def process_kind(command: list[str]) -> str:
     """The kind of the actor in a Ray worker's title (`ray::SelfPlayActor.play`), or `ray` for all else."""
     match = re.match(r"ray::(\w+)", command[0] if command else "")
-    return KINDS.get(match[1], "ray") if match else "ray"
+    return KINDS.get(match[1], RAY) if match else RAY

@@ -15,12 +15,24 @@ from typing import Any, NamedTuple
 
 import ray
 
-from core.errors import ConfigurationError
+from core.actor_kinds import (
+    BUFFER,
+    EVALUATOR,
+    REANALYSE,
+    SELF_PLAY,
+    STORAGE,
+    TRAINER,
+    ActorKind,
+    Member,
+    members,
+)
 from data import BufferStatus, EvaluationResult, PlayReport, Snapshot, TrainingResult, Video
 from runs.actors import Launcher
+from runs.failures import Failure, RunError, cause_of, described, evidence_of, failure_of
 from runs.judge import Job
 from runs.pacing import Pacing
 from runs.session import Reason, Session
+from saving.run_folder import LOG_NAME
 
 MOVES_PER_CALL = 32
 TRAIN_SECONDS = 0.05
@@ -29,13 +41,36 @@ MAX_UPDATES_PER_CALL = 16
 """So few that the priorities by which their batches are drawn are fresh."""
 STATUS_SECONDS = 0.25
 MAX_RESTARTS = 10
+PUBLICATION, STARTS = "publication", "starts"
+"""The queues of the trainer's calls that give its weights, and of all actors' first ones."""
+UNSAVED = (EVALUATOR.name, PUBLICATION, STARTS)
+"""Queues of calls that change nothing that a checkpoint keeps."""
+
+
+class Input(NamedTuple):
+    """What one actor returns and another one is given, without passing through this process."""
+
+    actor: str  # whose result it is
+    ref: Any
 
 
 class Call(NamedTuple):
     """A remote call in flight."""
 
     actor: str  # whose it is
+    queue: str  # whose turn it takes: mostly the same actor's
     done: Callable[[Any], None]  # what to do with its result
+    inputs: tuple[Input, ...] = ()  # in the order in which they are made
+
+    def origin(self, error: Exception) -> tuple[str, Exception]:
+        """The actor whose failure `error` is, and what happened to it: an input may have failed before."""
+        for actor, ref in self.inputs:
+            try:
+                if ray.wait([ref], timeout=0)[0]:
+                    ray.get(ref)
+            except ray.exceptions.RayError as earlier:
+                return actor, earlier
+        return self.actor, error
 
 
 class RayRun:
@@ -57,54 +92,84 @@ class RayRun:
         self._next_evaluation = time.perf_counter()
         self._restarts = 0
         self._targets: dict[str, int] = {}  # which target network each reanalysis worker has
+        self._members = {member.name: member for member in members(self.config)}
+        self.actors: dict[str, Any] = {}
         self._launch_all()
 
     # --- actors ---
 
+    @property
+    def trainer(self) -> Any:
+        """The trainer."""
+        return self.actors[TRAINER.name]
+
+    @property
+    def buffer(self) -> Any:
+        """The replay buffer."""
+        return self.actors[BUFFER.name]
+
+    @property
+    def storage(self) -> Any:
+        """The shared storage."""
+        return self.actors[STORAGE.name]
+
+    @property
+    def evaluator(self) -> Any:
+        """The worker that plays greedy games, if there is one."""
+        return self.actors.get(EVALUATOR.name)
+
+    def _names(self, kind: ActorKind) -> list[str]:
+        """Of all actors of this kind."""
+        return [name for name, member in self._members.items() if member.kind is kind]
+
     def _launch_all(self) -> None:
         """Starts the actors; those that take longest first."""
-        launcher, part = self.launcher, self.session.part
-        self.trainer = launcher.trainer(part("trainer"))
-        self.storage = launcher.storage()
-        self.workers: dict[str, Any] = {}
-        for number in range(self.config.num_workers):
-            self._launch_worker(number, part(f"self_play_{number}"))
-        self.buffer = launcher.buffer()
-        buffer_state = part("buffer")
-        if buffer_state is not None:
-            self._call("buffer", self.buffer.load_state.remote(buffer_state), _nothing)
-            self._call("buffer", self.buffer.status.remote(), self._added)
-        self.evaluator: Any = launcher.evaluator() if self.config.evaluation_interval else None
-        self.reanalysers: dict[str, Any] = {}
-        for number in range(self.config.num_reanalyse_workers):
-            self.reanalysers[f"reanalyse_{number}"] = launcher.reanalyse()
+        for name, member in self._members.items():
+            self._launch(member, self.session.part(name))
+        if self.session.part(BUFFER.name) is not None:
+            self._call(BUFFER.name, self.buffer.status.remote(), self._added)
         self._publish()
 
-    def _launch_worker(self, number: int, state: Snapshot | None = None) -> None:
-        name = f"self_play_{number}"
-        self.workers[name] = worker = self.launcher.worker(number, self.storage, self._restarts)
-        if state is not None:
-            self._call(name, worker.load_state.remote(state), _nothing)
+    def _launch(self, member: Member, state: Snapshot | None = None) -> None:
+        storage = self.actors.get(STORAGE.name)
+        launched = self.launcher.launch(member, storage, state, self._restarts)
+        self.actors[member.name] = launched.actor
+        if launched.started is not None:
+            self._call(member.name, launched.started, _nothing, queue=STARTS)
 
-    def _restart(self, name: str) -> None:
+    def _failed(self, call: Call, error: Exception) -> None:
+        """Does what there is to do about a call that has failed with `error`.
+
+        Starts the actor again that has failed, or raises `RunError` if that cannot be.
+        """
+        actor, error = call.origin(error)
+        failure, log = failure_of(error), self.session.folder / LOG_NAME
+        if failure is Failure.NOT_STARTED:
+            return
+        self.session.observer.evidence(f"actor {actor!r}: {evidence_of(error)}")
+        if failure is Failure.REFUSED:
+            raise RunError(f"actor {actor!r}: {cause_of(error)}") from error
+        if failure is Failure.RAISED:
+            raise RunError(f"actor {actor!r}: {described(error)} (its traceback is in {log})") from error
+        self._restart(self._members[actor], failure)
+
+    def _restart(self, member: Member, failure: Failure) -> None:
         """Replaces a lost actor by a new one, which takes up the work from what the others hold."""
         self._restarts += 1
-        kind, _, number = name.rpartition("_")
-        if self._restarts > MAX_RESTARTS or not (kind in ("self_play", "reanalyse") or name == "evaluator"):
-            raise ConfigurationError(
-                f"the process of actor {name!r} died (out of memory?); "
+        name = member.name
+        if self._restarts > MAX_RESTARTS or not member.kind.restarted:
+            died = failure is Failure.PROCESS_LOST
+            what = f"the process of actor {name!r} died (out of memory?)"
+            raise RunError(
+                f"{what if died else f'data of actor {name!r} was lost'}; "
                 f"'python muzero.py resume {self.session.folder}' goes on from the newest checkpoint"
             )
         self.session.observer.event(f"actor {name!r} was lost and is started again")
-        self.calls = {ref: call for ref, call in self.calls.items() if call.actor != name}
-        if kind == "self_play":
-            self._steps_in_flight.pop(name, None)
-            self._launch_worker(int(number))
-        elif kind == "reanalyse":
-            self._targets.pop(name, None)
-            self.reanalysers[name] = self.launcher.reanalyse()
-        else:
-            self.evaluator = self.launcher.evaluator()
+        self.calls = {ref: call for ref, call in self.calls.items() if name not in (call.actor, call.queue)}
+        self._steps_in_flight.pop(name, None)
+        self._targets.pop(name, None)
+        self._launch(member)
+        if member.kind is EVALUATOR:
             self._schedule_evaluation()
 
     # --- the loop ---
@@ -122,11 +187,18 @@ class RayRun:
         self._report()
         return self.reason
 
-    def _call(self, actor: str, ref: Any, done: Callable[[Any], None]) -> None:
-        self.calls[ref] = Call(actor, done)
+    def _call(
+        self,
+        actor: str,
+        ref: Any,
+        done: Callable[[Any], None],
+        queue: str | None = None,
+        inputs: tuple[Input, ...] = (),
+    ) -> None:
+        self.calls[ref] = Call(actor, queue or actor, done, inputs)
 
-    def _busy(self, actor: str) -> int:
-        return sum(call.actor == actor for call in self.calls.values())
+    def _busy(self, queue: str) -> int:
+        return sum(call.queue == queue for call in self.calls.values())
 
     def _wait(self, seconds: float) -> None:
         """Waits until a call has returned, and takes all results that are there."""
@@ -140,29 +212,23 @@ class RayRun:
             if call is None:
                 continue
             try:
-                result = ray.get(ref)
-            except ray.exceptions.RayActorError as error:
-                if error.actor_init_failed:
-                    raise start_failure(error) from None
-                self._restart(call.actor)
-            except ray.exceptions.RayTaskError as error:
-                raise error.cause from None
-            else:
-                call.done(result)
+                call.done(ray.get(ref))
+            except ray.exceptions.RayError as error:
+                self._failed(call, error)
 
     def _issue(self) -> None:
         """Starts every call that may be started now."""
         while len(self._updates_in_flight) < 2 and self._issue_training():
             pass
         if not self._deciding:
-            for name in self.workers:
+            for name in self._names(SELF_PLAY):
                 if not self._busy(name):
                     self._issue_play(name)
-            for name in self.reanalysers:
+            for name in self._names(REANALYSE):
                 if not self._busy(name):
                     self._issue_reanalysis(name)
         now = time.perf_counter()
-        if now >= self._next_publication and not self._busy("publication"):
+        if now >= self._next_publication and not self._busy(PUBLICATION):
             self._publish()
         if self.evaluator is not None and now >= self._next_evaluation and self._published is not None:
             self._next_evaluation = float("inf")
@@ -174,18 +240,18 @@ class RayRun:
         counters = self.session.log.counters
         claimed = counters.played_steps + sum(self._steps_in_flight.values())
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        stored = self.session.log.buffer.steps > 0 or self._busy("buffer") > 0
+        stored = self.session.log.buffer.steps > 0 or self._busy(BUFFER.name) > 0
         steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, stored)
         if not steps:
             return
         self._steps_in_flight[name] = steps
-        report, histories = self.workers[name].play.options(num_returns=2).remote(steps)
+        report, histories = self.actors[name].play.options(num_returns=2).remote(steps)
         self._call(name, report, partial(self._played, name, histories))
 
     def _played(self, name: str, histories: Any, report: PlayReport) -> None:
         self._steps_in_flight.pop(name, None)
         self.session.log.played(report)
-        self._call("buffer", self.buffer.add.remote(histories), self._added)
+        self._call(BUFFER.name, self.buffer.add.remote(histories), self._added)
 
     def _added(self, status: BufferStatus) -> None:
         self.session.log.buffer = status
@@ -202,7 +268,8 @@ class RayRun:
             return False
         self._updates_in_flight.append(updates)
         batches = self.buffer.sample.remote(updates)
-        self._call("trainer", self.trainer.train.remote(batches), self._trained)
+        inputs = (Input(BUFFER.name, batches),)
+        self._call(TRAINER.name, self.trainer.train.remote(batches), self._trained, inputs=inputs)
         return True
 
     def _trained(self, result: TrainingResult) -> None:
@@ -213,19 +280,19 @@ class RayRun:
         self._updates_per_call = max(1, min(int(rate * TRAIN_SECONDS), MAX_UPDATES_PER_CALL))
         if self.config.PER:
             update = self.buffer.update_priorities.remote(result.positions, result.priorities)
-            self._call("buffer", update, _nothing)
+            self._call(BUFFER.name, update, _nothing)
 
     # --- weights ---
 
     def _publish(self) -> None:
         self._next_publication = time.perf_counter() + self.config.weights_interval
         version, weights = self.trainer.published.options(num_returns=2).remote()
-        self._call("publication", version, partial(self._take_published, weights))
+        self._call(TRAINER.name, version, partial(self._take_published, weights), queue=PUBLICATION)
 
     def _take_published(self, weights: Any, version: int) -> None:
         if self._published is None or version > self._published[0]:
             self._published = version, weights
-            self._call("storage", self.storage.publish.remote(version, [weights]), _nothing)
+            self._call(STORAGE.name, self.storage.publish.remote(version, [weights]), _nothing)
 
     # --- reanalysis ---
 
@@ -233,15 +300,18 @@ class RayRun:
         counters = self.session.log.counters
         if not self.pacing.reanalysis_allowed(counters.reanalysed_steps, counters.training_step):
             return
-        worker = self.reanalysers[name]
+        worker = self.actors[name]
         target = counters.training_step // self.config.target_update_interval
         if self._targets.get(name) != target:  # only when it has changed: the trainer's queue is long
             self._targets[name] = target
             version, weights = self.trainer.target.options(num_returns=2).remote()
-            self._call(name, worker.load.remote(weights, version), _nothing)
+            inputs = (Input(TRAINER.name, weights),)
+            self._call(name, worker.load.remote(weights, version), _nothing, inputs=inputs)
         request = self.buffer.reanalyse_request.remote(self.config.reanalyse_batch)
         refreshed = worker.refresh_any.remote(request)
-        self._call(name, self.buffer.reanalyse_update_any.remote(refreshed), self.session.log.reanalysed)
+        update = self.buffer.reanalyse_update_any.remote(refreshed)
+        made = (Input(BUFFER.name, request), Input(name, refreshed))
+        self._call(BUFFER.name, update, self.session.log.reanalysed, queue=name, inputs=made)
 
     # --- evaluation ---
 
@@ -256,32 +326,32 @@ class RayRun:
             self._judged = self._published
         assert self._judged is not None, "weights are published before the first evaluation"
         version, weights = self._judged
-        start = self.evaluator.start.remote(job.games, job.seed, version, weights, job.opponent)
-        self._call("evaluator", start, _nothing)
+        start = self.evaluator.start_evaluation.remote(job, version, weights)
+        self._call(EVALUATOR.name, start, _nothing)
         self._continue_evaluation(job)
 
     def _continue_evaluation(self, job: Job) -> None:
-        self._call("evaluator", self.evaluator.play.remote(), partial(self._evaluated, job))
+        self._call(EVALUATOR.name, self.evaluator.play.remote(), partial(self._evaluated, job))
 
     def _evaluated(self, job: Job, result: EvaluationResult | None) -> None:
         if result is None:
             self._continue_evaluation(job)
             return
         assert self._judged is not None
-        verdict = self.session.evaluated(job, result, ray.get(self._judged[1]))
-        if verdict.solved:
+        judgement = self.session.evaluated(job, result, ray.get(self._judged[1]))
+        if judgement.solved:
             self.reason = "target_reward"
-        elif verdict.again is not None:
-            self._evaluate(verdict.again)
+        elif judgement.again is not None:
+            self._evaluate(judgement.again)
         elif self.session.video_due:
             version, weights = self._judged
-            self._call("evaluator", self.evaluator.start_film.remote(version, weights), _nothing)
+            self._call(EVALUATOR.name, self.evaluator.start_film.remote(version, weights), _nothing)
             self._continue_film()
         else:
             self._schedule_evaluation()
 
     def _continue_film(self) -> None:
-        self._call("evaluator", self.evaluator.film.remote(), self._filmed)
+        self._call(EVALUATOR.name, self.evaluator.film.remote(), self._filmed)
 
     def _filmed(self, video: Video | None) -> None:
         if video is None:
@@ -298,32 +368,25 @@ class RayRun:
             return
         self._next_status = now + STATUS_SECONDS
         self.session.report()
-        if not self._busy("storage"):
+        if not self._busy(STORAGE.name):
             record = self.storage.record.remote(self.session.log.counters)
-            self._call("storage", record, _nothing)
+            self._call(STORAGE.name, record, _nothing)
 
     def _save(self) -> None:
         """Lets the calls in flight end and writes a checkpoint of what the actors then are."""
         self._drain()
         parts: dict[str, Any] = {}
-        for name, actor in {"trainer": self.trainer, "buffer": self.buffer, **self.workers}.items():
-            self._call(name, actor.state.remote(), partial(parts.__setitem__, name))
-        self._call("trainer", self.trainer.published.remote(), partial(parts.__setitem__, "published"))
+        for name in (name for name, member in self._members.items() if member.kind.saved):
+            self._call(name, self.actors[name].state.remote(), partial(parts.__setitem__, name))
+        self._call(TRAINER.name, self.trainer.published.remote(), partial(parts.__setitem__, "published"))
         self._drain()  # a player that is lost now is missing from the checkpoint, and starts anew from it
         _, weights = parts.pop("published")
         self.session.save(weights, parts)
 
     def _drain(self) -> None:
         """Waits until no call is in flight that changes what a checkpoint keeps."""
-        while any(call.actor not in ("evaluator", "publication") for call in self.calls.values()):
+        while any(call.queue not in UNSAVED for call in self.calls.values()):
             self._wait(STATUS_SECONDS)
-
-
-def start_failure(error: ray.exceptions.RayActorError) -> Exception:
-    """What an actor's constructor raised. Of that, Ray passes on the text only; its last line says it."""
-    kind, _, message = str(error).strip().splitlines()[-1].partition(": ")
-    ours = kind.rpartition(".")[2] in ("ConfigurationError", "GameError")
-    return ConfigurationError(message) if ours else error
 
 
 def _nothing(_: Any) -> None:

@@ -115,18 +115,18 @@ class Session:
 
     def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Judgement:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
-        verdict = self.judge.read(job, result)
+        judgement = self.judge.read(job, result)
         self.log.evaluated(result)
-        if verdict.best:
+        if judgement.best:
             save_best(self.folder / BEST_NAME, self._checkpoint(weights, {}, result.mean))
-        if verdict.solved:
+        if judgement.solved:
             counters = self.log.counters
             self.observer.event(
                 f"solved: mean of {len(result.returns)} greedy games {result.mean:.1f} "
                 f"(target {self.config.target_reward:g}) after {counters.training_step} updates, "
                 f"{counters.played_steps} played steps, {self.log.seconds:.1f} s of training"
             )
-        return verdict
+        return judgement
 
     def _checkpoint(
         self, weights: Weights, parts: dict[str, Snapshot], evaluation: float | None = None

@@ -49,6 +49,10 @@ class Observer(Protocol):
         """A line worth keeping."""
         ...
 
+    def evidence(self, text: str) -> None:
+        """What an error leaves behind, of many lines: for the run's log file only."""
+        ...
+
     def close(self) -> None:
         """The run is over."""
         ...

@@ -11,6 +11,7 @@ from saving.files import CheckpointError
 BEST_NAME = "best.checkpoint"
 GENERATIONS = "checkpoints"
 MANIFEST = "manifest.json"
+LOG_NAME = "log.txt"
 
 
 def time_stamp() -> str:

@@ -1,7 +1,7 @@
 """What a person sees of a running training: a live panel on a terminal, plain lines anywhere else.
 
 Both are observers of the run: `status` with its state a few times a second, `event` with a notable line,
-`close` at the end.
+`close` at the end. The run's log file is a third one, which also keeps the `evidence` of errors.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class Observers:
         for observer in self._observers:
             observer.event(text)
 
+    def evidence(self, text: str) -> None:
+        """Passes it on."""
+        for observer in self._observers:
+            observer.evidence(text)
+
     def close(self) -> None:
         """Closes all."""
         for observer in self._observers:
@@ -45,7 +50,7 @@ class Observers:
 
 
 class Lines:
-    """One plain line every `interval` seconds, to a stream that is no terminal or to the run's log."""
+    """One plain line every `interval` seconds, to a stream that is no terminal."""
 
     def __init__(self, stream: TextIO, interval: float, clock: Clock = time.monotonic) -> None:
         self._stream = stream
@@ -65,6 +70,10 @@ class Lines:
         """Prints the line at once."""
         self._print(text)
 
+    def evidence(self, text: str) -> None:
+        """Is for the log file only."""
+        return
+
     def close(self) -> None:
         """Prints the last state, if it has not been printed."""
         self._print_newest()
@@ -80,6 +89,14 @@ class Lines:
             self._stream.flush()
         except BrokenPipeError:  # nobody reads on: the run goes on all the same
             silence(self._stream)
+
+
+class LogFile(Lines):
+    """The same lines in the run's log, and what errors leave behind."""
+
+    def evidence(self, text: str) -> None:
+        """Writes it at once."""
+        self._print(text)
 
 
 def silence(stream: TextIO) -> None:
@@ -104,6 +121,10 @@ class Panel:
     def event(self, text: str) -> None:
         """Prints the line above the panel."""
         self._screen().console.print(text, highlight=False, markup=False)
+
+    def evidence(self, text: str) -> None:
+        """Is for the log file only."""
+        return
 
     def close(self) -> None:
         """Leaves the last panel on the screen and gives the terminal back."""

@@ -50,6 +50,10 @@ class ScalarLog(ABC):
         """A notable line, which is no scalar."""
         return
 
+    def evidence(self, text: str) -> None:
+        """What an error leaves behind, which is for the log file only."""
+        return
+
     def close(self) -> None:
         """Writes the last state."""
         self._write_last()

@@ -191,6 +191,7 @@ class Watcher:
     def __init__(self, act: Callable[[RunStatus], object] = lambda status: None) -> None:
         self.statuses: list[RunStatus] = []
         self.events: list[str] = []
+        self.evidences: list[str] = []
         self.act = act
 
     def status(self, status: RunStatus) -> None:
@@ -199,6 +200,9 @@ class Watcher:
 
     def event(self, text: str) -> None:
         self.events.append(text)
+
+    def evidence(self, text: str) -> None:
+        self.evidences.append(text)
 
     def close(self) -> None:
         pass

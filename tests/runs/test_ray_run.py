@@ -51,11 +51,6 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def actors(run: RayRun) -> list[Any]:
-    alone = [run.trainer, run.buffer, run.storage, run.evaluator]
-    return [actor for actor in (*alone, *run.workers.values(), *run.reanalysers.values()) if actor]
-
-
 @contextmanager
 def started(folder: Path, game: str = "cartpole", resume: bool = False, **changes: Any) -> Iterator[RayRun]:
     """A run whose actors are ended with it, whatever happens."""
@@ -66,7 +61,7 @@ def started(folder: Path, game: str = "cartpole", resume: bool = False, **change
     try:
         yield run
     finally:
-        for actor in actors(run):
+        for actor in run.actors.values():
             ray.kill(actor)
 
 
@@ -172,7 +167,7 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
                 ray.kill(run.trainer)
             return False
 
-        message = r"\Athe process of actor '\w+' died[^\n]*resume[^\n]*\Z"
+        message = r"\Athe process of actor 'trainer' died[^\n]*resume[^\n]*\Z"
         with pytest.raises(ConfigurationError, match=message):
             finish(run, kill)
         assert run.session.log.counters.training_step >= 230
@@ -206,7 +201,7 @@ def test_lost_players_are_started_again(tmp_path: Path) -> None:
         log, killed = run.session.log, []
 
         def kill() -> bool:
-            due = {20: run.workers["self_play_0"], 40: run.evaluator, 60: run.reanalysers["reanalyse_0"]}
+            due = {20: run.actors["self_play_0"], 40: run.evaluator, 60: run.actors["reanalyse_0"]}
             for step, actor in due.items():
                 if log.counters.training_step >= step and step not in killed:
                     killed.append(step)
@@ -236,7 +231,10 @@ def process_of(kind: str) -> int:
 def test_a_broken_game_ends_the_run_with_its_line(tmp_path: Path, fault: str) -> None:
     with (
         started(tmp_path, fault) as run,
-        pytest.raises(ConfigurationError, match=rf"\Agame '{fault}', move \d: [^\n]+; expected [^\n]+\Z"),
+        pytest.raises(
+            ConfigurationError,
+            match=rf"\Aactor 'self_play_0': game '{fault}', move \d: [^\n]+; expected [^\n]+\Z",
+        ),
     ):
         finish(run)
 

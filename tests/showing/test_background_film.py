@@ -15,7 +15,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Video
 from games.api.sources import load_game
-from runs.actors import EvaluatorActor
+from runs.actors import EvaluatorActor, Setup
 from runs.local_run import LocalRun
 from runs.reports.tensorboard_log import TensorBoardLog
 from runs.session import Session
@@ -65,7 +65,8 @@ def test_a_missing_library_for_pictures_does_not_end_a_training(monkeypatch: pyt
 
 def test_the_evaluations_actor_makes_it_between_its_evaluations() -> None:
     config = load_game("tictactoe").config.replace(evaluation_simulations=2)
-    actor = EvaluatorActor("tictactoe", config, "cpu")
+    actor = EvaluatorActor()
+    actor.start(Setup("tictactoe", config, "cpu"))
     actor.start_film(7, random_weights(config))
     assert actor.film(0.0) is None
     assert actor.film(float("inf")) == film()[0]

@@ -8,7 +8,7 @@ import os
 import pytest
 from rich.console import Console
 
-from runs.reports.panel import Lines, Observers, Panel, count, duration, status_line
+from runs.reports.panel import Lines, LogFile, Observers, Panel, count, duration, status_line
 from runs.status import RunStatus
 from tests.helpers.statuses import EARLY, make_status
 
@@ -99,6 +99,16 @@ def test_observers_pass_on_to_all() -> None:
     observers.status(make_status())
     observers.close()
     assert streams[0].getvalue() == streams[1].getvalue() == f"hello\n{status_line(make_status())}\n"
+
+
+def test_what_errors_leave_behind_is_for_the_log_file_only() -> None:
+    shown, kept, screen = io.StringIO(), io.StringIO(), Console(file=io.StringIO())
+    panel = Panel("cartpole", screen)
+    observers = Observers([Lines(shown, 1.0), LogFile(kept, 1.0), panel])
+    observers.evidence("Traceback:\n  somewhere")
+    observers.close()
+    assert kept.getvalue() == "Traceback:\n  somewhere\n"
+    assert shown.getvalue() == screen.file.getvalue() == ""  # type: ignore[attr-defined]
 
 
 def test_numbers_in_words() -> None:

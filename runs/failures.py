@@ -1,0 +1,78 @@
+"""What has gone wrong when a call of an actor fails, told by the class of the error and never by its text."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from ray import exceptions
+
+from core.errors import ConfigurationError
+
+
+class RunError(ConfigurationError):
+    """The failure of an actor ends the run; the message is one line that names the actor."""
+
+
+class NotStartedError(RuntimeError):
+    """Something was asked of an actor whose `start` has failed."""
+
+
+class Failure(Enum):
+    """What can have gone wrong with a call."""
+
+    NOT_STARTED = "the actor's first call has failed, and its error says why"
+    REFUSED = "the actor's code found that something cannot work, and says so in a line"
+    RAISED = "the actor's code is wrong, or Ray itself says that it cannot go on"
+    PROCESS_LOST = "the actor's process has died"
+    DATA_LOST = "what it was given or has returned cannot be had"
+
+
+PROCESS_LOST = (
+    exceptions.RayActorError,  # ActorDiedError, ActorUnavailableError
+    exceptions.WorkerCrashedError,
+    exceptions.OutOfMemoryError,
+    exceptions.NodeDiedError,
+    exceptions.LocalRayletDiedError,
+)
+DATA_LOST = (
+    exceptions.ObjectLostError,  # OwnerDiedError, ObjectFetchTimedOutError, ObjectFreedError, ...
+    exceptions.GetTimeoutError,
+    exceptions.PlasmaObjectNotAvailable,
+)
+
+
+def cause_of(error: Exception) -> Exception:
+    """What was raised in the first place, where Ray has wrapped it, be it several times."""
+    while isinstance(error, exceptions.RayTaskError):
+        error = error.cause
+    return error
+
+
+def failure_of(error: Exception) -> Failure:
+    """What the `error` of a call means.
+
+    A process that dies before it has run anything would die again: Ray then says what it raised.
+    """
+    cause = cause_of(error)
+    if isinstance(cause, NotStartedError):
+        return Failure.NOT_STARTED
+    if isinstance(cause, ConfigurationError):
+        return Failure.REFUSED
+    if isinstance(cause, DATA_LOST):
+        return Failure.DATA_LOST
+    if isinstance(cause, PROCESS_LOST) and not getattr(cause, "actor_init_failed", False):
+        return Failure.PROCESS_LOST
+    return Failure.RAISED
+
+
+def described(error: Exception) -> str:
+    """Kind and message of what was raised, in one line."""
+    cause = cause_of(error)
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0]}" if lines else type(cause).__name__
+
+
+def evidence_of(error: Exception) -> str:
+    """All that is known of it: the remote traceback, or Ray's reason; without Ray's colours."""
+    return re.sub(r"\x1b\[\d+m", "", f"{type(error).__name__}: {error}")

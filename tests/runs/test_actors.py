@@ -1,0 +1,96 @@
+"""The actors' shells, without Ray: everybody who lists actors agrees with the table, and starting builds."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config import MuZeroConfig
+from core.actor_kinds import ACTOR_KINDS, PROCESS_KINDS, REANALYSE, SELF_PLAY, TRAINER, ActorKind, members
+from core.cost import NOTHING, CpuSeconds
+from data import Snapshot
+from games.api.sources import load_game
+from runs import actors
+from runs.actors import BufferActor, EvaluatorActor, Launcher, ReanalyseActor, Setup, Shell, TrainerActor
+from runs.failures import NotStartedError
+from runs.local_run import LocalRun
+from runs.process_meter import process_kind
+from runs.reports.scalars import status_scalars
+from runs.reports.tensorboard_log import LAYOUT
+from runs.session import Session
+from tests.helpers.small_runs import SMALL
+from tests.helpers.statuses import make_status
+from tests.helpers.toy_games import Watcher
+
+
+@pytest.mark.parametrize("kind", ACTOR_KINDS, ids=lambda kind: kind.name)
+def test_every_kind_has_a_class_after_which_its_process_is_named(kind: ActorKind) -> None:
+    launcher = Launcher.__new__(Launcher)
+    assert launcher.shell(kind).__name__ == kind.actor
+    assert process_kind([f"ray::{kind.actor}.anything"]) == kind.name
+    if kind.saved:
+        assert callable(launcher.shell(kind).state)  # type: ignore[attr-defined]
+
+
+def test_every_shell_is_in_the_table() -> None:
+    shells = {shell.__name__ for shell in Shell.__subclasses__() if shell.__module__ == actors.__name__}
+    assert shells <= {kind.actor for kind in ACTOR_KINDS}
+
+
+def test_metrics_are_by_kind() -> None:
+    memory = dict.fromkeys(PROCESS_KINDS, 2**20)
+    cost = NOTHING.plus(NOTHING.__class__(1.0, CpuSeconds(**dict.fromkeys(PROCESS_KINDS, 1.0))))
+    scalars = status_scalars(make_status(memory=memory, cost=cost))
+    assert {f"memory/{kind}_mib" for kind in PROCESS_KINDS} <= set(scalars)
+    assert {f"cost/cpu_seconds/{kind}" for kind in PROCESS_KINDS} <= set(scalars)
+    work = {
+        f"throughput/{k.name}_{what}_per_second"
+        for k, what in zip((TRAINER, SELF_PLAY, REANALYSE), ("updates", "steps", "steps"), strict=True)
+    }
+    assert work == set(LAYOUT["Throughput"]["updates and steps"])
+    assert work <= set(scalars)
+
+
+def test_a_run_without_ray_keeps_the_same_parts(tmp_path: Path) -> None:
+    config = load_game("cartpole").config.replace(**SMALL | {"num_workers": 2, "num_reanalyse_workers": 1})
+    run = LocalRun(Session("cartpole", config, tmp_path, Watcher(), None, this_machine=False), "cpu")
+    saved = {member.name for member in members(config) if member.kind.saved}
+    assert set(run._parts()) == saved == {"trainer", "buffer", "self_play_0", "self_play_1"}
+
+
+def test_constructors_take_nothing_that_could_fail() -> None:
+    for shell in Shell.__subclasses__():
+        assert not inspect.signature(shell).parameters
+
+
+def test_what_has_not_been_started_says_so() -> None:
+    evaluator = EvaluatorActor()
+    with pytest.raises(NotStartedError, match="EvaluatorActor") as raised:
+        evaluator.play()
+    assert isinstance(pickle.loads(pickle.dumps(raised.value)), NotStartedError)
+
+
+def test_starting_goes_on_from_a_state() -> None:
+    config = load_game("cartpole").config.replace(**SMALL | {"batch_size": 8})
+    first, second = TrainerActor(), TrainerActor()
+    first.start(Setup("cartpole", config, "cpu"))
+    state = first.state()
+    changed = {
+        name: array + 1 if name.startswith("weights/") else array for name, array in state.arrays.items()
+    }
+    second.start(Setup("cartpole", config, "cpu", state=Snapshot(changed, state.facts)))
+    for name, array in first.published()[1].items():
+        np.testing.assert_array_equal(second.published()[1][name], array + 1)
+
+
+def test_there_may_be_nothing_to_reanalyse() -> None:
+    config = MuZeroConfig(observation_shape=(1, 1, 4), action_space=(0, 1), replay_buffer_mb=1)
+    reanalyse, buffer = ReanalyseActor(), BufferActor()
+    reanalyse.start(Setup("cartpole", config, "cpu"))
+    buffer.start(Setup("cartpole", config, "cpu"))
+    assert reanalyse.refresh_any(buffer.reanalyse_request(8)) is None
+    assert buffer.reanalyse_update_any(None) == 0

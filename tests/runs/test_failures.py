@@ -1,0 +1,266 @@
+"""A failed call of an actor: what becomes of the run, what the terminal and the log file are told.
+
+Ray is replaced by one whose calls have their results at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import exceptions
+
+from config import MuZeroConfig
+from core.actor_kinds import Member
+from core.errors import ConfigurationError
+from playing.environment import GameError
+from runs import facade, ray_run
+from runs.actors import Launched
+from runs.failures import Failure, NotStartedError, RunError, cause_of, described, evidence_of, failure_of
+from runs.ray_run import Input, RayRun
+from runs.session import Session
+from tests.helpers.toy_games import Watcher
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "games/mine.py", line 3, in step\nKeyError: 7'
+
+
+def raised(cause: Exception, traceback: str = TRACEBACK) -> Exception:
+    """What `ray.get` raises when an actor's code has raised `cause`."""
+    error = exceptions.RayTaskError("play", traceback, cause, proctitle="ray::Some.play", pid=1, ip="here")
+    return error.as_instanceof_cause()  # type: ignore[no-any-return]
+
+
+LOST_PROCESSES: list[Exception] = [
+    exceptions.RayActorError(),
+    exceptions.ActorDiedError(),
+    exceptions.ActorUnavailableError("no answer", None),
+    exceptions.WorkerCrashedError(),
+    exceptions.OutOfMemoryError("the node ran low on memory"),
+    exceptions.NodeDiedError("the node is gone"),
+    exceptions.LocalRayletDiedError(),
+]
+LOST_DATA: list[Exception] = [
+    exceptions.ObjectLostError("ab", None, ""),
+    exceptions.ObjectFetchTimedOutError("ab", None, ""),
+    exceptions.ReferenceCountingAssertionError("ab", None, ""),
+    exceptions.ObjectFreedError("ab", None, ""),
+    exceptions.OwnerDiedError("ab", None, ""),
+    exceptions.ObjectReconstructionFailedError("ab"),
+    exceptions.GetTimeoutError("too late"),
+    exceptions.PlasmaObjectNotAvailable("not there"),
+]
+NO_REMEDY: list[Exception] = [
+    exceptions.ObjectStoreFullError("full"),
+    exceptions.OutOfDiskError("full"),
+    exceptions.RuntimeEnvSetupError("no such package"),
+    exceptions.ActorUnschedulableError("no such node"),
+    exceptions.TaskUnschedulableError("no such node"),
+    exceptions.TaskCancelledError(),
+    exceptions.RaySystemError("cannot be read"),
+    exceptions.UnserializableException(TRACEBACK),
+    exceptions.ActorDiedError(exceptions.RayTaskError("__init__", TRACEBACK, ImportError("numba"))),
+]
+
+
+class FakeRay:
+    """Calls have their results, or errors, as soon as they are made."""
+
+    exceptions = exceptions
+
+    def wait(self, refs: list[Any], num_returns: int = 1, timeout: float | None = None) -> tuple[Any, Any]:
+        return refs, []
+
+    def get(self, ref: FakeRef) -> Any:
+        if isinstance(ref.result, Exception):
+            raise ref.result
+        return ref.result
+
+
+class FakeRef:
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+class FakeActor:
+    """Whatever it is asked, it answers with None."""
+
+    def __getattr__(self, method: str) -> FakeActor:
+        return self
+
+    def options(self, num_returns: int) -> FakeActor:
+        return FakePair()
+
+    def remote(self, *arguments: Any) -> Any:
+        return FakeRef(None)
+
+
+class FakePair(FakeActor):
+    def remote(self, *arguments: Any) -> Any:
+        return FakeRef(0), FakeRef(None)
+
+
+class FakeLauncher:
+    player_device = "cpu"
+
+    def __init__(self) -> None:
+        self.launched: list[str] = []
+
+    def launch(self, member: Member, *_: Any) -> Launched:
+        self.launched.append(member.name)
+        return Launched(FakeActor(), FakeRef(None))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayRun:
+    """A run of whose calls none is in flight."""
+    monkeypatch.setattr(ray_run, "ray", FakeRay())
+    session = Session(
+        "cartpole", MuZeroConfig(num_reanalyse_workers=1), tmp_path, Watcher(), None, this_machine=False
+    )
+    started = RayRun(session, FakeLauncher())  # type: ignore[arg-type]
+    started.calls.clear()
+    started.launcher.launched.clear()  # type: ignore[attr-defined]
+    return started
+
+
+def fail(run: RayRun, actor: str, error: Exception, **call: Any) -> Watcher:
+    """Has a call of `actor` fail with `error`; what the run's observer was told."""
+    run._call(actor, FakeRef(error), lambda _: pytest.fail("it has no result"), **call)
+    run._wait(0.0)
+    return run.session.observer  # type: ignore[return-value]
+
+
+def named(errors: list[Exception]) -> dict[str, Any]:
+    return {"argvalues": errors, "ids": [type(error).__name__ for error in errors]}
+
+
+@pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
+@pytest.mark.parametrize("actor", ["self_play_0", "reanalyse_0", "evaluator"])
+def test_lost_players_are_started_again_with_rays_reason_in_the_log(
+    run: RayRun, actor: str, error: Exception
+) -> None:
+    told = fail(run, actor, error)
+    assert run.launcher.launched == [actor]  # type: ignore[attr-defined]
+    assert told.events == [f"actor {actor!r} was lost and is started again"]
+    assert told.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]
+
+
+@pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
+@pytest.mark.parametrize("actor", ["trainer", "buffer", "storage"])
+def test_without_the_others_the_run_ends(run: RayRun, actor: str, error: Exception) -> None:
+    died = f"the process of actor {actor!r} died (out of memory?)"
+    what = died if error in LOST_PROCESSES else f"data of actor {actor!r} was lost"
+    with pytest.raises(RunError) as ended:
+        fail(run, actor, error)
+    assert str(ended.value) == (
+        f"{what}; 'python muzero.py resume {run.session.folder}' goes on from the newest checkpoint"
+    )
+    assert run.session.observer.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]  # type: ignore[attr-defined]
+    assert run.launcher.launched == []  # type: ignore[attr-defined]
+
+
+def test_a_run_whose_actors_are_lost_again_and_again_ends(run: RayRun) -> None:
+    for _ in range(ray_run.MAX_RESTARTS):
+        fail(run, "self_play_0", exceptions.ActorDiedError())
+    with pytest.raises(RunError, match=r"\Athe process of actor 'self_play_0' died"):
+        fail(run, "self_play_0", exceptions.ActorDiedError())
+
+
+@pytest.mark.parametrize("error", **named(NO_REMEDY))
+def test_what_starting_again_does_not_mend_ends_the_run(run: RayRun, error: Exception) -> None:
+    with pytest.raises(RunError) as ended:
+        fail(run, "self_play_0", error)
+    line, log = str(ended.value), run.session.folder / "log.txt"
+    assert line == f"actor 'self_play_0': {described(error)} (its traceback is in {log})"
+    assert "\n" not in line
+    assert run.session.observer.evidences  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigurationError("lr_init is too high"), GameError("game 'mine', move 3")]
+)
+def test_what_an_actor_refuses_is_said_in_its_words(run: RayRun, error: Exception) -> None:
+    with pytest.raises(RunError, match=rf"\Aactor 'trainer': {error}\Z"):
+        fail(run, "trainer", raised(error))
+    (evidence,) = run.session.observer.evidences  # type: ignore[attr-defined]
+    assert evidence.startswith(f"actor 'trainer': RayTaskError({type(error).__name__}): ray::Some.play()")
+    assert 'File "games/mine.py", line 3, in step' in evidence
+
+
+def test_a_mistake_in_an_actor_is_one_line_and_its_traceback_is_in_the_log(run: RayRun) -> None:
+    log = run.session.folder / "log.txt"
+    with pytest.raises(RunError) as ended:
+        fail(run, "self_play_0", raised(KeyError(7)))
+    assert str(ended.value) == f"actor 'self_play_0': KeyError: 7 (its traceback is in {log})"
+    (evidence,) = run.session.observer.evidences  # type: ignore[attr-defined]
+    assert evidence.endswith('File "games/mine.py", line 3, in step\nKeyError: 7')
+    assert "\x1b" not in evidence
+
+
+def test_evidence_goes_into_the_runs_log_and_not_onto_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with (tmp_path / "log.txt").open("a") as log:
+        observer = facade._observer("title", MuZeroConfig(), tmp_path, log)
+        observer.evidence(TRACEBACK)
+        observer.close()
+    assert (tmp_path / "log.txt").read_text() == TRACEBACK + "\n"
+    assert capsys.readouterr().out == ""
+
+
+def test_the_first_actor_that_failed_is_named(run: RayRun) -> None:
+    error = raised(KeyError(7))
+    fine, failed = Input("trainer", FakeRef(1)), Input("buffer", FakeRef(error))
+    with pytest.raises(RunError, match="actor 'buffer': KeyError"):
+        fail(run, "reanalyse_0", raised(error), inputs=(fine, failed))
+    with pytest.raises(RunError, match="actor 'reanalyse_0': KeyError"):
+        fail(run, "reanalyse_0", error, inputs=(fine,))
+
+
+def test_an_input_that_is_lost_on_the_way_is_the_loss_of_who_made_it(run: RayRun) -> None:
+    lost = exceptions.ActorDiedError()
+    told = fail(
+        run, "buffer", raised(lost), queue="reanalyse_0", inputs=(Input("reanalyse_0", FakeRef(lost)),)
+    )
+    assert told.events == ["actor 'reanalyse_0' was lost and is started again"]
+    with pytest.raises(RunError, match="the process of actor 'buffer' died"):
+        fail(run, "trainer", raised(lost), inputs=(Input("buffer", FakeRef(lost)),))
+
+
+def test_calls_of_a_lost_actor_are_forgotten(run: RayRun) -> None:
+    results: list[int] = []
+    run._call("self_play_0", FakeRef(exceptions.ActorDiedError()), results.append)
+    run._call("self_play_0", FakeRef(1), results.append)
+    run._call("buffer", FakeRef(2), results.append, queue="self_play_0")
+    run._call("buffer", FakeRef(3), results.append)
+    run._wait(0.0)
+    assert results == [3]
+    assert [call.queue for call in run.calls.values()] == ["starts"]
+
+
+def test_what_was_asked_of_an_actor_that_did_not_start_says_nothing_new(run: RayRun) -> None:
+    run._call("self_play_0", FakeRef(raised(NotStartedError())), lambda _: None)
+    with pytest.raises(RunError, match="actor 'self_play_0': OSError: no level"):
+        fail(run, "self_play_0", raised(OSError("no level\nfile")))
+    assert len(run.session.observer.evidences) == 1  # type: ignore[attr-defined]
+
+
+def test_a_result_that_cannot_be_had_later_on_is_a_failure_too(run: RayRun) -> None:
+    """The weights that an evaluation was of."""
+
+    def done(_: Any) -> None:
+        raise exceptions.OwnerDiedError("ab", None, "")
+
+    run._call("evaluator", FakeRef(1), done)
+    run._wait(0.0)
+    assert run.session.observer.events == ["actor 'evaluator' was lost and is started again"]  # type: ignore[attr-defined]
+
+
+def test_errors_are_known_by_their_class_however_often_they_are_wrapped() -> None:
+    for error in LOST_PROCESSES:
+        assert failure_of(raised(raised(error))) is Failure.PROCESS_LOST
+        assert cause_of(raised(raised(error))) is error
+    assert failure_of(raised(ValueError("ConfigurationError: the process died"))) is Failure.RAISED
+    assert described(ValueError()) == "ValueError"
+    assert evidence_of(ValueError("\x1b[36mblue\x1b[39m")) == "ValueError: blue"
