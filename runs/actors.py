@@ -1,6 +1,6 @@
 """The actors: thin Ray shells over plain classes, launched on resources that are stated one by one.
 
-Who calls them, and what happens when one is lost: `runs/ray_run.py`. Which kinds there are: `core/actor_kinds.py`.
+Who calls them, and what happens when one is lost: `runs/ray_run.py`. Their kinds: `core/actor_kinds.py`.
 """
 
 from __future__ import annotations
