@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import muzero
+from arena import standings
 from arena.players import default_amount
-from arena.ratings import Tally
+from arena.ratings import Sprt, Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
-from commands import models as models_command
 from data import Counters
 from games.api.sources import load_game
 from saving.checkpoint import Checkpoint, save_best
@@ -24,7 +24,7 @@ from tests.helpers.checkpoints import saved
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(models_command, "BATCH", 10)
+    monkeypatch.setattr(standings, "BATCH", 10)
 
 
 def line(*arguments: str) -> int:
@@ -233,15 +233,15 @@ def test_the_stronger_second_may_be_promoted(capsys: pytest.CaptureFixture) -> N
     add_two()
     registry = Registry(Path("results"), "tictactoe")
     registry.promote("v0001")
-    match = models_command.MatchRecord(
+    match = MatchRecord(
         "v0001",
         "v0002",
-        (models_command.Tally(10, 0, 190), models_command.Tally(10, 0, 190)),
+        (Tally(10, 0, 190), Tally(10, 0, 190)),
         2000,
         0,
         50,
         True,
-        models_command.Sprt(),
+        Sprt(),
     )
     registry.record(match)
     assert line("models", "promote", "tictactoe", "v0002") == 0
