@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from commands._common import command_parser
 from commands._options import Parser
-from core.errors import ConfigurationError
-from core.project import PRETRAINED
 
 if TYPE_CHECKING:
-    from games.api.spec import GameSpec
-
-
-class GameRow(NamedTuple):
-    """A game in the list."""
-
-    name: str
-    players: int | None  # None where the game's file cannot be used
-    observation_shape: tuple[int, ...]
-    actions: int
-    pretrained: bool  # whether a trained agent ships with the project
-    missing: str  # what the game needs that is not installed, or what is wrong with its file
-    summary: str  # the first sentence of its file
+    from games.api.catalogue import GameRow
 
 
 def games_command(arguments: Sequence[str]) -> int:
     """Carries the command out; returns the exit status."""
+    from games.api.catalogue import listing
+
     parsed = _parser().parse(arguments)
     rows = listing()
     if parsed.json:
@@ -36,40 +24,6 @@ def games_command(arguments: Sequence[str]) -> int:
         return 0
     print("\n".join(table(rows)))
     return 0
-
-
-def listing() -> list[GameRow]:
-    """All games by name."""
-    from games.api.sources import game_names
-
-    return [_row(name) for name in game_names()]
-
-
-def _row(name: str) -> GameRow:
-    from games.api.sources import imported, load_game
-    from saving.run_folder import BEST_NAME
-
-    pretrained = (PRETRAINED / name / BEST_NAME).exists()
-    try:
-        spec = load_game(name)
-    except ConfigurationError as error:
-        return GameRow(name, None, (), 0, pretrained, str(error), "")
-    config = spec.config
-    summary = (imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    return GameRow(
-        name, config.players, config.observation_shape, config.num_actions, pretrained, needs(spec), summary
-    )
-
-
-def needs(spec: GameSpec) -> str:
-    """What the game says that it needs and that is not installed."""
-    from games.api.spec import game_maker
-
-    try:
-        game_maker(spec, spec.config)(0)
-    except ConfigurationError as error:
-        return str(error)
-    return ""
 
 
 def table(rows: Sequence[GameRow]) -> list[str]:

@@ -11,6 +11,7 @@ from commands._common import NAMES, command_parser
 from commands._options import Parser
 from core.errors import ConfigurationError
 from core.project import PROJECT
+from saving.files import writing
 
 TEMPLATES = {1: "one_player.py", 2: "two_players.py"}
 """The games to start from, by players."""
@@ -40,11 +41,8 @@ def write_game(name: str, players: int) -> Path:
     check_name(name, game_names())
     text = (PROJECT / "games" / "templates" / TEMPLATES[players]).read_text(encoding="utf-8")
     path = FOLDER / f"{name}.py"
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text.replace("NAME", name))
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+    with writing(path), path.open("x", encoding="utf-8") as file:
+        file.write(text.replace("NAME", name))
     return path
 
 

@@ -12,6 +12,7 @@ from commands._common import command_parser, find_run
 from commands._options import Parser
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from saving.files import writing
 
 if TYPE_CHECKING:
     from runs.reports.curves import Axis, Curve, Group
@@ -142,10 +143,8 @@ def save(drawn: Any, out: Path) -> None:
     """Writes the picture. Raises `ConfigurationError` on an unknown kind of file or a refusing disk."""
     if out.suffix.lower() not in KINDS:
         raise ConfigurationError(f"--out {out}: its name must end in one of {', '.join(KINDS)}")
-    try:
+    with writing(out):
         drawn.savefig(out)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def _parser() -> Parser:
