@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from arena.duel import Duel, play, stronger_side
 from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
-from arena.ratings import Rating, Result, Tally, bradley_terry
-from arena.registry import MatchRecord, Registry
+from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
+from arena.registry import MatchRecord, Registry, Version
+from config import MuZeroConfig
 from data import EvaluationResult
 from games.api.spec import GameSpec
+from saving.checkpoint import load_checkpoint
 
 MatchCallback = Callable[[MatchRecord], None]
 BATCH = 100
@@ -52,6 +55,90 @@ def rate(matches: Sequence[MatchRecord]) -> dict[Entrant, Rating]:
     players = sorted({player for pair in pairs for player in pair})
     anchor = "random" if Entrant("random", None) in players else None
     return dict(zip(players, bradley_terry(list(map(str, players)), results, anchor=anchor), strict=True))
+
+
+class Standing(NamedTuple):
+    """Where a player stands."""
+
+    name: str
+    simulations: int | None  # that the version was rated with; None without matches and for a built-in player
+    promoted: bool
+    elo: float | None  # None without matches
+    error: float | None
+    group: int | None  # from 0; ratings of two groups cannot be compared; None without matches
+    games: int
+    training_steps: int | None  # None for a built-in player
+    evaluation: float | None
+    date: str
+    note: str
+
+
+def standings(registry: Registry) -> list[Standing]:
+    """Versions and built-in players by group and rating, those without matches last."""
+    ratings = rate(registry.matches())
+    promoted = registry.promoted
+    versions = {version.name: version for version in registry.versions()}
+    rated = {player.name for player in ratings}
+    players = [*ratings, *(Entrant(name, None) for name in versions if name not in rated)]
+    rows = [_standing(player, versions.get(player.name), ratings.get(player), promoted) for player in players]
+    return sorted(rows, key=lambda row: (row.group is None, row.group or 0, -(row.elo or 0.0)))
+
+
+def _standing(
+    player: Entrant, version: Version | None, rating: Rating | None, promoted: Version | None
+) -> Standing:
+    return Standing(
+        name=player.name,
+        simulations=player.simulations,
+        promoted=promoted is not None and promoted.name == player.name,
+        elo=json_number(rating.elo) if rating else None,
+        error=json_number(rating.error) if rating else None,
+        group=rating.group if rating else None,
+        games=rating.games if rating else 0,
+        training_steps=version.training_steps if version else None,
+        evaluation=version.evaluation if version else None,
+        date=version.date if version else "",
+        note=version.note if version else "",
+    )
+
+
+class KnownVersion(NamedTuple):
+    """What is known of a version."""
+
+    version: Version
+    file: Path
+    config: MuZeroConfig
+    ratings: dict[Entrant, Rating]  # its own, one for each number of simulations
+    groups: int  # of all players of the game who are rated
+    matches: list[MatchRecord]  # its own
+
+
+def known_of(registry: Registry, version: Version) -> KnownVersion:
+    """What the registry and the version's file tell of it."""
+    file, matches = registry.path(version), registry.matches()
+    ratings = rate(matches)
+    return KnownVersion(
+        version,
+        file,
+        load_checkpoint(file, expect_game=registry.game).config,
+        {player: rating for player, rating in ratings.items() if player.name == version.name},
+        len({rating.group for rating in ratings.values()}),
+        [match for match in matches if version.name in (match.first, match.second)],
+    )
+
+
+def match_between(
+    registry: Registry,
+    game: GameSpec,
+    players: tuple[str, str],
+    games: int,
+    seed: int,
+    simulations: int,
+    sprt: Sprt | None,
+) -> MatchRecord:
+    """A match that has not begun between two players, named as a person may name them."""
+    first, second = (player_name(registry, game, name) for name in players)
+    return MatchRecord(first, second, (Tally(), Tally()), games, seed, simulations, False, sprt)
 
 
 def compare(

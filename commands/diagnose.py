@@ -17,17 +17,12 @@ from commands._common import (
     known_game,
 )
 from commands._options import Parser, whole_number
-from config import MuZeroConfig
-from core.errors import ConfigurationError
+from diagnosis.extent import GAMES, MOVES, diagnosed
 from games.api.sources import OWN_GAMES, GameFolder
+from saving.files import check_writable
 
 if TYPE_CHECKING:
     from diagnosis.diagnose import Diagnosis
-
-GAMES = 64
-"""At least, and so many in games of `MOVES` / `GAMES` moves and more."""
-MOVES = 4096
-"""About as many at least, where games are shorter."""
 
 
 def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
@@ -39,10 +34,7 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     game = games.load(known_game(parsed.game, games))
     path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
     found = load_checkpoint(path, expect_game=game.name)
-    config = found.config.replace(seed=parsed.seed)
-    config = config.replace(games_per_worker=parsed.games or default_games(config))
-    if parsed.simulations is not None:
-        config = config.replace(num_simulations=parsed.simulations)
+    config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
     out = parsed.out or default_file(path, game.name, parsed.results_path)
     check_writable(out)
     diagnosis = diagnose(game, config, found.weights, found.training_step, show_progress)
@@ -52,28 +44,11 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     return 0
 
 
-def default_games(config: MuZeroConfig) -> int:
-    """As many as it takes to see more than noise."""
-    return max(GAMES, MOVES // config.max_moves)
-
-
 def default_file(checkpoint: Path, game: str, results_path: Path) -> Path:
     """`diagnosis-<time>.html` in the run's folder, or among the game's results for what is no run."""
     from saving.run_folder import folder_for_files, time_stamp
 
     return folder_for_files(checkpoint, game, results_path) / f"diagnosis-{time_stamp()}.html"
-
-
-def check_writable(out: Path) -> None:
-    """Makes the file's folder, and tries the file. Raises `ConfigurationError` if that is not possible."""
-    exists = out.exists()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.open("a").close()
-        if not exists:
-            out.unlink()
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def write(out: Path, diagnosis: Diagnosis, subject: str) -> None:

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from commands._common import command_parser, shipped_checkpoint
+from commands._common import command_parser
 from commands._options import Parser
-from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
-    from games.api.spec import GameSpec
-
-
-class GameRow(NamedTuple):
-    """A game in the list."""
-
-    name: str
-    players: int | None  # None where the game's file cannot be used
-    observation_shape: tuple[int, ...]
-    actions: int
-    pretrained: bool  # whether a trained agent ships with the project
-    missing: str  # what the game needs that is not installed, or what is wrong with its file
-    summary: str  # the first sentence of its file
+    from games.api.catalogue import GameRow
 
 
 def games_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
+    from games.api.catalogue import listing
+
     parsed = _parser().parse(arguments)
     rows = listing(games)
     if parsed.json:
@@ -36,35 +25,6 @@ def games_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
         return 0
     print("\n".join(table(rows)))
     return 0
-
-
-def listing(games: GameFolder) -> list[GameRow]:
-    """All games by name."""
-    return [_row(name, games) for name in games.names()]
-
-
-def _row(name: str, games: GameFolder) -> GameRow:
-    pretrained = shipped_checkpoint(name, games).exists()
-    try:
-        spec = games.load(name)
-    except ConfigurationError as error:
-        return GameRow(name, None, (), 0, pretrained, str(error), "")
-    config = spec.config
-    summary = (games.imported(name).__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    return GameRow(
-        name, config.players, config.observation_shape, config.num_actions, pretrained, needs(spec), summary
-    )
-
-
-def needs(spec: GameSpec) -> str:
-    """What the game says that it needs and that is not installed."""
-    from games.api.spec import game_maker
-
-    try:
-        game_maker(spec, spec.config)(0)
-    except ConfigurationError as error:
-        return str(error)
-    return ""
 
 
 def table(rows: Sequence[GameRow]) -> list[str]:

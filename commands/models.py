@@ -7,19 +7,21 @@ import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from arena.duel import Stronger, stronger_side
-from arena.ratings import (
-    Rating,
-    Sprt,
-    Tally,
-    elo_difference,
-    json_number,
-    wilson_interval,
+from arena.ratings import Sprt, elo_difference, json_number, wilson_interval
+from arena.registry import MatchRecord, Registry
+from arena.standings import (
+    Entrant,
+    KnownVersion,
+    Standing,
+    compare,
+    entrants,
+    known_of,
+    match_between,
+    standings,
 )
-from arena.registry import MatchRecord, Registry, Version
-from arena.standings import Entrant, compare, entrants, player_name, rate
 from commands._common import add_results_path_option, add_seed_option, command_parser, known_game
 from commands._options import Parser, whole_number
 from config import MuZeroConfig
@@ -57,22 +59,6 @@ Each takes --help."""
 # --- list ---
 
 
-class StandingRow(NamedTuple):
-    """A line of `models list`."""
-
-    name: str
-    simulations: int | None  # that the version was rated with; None without matches and for a built-in player
-    promoted: bool
-    elo: float | None  # None without matches
-    error: float | None
-    group: int | None  # from 0; ratings of two groups cannot be compared; None without matches
-    games: int
-    training_steps: int | None  # None for a built-in player
-    evaluation: float | None
-    date: str
-    note: str
-
-
 def list_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models list GAME`."""
     parsed = _parser(
@@ -81,7 +67,7 @@ def list_command(arguments: Sequence[str], games: GameFolder) -> int:
         "not even through others, are listed apart.",
     ).parse(arguments)
     registry = _registry(parsed, games)
-    rows = listing(registry)
+    rows = standings(registry)
     if parsed.json:
         print(json.dumps([row._asdict() for row in rows]))
         return 0
@@ -92,36 +78,7 @@ def list_command(arguments: Sequence[str], games: GameFolder) -> int:
     return 0
 
 
-def listing(registry: Registry) -> list[StandingRow]:
-    """Versions and built-in players by group and rating, those without matches last."""
-    ratings = rate(registry.matches())
-    promoted = registry.promoted
-    versions = {version.name: version for version in registry.versions()}
-    rated = {player.name for player in ratings}
-    players = [*ratings, *(Entrant(name, None) for name in versions if name not in rated)]
-    rows = [_row(player, versions.get(player.name), ratings.get(player), promoted) for player in players]
-    return sorted(rows, key=lambda row: (row.group is None, row.group or 0, -(row.elo or 0.0)))
-
-
-def _row(
-    player: Entrant, version: Version | None, rating: Rating | None, promoted: Version | None
-) -> StandingRow:
-    return StandingRow(
-        name=player.name,
-        simulations=player.simulations,
-        promoted=promoted is not None and promoted.name == player.name,
-        elo=json_number(rating.elo) if rating else None,
-        error=json_number(rating.error) if rating else None,
-        group=rating.group if rating else None,
-        games=rating.games if rating else 0,
-        training_steps=version.training_steps if version else None,
-        evaluation=version.evaluation if version else None,
-        date=version.date if version else "",
-        note=version.note if version else "",
-    )
-
-
-def listing_text(rows: Sequence[StandingRow]) -> Iterator[str]:
+def listing_text(rows: Sequence[Standing]) -> Iterator[str]:
     """The lines of `models list`; with several groups, each under its heading."""
     several = len({row.group for row in rows} - {None}) > 1
     for group, members in itertools.groupby(rows, key=lambda row: row.group):
@@ -134,7 +91,7 @@ def listing_text(rows: Sequence[StandingRow]) -> Iterator[str]:
         yield from map(_row_text, members)
 
 
-def _row_text(row: StandingRow) -> str:
+def _row_text(row: Standing) -> str:
     rating = "      -       " if row.elo is None else f"{row.elo:+7.0f} ± {row.error or 0:<4.0f}"
     steps = "built in" if row.training_steps is None else f"{row.training_steps:,} updates"
     evaluation = "" if row.evaluation is None else f"evaluation {row.evaluation:.2f}"
@@ -144,17 +101,6 @@ def _row_text(row: StandingRow) -> str:
 
 
 # --- show ---
-
-
-class Shown(NamedTuple):
-    """What `models show` tells of a version."""
-
-    version: Version
-    file: Path
-    config: MuZeroConfig
-    ratings: dict[Entrant, Rating]  # its own, one for each number of simulations
-    groups: int  # of all players of the game who are rated
-    matches: list[MatchRecord]  # its own
 
 
 def show_command(arguments: Sequence[str], games: GameFolder) -> int:
@@ -175,29 +121,13 @@ def show_command(arguments: Sequence[str], games: GameFolder) -> int:
     return 0
 
 
-def known_of(registry: Registry, version: Version) -> Shown:
-    """What the registry and the version's file tell of it."""
-    from saving.checkpoint import load_checkpoint
-
-    file, matches = registry.path(version), registry.matches()
-    ratings = rate(matches)
-    return Shown(
-        version,
-        file,
-        load_checkpoint(file, expect_game=registry.game).config,
-        {player: rating for player, rating in ratings.items() if player.name == version.name},
-        len({rating.group for rating in ratings.values()}),
-        [match for match in matches if version.name in (match.first, match.second)],
-    )
-
-
 def changed_options(config: MuZeroConfig, preset: MuZeroConfig) -> dict[str, Any]:
     """The options in which `config` is not the game's preset, by name."""
     own, usual = dataclasses.asdict(config), dataclasses.asdict(preset)
     return {name: value for name, value in own.items() if value != usual[name]}
 
 
-def _shown_text(shown: Shown, preset: MuZeroConfig) -> Iterator[str]:
+def _shown_text(shown: KnownVersion, preset: MuZeroConfig) -> Iterator[str]:
     facts = dataclasses.asdict(shown.version) | {"file": shown.file}
     for name, value in facts.items():
         yield f"{name:15} {value}"
@@ -213,7 +143,7 @@ def _shown_text(shown: Shown, preset: MuZeroConfig) -> Iterator[str]:
     yield from map(match_text, shown.matches)
 
 
-def _shown_json(shown: Shown) -> dict[str, Any]:
+def _shown_json(shown: KnownVersion) -> dict[str, Any]:
     ratings = [
         {
             "simulations": player.simulations,
@@ -269,16 +199,8 @@ def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
     registry = _registry(parsed, games)
     game = games.load(registry.game)
     sprt = None if parsed.all_games else Sprt()
-    wanted = MatchRecord(
-        player_name(registry, game, parsed.first),
-        player_name(registry, game, parsed.second),
-        (Tally(0, 0, 0), Tally(0, 0, 0)),
-        parsed.games,
-        parsed.seed,
-        parsed.simulations,
-        False,
-        sprt,
-    )
+    players = parsed.first, parsed.second
+    wanted = match_between(registry, game, players, parsed.games, parsed.seed, parsed.simulations, sprt)
     progress = None if parsed.json else lambda so_far: print(match_text(so_far))
     match = compare(registry, game, wanted, progress)
     print(json.dumps(_match_json(match)) if parsed.json else _verdict(match))

@@ -12,6 +12,7 @@ from commands._options import Parser
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from games.api.sources import OWN_GAMES, GameFolder
+from saving.files import writing
 
 TEMPLATES = {1: "one_player.py", 2: "two_players.py"}
 """The games to start from, by players."""
@@ -39,11 +40,8 @@ def write_game(name: str, players: int, games: GameFolder = OWN_GAMES) -> Path:
     check_name(name, games.names())
     text = (PROJECT / "games" / "templates" / TEMPLATES[players]).read_text(encoding="utf-8")
     path = games.file(name)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text.replace("NAME", name))
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+    with writing(path), path.open("x", encoding="utf-8") as file:
+        file.write(text.replace("NAME", name))
     return path
 
 

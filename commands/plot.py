@@ -13,6 +13,7 @@ from commands._options import Parser
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
+from saving.files import writing
 
 if TYPE_CHECKING:
     from runs.reports.curves import Axis, Curve, Group
@@ -143,10 +144,8 @@ def save(drawn: Any, out: Path) -> None:
     """Writes the picture. Raises `ConfigurationError` on an unknown kind of file or a refusing disk."""
     if out.suffix.lower() not in KINDS:
         raise ConfigurationError(f"--out {out}: its name must end in one of {', '.join(KINDS)}")
-    try:
+    with writing(out):
         drawn.savefig(out)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def _parser() -> Parser:

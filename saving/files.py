@@ -17,6 +17,25 @@ class CheckpointError(ConfigurationError):
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the disk refuses in here into one line about `path`, a `ConfigurationError`."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_writable(path: Path) -> None:
+    """Makes the file's folder, and tries the file. Raises `ConfigurationError` if that is not possible."""
+    exists = path.exists()
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+        if not exists:
+            path.unlink()
+
+
+@contextmanager
 def synced(path: Path) -> Iterator[IO[bytes]]:
     """Opens `path` for writing; what was written is on the disk afterwards."""
     with path.open("wb") as stream:

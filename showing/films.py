@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from core.errors import ConfigurationError
 from games.api.shown import ShownGame
+from saving.files import writing
 from showing.frames import FAINT, INK, PAPER, STONES, Frame, fitted, frame, pixels
 from showing.moments import Moment, caption
 
@@ -206,15 +207,14 @@ def film_file(path: Path, fps: float) -> Iterator[Sink]:
     check_kind(path)
     part = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        sink: Sink = Mp4(part, fps) if path.suffix.lower() == ".mp4" else Gif(part)
-        with closing(sink):
-            yield sink
-            sink.finish()
-        part.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+            sink: Sink = Mp4(part, fps) if path.suffix.lower() == ".mp4" else Gif(part)
+            with closing(sink):
+                yield sink
+                sink.finish()
+            part.replace(path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

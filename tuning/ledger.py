@@ -17,6 +17,7 @@ from typing import IO, Any, get_type_hints
 
 from core.errors import ConfigurationError
 from core.options import coerce
+from saving.files import writing
 from tuning.space import Values
 
 FILE_NAME = "ledger.jsonl"
@@ -130,13 +131,12 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        try:
+        with writing(self.path):
             self._stream: IO[bytes] = self.path.open("a+b")
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(f"another search is running in {folder}") from None
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {self.path}: {error.strerror or error}") from None
+            try:
+                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigurationError(f"another search is running in {folder}") from None
 
     def events(self) -> list[Event]:
         """All events so far; a last line that was cut short is removed. Raises `ConfigurationError`."""
@@ -158,12 +158,10 @@ class Ledger:
         """Writes an event; it is on the disk when this returns. Raises `ConfigurationError`."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = {"event": _NAMES[type(event)], "time": moment} | dataclasses.asdict(event)
-        try:
+        with writing(self.path):
             self._stream.write(json.dumps(line).encode() + b"\n")
             self._stream.flush()
             os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {self.path}: {error.strerror or error}") from None
 
     def close(self) -> None:
         """Closes the file and lets others have it."""

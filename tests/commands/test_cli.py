@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 import muzero
-from arena import duel as arena
+from arena import summaries
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
+from arena.summaries import return_summary
 from commands import train
 from commands._common import NAMES
 from commands._options import canonical, config_values, option_name
-from commands.evaluate import return_summary
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
@@ -63,7 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
 
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "runs.launch", fake)
-    monkeypatch.setattr(arena, "play_batches", play)
+    monkeypatch.setattr(summaries, "play_batches", play)
     monkeypatch.chdir(tmp_path)
     return noted
 

@@ -13,12 +13,13 @@ import pytest
 import torch
 
 import muzero
-from commands.diagnose import default_file, default_games, diagnose_command, summary
+from commands.diagnose import default_file, diagnose_command, summary
 from config import MuZeroConfig
 from core.project import PRETRAINED
 from data import Counters, Weights
 from diagnosis import figures, report, tree_picture
 from diagnosis.diagnose import Diagnosis, diagnose, typical
+from diagnosis.extent import default_games
 from diagnosis.measures import BINS, Horizon, SearchEffect, by_horizon, calibrate
 from diagnosis.played import Played, gather, play_games, sample
 from diagnosis.unrolling import Predicted, Unrolled, load_network, unroll

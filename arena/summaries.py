@@ -1,0 +1,113 @@
+"""What games of a duel come to: the returns of a game for one, the wins and losses of a game for two."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NamedTuple
+
+from arena.duel import Duel, play_batches, total
+from arena.ratings import wilson_interval
+from data import EvaluationResult
+
+
+class ReturnSummary(NamedTuple):
+    """Returns of a game for one."""
+
+    games: int
+    mean: float
+    standard_error: float | None  # of the mean; None for one game
+    min: float
+    max: float
+
+    def __str__(self) -> str:
+        error = "-" if self.standard_error is None else f"{self.standard_error:.2f}"
+        return (
+            f"{self.games} games, mean {self.mean:.2f}, standard error {error}, "
+            f"min {self.min:g}, max {self.max:g}"
+        )
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(self._asdict())
+
+
+class SeatSummary(NamedTuple):
+    """Games in one seat."""
+
+    games: int
+    wins: int
+    draws: int
+    losses: int
+
+    def __str__(self) -> str:
+        return f"{self.games} games: {self.wins} wins, {self.draws} draws, {self.losses} losses"
+
+
+class MatchSummary(NamedTuple):
+    """Games for two, seen by the player that is judged."""
+
+    games: int
+    wins: int
+    draws: int
+    losses: int
+    distinct_games: int  # by their actions, whoever made them
+    score: float  # wins and half the draws, as a share
+    score_low: float  # 95 % Wilson interval
+    score_high: float
+    mean_length: float  # moves
+    by_seat: tuple[SeatSummary, ...]
+
+    def __str__(self) -> str:
+        seats = "\n".join(f"  as player {seat + 1}: {summary}" for seat, summary in enumerate(self.by_seat))
+        return (
+            f"score {self.score:.1%} (95 % interval {self.score_low:.1%} to {self.score_high:.1%}) in "
+            f"{self.games} games{self._distinct()}: {self.wins} wins, {self.draws} draws, "
+            f"{self.losses} losses, {self.mean_length:.1f} moves on average\n{seats}"
+        )
+
+    def _distinct(self) -> str:
+        """A remark on games that were played more than once."""
+        if self.distinct_games == self.games:
+            return ""
+        return ", all the same" if self.distinct_games == 1 else f", {self.distinct_games} different ones"
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps(self._asdict() | {"by_seat": [seat._asdict() for seat in self.by_seat]})
+
+
+def summarised(duel: Duel, games: int) -> ReturnSummary | MatchSummary:
+    """What `games` games of `duel` come to. Raises `ConfigurationError` where a player cannot play."""
+    batches = list(play_batches(duel, games))
+    result = total([batch.result for batch in batches])
+    if duel.opponent is None:
+        return return_summary(result)
+    return match_summary(result, len({actions for batch in batches for actions in batch.actions}))
+
+
+def return_summary(result: EvaluationResult) -> ReturnSummary:
+    """Mean, standard error of the mean, min and max of the returns."""
+    returns = result.returns.astype(float)
+    games = len(returns)
+    error = float(returns.std(ddof=1)) / math.sqrt(games) if games > 1 else None
+    return ReturnSummary(games, float(returns.mean()), error, float(returns.min()), float(returns.max()))
+
+
+def match_summary(result: EvaluationResult, distinct_games: int) -> MatchSummary:
+    """Wins, draws and losses, in all and by seat, and the score with its interval."""
+    games = len(result.returns)
+    interval = wilson_interval(result.score, games)
+    return MatchSummary(
+        *_counts(result),
+        distinct_games,
+        result.score,
+        interval.low,
+        interval.high,
+        float(result.lengths.mean()),
+        tuple(_counts(result.in_seat(player)) for player in range(2)),
+    )
+
+
+def _counts(result: EvaluationResult) -> SeatSummary:
+    return SeatSummary(len(result.returns), result.wins, result.draws, result.losses)
