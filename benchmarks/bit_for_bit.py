@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import report
+from benchmarks.common import report, run_on_one_core
 from core.project import PRETRAINED
 from core.randomness import one_of
 from games.api.sources import load_game
@@ -156,4 +156,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    run_on_one_core("benchmarks.bit_for_bit")  # sums depend on how many threads share them
     main()
