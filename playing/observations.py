@@ -24,10 +24,11 @@ def stack_observations(
     earlier = length - 1
     stacked = np.empty((samples, channels * length + earlier, height, width), np.float32)
     stacked[:, :channels] = window[:, 0]
-    steps = earlier_steps(stacked, channels)
-    steps[:, :, :channels] = window[:, 1:]
-    steps[:, :, channels] = (actions / num_actions)[..., None, None]
-    steps[np.arange(earlier) >= past[:, None]] = 0.0
+    if earlier:
+        steps = earlier_steps(stacked, channels)
+        steps[:, :, :channels] = window[:, 1:]
+        steps[:, :, channels] = (actions / num_actions)[..., None, None]
+        steps[np.arange(earlier) >= past[:, None]] = 0.0
     return stacked
 
 
