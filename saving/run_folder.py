@@ -82,6 +82,5 @@ def _unwritable(path: Path, error: OSError) -> ConfigurationError:
 
 
 def best_of(run: Path) -> Path:
-    """The best checkpoint of a run folder; a run without one itself, whose newest generation is meant."""
-
+    """The best checkpoint of a run folder; without one the folder itself, that is its newest generation."""
     return run / BEST_NAME if (run / BEST_NAME).exists() else run
