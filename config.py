@@ -501,11 +501,6 @@ class MuZeroConfig:
         """The visit-count temperature of self-play after `training_step` optimiser steps."""
         return schedule_value(self.visit_softmax_temperature, training_step / self.training_steps)
 
-    def learning_rate(self, training_step: int) -> float:
-        """The learning rate of optimiser step `training_step` (from 0): linear warm-up, exponential decay."""
-        warmup = min(1.0, (training_step + 1) / (self.lr_warmup_steps + 1))
-        return self.lr_init * warmup * math.pow(self.lr_decay_rate, training_step / self.lr_decay_steps)
-
     def replace(self, **changes: Any) -> Self:
         """A validated copy with `changes`. Raises `ConfigurationError` on an unknown name or bad value."""
         for name in changes:

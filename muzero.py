@@ -29,7 +29,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from commands._common import NAMES
+from commands import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
 from core.threads import use_one_thread

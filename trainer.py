@@ -27,7 +27,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Batch, Snapshot, TrainingMetrics, TrainingResult, Weights
 from learning.gradients import make_gradients
-from learning.optimizers import flatten_parameters, make_optimizer
+from learning.optimizers import flatten_parameters, learning_rate, make_optimizer
 from learning.statistics import LossStatistics, add_statistics
 from models import (
     ConsistencyHeads,
@@ -142,13 +142,13 @@ class Trainer:
         self._check_finite(loss, norm)
         if 0 < self.config.max_grad_norm < norm:
             self._parameters.gradient.mul_(self.config.max_grad_norm / norm)
-        learning_rate = self.config.learning_rate(self._step)
+        rate = learning_rate(self.config, self._step)
         self._step += 1
-        self._optimizer.step(self._parameters, learning_rate, self._step)
+        self._optimizer.step(self._parameters, rate, self._step)
         if self._step % self.config.target_update_interval == 0:
             self._target = self.weights()
         priorities = np.abs(statistics.root_values - batch.target_value[:, 0])
-        return _Update(statistics, loss, norm, learning_rate, priorities)
+        return _Update(statistics, loss, norm, rate, priorities)
 
     def _batch_gradients(self, batch: Batch) -> LossStatistics:
         """Fills the gradient of the batch's mean loss, part by part."""

@@ -1,21 +1,15 @@
-"""Command-line options derived from the fields of the configuration, and their `--help`."""
+"""The parser of the command line, and the options that several commands take."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from config import MuZeroConfig, field_docs, field_types, parse_option
+from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
-from core.options import FieldDoc, parse_json_object, type_name
-
-TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
-_NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,106 +43,50 @@ class _Formatter(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=32)
 
 
-def option_name(field: str) -> str:
-    """The option of a field: `--per-alpha` for `PER_alpha`."""
-    return "--" + field.lower().replace("_", "-")
+def command_parser(usage: str, description: str) -> Parser:
+    """A parser for `python muzero.py <usage>`."""
+    return Parser(usage=f"python muzero.py {usage} [options]", description=description)
 
 
-def add_config_options(parser: Parser, defaults: MuZeroConfig) -> None:
-    """Adds one option for every field, by group, showing the values in `defaults`.
-
-    A parsed option is text under the field's name; `config_values` gives it its type.
-    """
-    types = field_types()
-    groups: dict[str, Any] = {}
-    for name, doc in field_docs().items():
-        if doc.group not in groups:
-            groups[doc.group] = parser.add_argument_group(f"{doc.group} options")
-        kind = type_name(types[name])
-        groups[doc.group].add_argument(
-            option_name(name),
-            dest=name,
-            default=argparse.SUPPRESS,
-            metavar=_metavar(kind),
-            help=_help(kind, doc, getattr(defaults, name)).replace("%", "%%"),
-        )
+def add_checkpoint_option(parser: Parser) -> None:
+    """`--checkpoint PATH`: the agent that a command is about."""
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        type=Path,
+        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
+        "one that ships with the project",
+    )
 
 
-def _metavar(kind: str) -> str:
-    if kind.startswith("list"):
-        return "LIST"
-    return {"int": "INT", "float": "FLOAT", "bool": "[BOOL]", "str": "TEXT"}.get(kind, "VALUE")
+def add_simulations_option(parser: Parser) -> None:
+    """`--simulations INT`: how the agent searches."""
+    parser.add_argument(
+        "--simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move; 0: the network's policy alone; default: the checkpoint's own",
+    )
 
 
-def _help(kind: str, doc: FieldDoc, default: Any) -> str:
-    return f"{doc.doc} ({kind}{_bounds(doc)}; default {json.dumps(default)})"
+def add_seed_option(parser: Parser) -> None:
+    """`--seed INT`, by default 0."""
+    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
 
 
-def _bounds(doc: FieldDoc) -> str:
-    low, high = math.isfinite(doc.low), math.isfinite(doc.high)
-    if low and high:
-        return f" from {doc.low:g} to {doc.high:g}"
-    if low or high:
-        return f", at least {doc.low:g}" if low else f", at most {doc.high:g}"
-    return ""
+def add_results_path_option(parser: Parser) -> None:
+    """`--results-path PATH`: where runs are looked for."""
+    parser.add_argument(
+        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+    )
 
 
-def config_values(parsed: argparse.Namespace) -> dict[str, Any]:
-    """The fields that were given as options, typed. Raises `ConfigurationError`."""
-    return {name: parse_option(name, text) for name, text in vars(parsed).items() if name in field_docs()}
-
-
-def file_values(path: Path | None) -> dict[str, Any]:
-    """The fields in a JSON file, as the configuration takes them; none without a file.
-
-    Raises `ConfigurationError` when it cannot be read or holds no JSON object.
-    """
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"--config {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"--config {path} is not text") from None
-    return parse_json_object(text, f"--config {path}")
-
-
-def canonical(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with every spelling of a field's option in one form.
-
-    Field names as written (`--PER_alpha`), `--flag` and `--no-flag` of a boolean, and negative numbers as
-    values become `--per-alpha`, `--flag=true`, `--flag=false` and `--option=-1`.
-    """
-    types = field_types()
-    fields = {option_name(name): name for name in types}
-    result: list[str] = []
-    rest = list(arguments)
-    while rest:
-        head, equals, value = rest.pop(0).partition("=")
-        option = _spelled(head)
-        if option in fields and types[fields[option]] is bool:
-            if not equals:
-                value = rest.pop(0) if rest and rest[0].lower() in TRUTHS else "true"
-            result.append(f"{option}={TRUTHS.get(value.lower(), value)}")
-        elif option in fields:
-            if not equals and rest and _NEGATIVE_NUMBER.match(rest[0]):
-                equals, value = "=", rest.pop(0)
-            result.append(option + equals + value)
-        elif _is_negation(option, fields, types) and not equals:
-            result.append(f"--{option.removeprefix('--no-')}=false")
-        else:
-            result.append(head + equals + value)
-    return result
-
-
-def _spelled(head: str) -> str:
-    return head.lower().replace("_", "-") if head.startswith("--") else head
-
-
-def _is_negation(option: str, fields: dict[str, str], types: dict[str, Any]) -> bool:
-    field = fields.get("--" + option.removeprefix("--no-"))
-    return option.startswith("--no-") and field is not None and types[field] is bool
+def add_agent_options(parser: Parser) -> None:
+    """What a command takes that lets an agent play: which, how it searches, the seed, where runs are."""
+    add_checkpoint_option(parser)
+    add_simulations_option(parser)
+    add_seed_option(parser)
+    add_results_path_option(parser)
 
 
 def whole_number(low: int) -> Callable[[str], int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from commands._common import command_parser, known_game
-from commands._options import Parser, whole_number
+from commands._finding import known_game
+from commands._options import Parser, command_parser, whole_number
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 

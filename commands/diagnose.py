@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands._common import (
+from commands._finding import best_checkpoint, known_game
+from commands._options import (
+    Parser,
     add_checkpoint_option,
     add_results_path_option,
     add_seed_option,
-    best_checkpoint,
     command_parser,
-    known_game,
+    whole_number,
 )
-from commands._options import Parser, whole_number
 from diagnosis.extent import GAMES, MOVES, diagnosed
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import check_writable

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands._common import command_parser
-from commands._options import Parser
+from commands._options import Parser, command_parser
 from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._common import best_checkpoint, shipped_checkpoint
+from commands._finding import best_checkpoint, shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.prompts import meant

@@ -22,8 +22,8 @@ from arena.standings import (
     match_between,
     standings,
 )
-from commands._common import add_results_path_option, add_seed_option, command_parser, known_game
-from commands._options import Parser, whole_number
+from commands._finding import known_game
+from commands._options import Parser, add_results_path_option, add_seed_option, command_parser, whole_number
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands._common import NAMES, command_parser
-from commands._options import Parser
+from commands import NAMES
+from commands._options import Parser, command_parser
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from games.api.sources import OWN_GAMES, GameFolder

@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from commands._common import command_parser, find_run
-from commands._options import Parser
+from commands._finding import find_run
+from commands._options import Parser, command_parser
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder

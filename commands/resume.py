@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands._common import command_parser, find_run
+from commands._config_options import add_config_options, canonical, config_values
+from commands._finding import find_run
 from commands._launching import add_launch_options, exit_status
-from commands._options import add_config_options, canonical, config_values
+from commands._options import command_parser
 from config import MuZeroConfig
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands._common import NAMES, command_parser, find_run, known_game
+from commands import NAMES
+from commands._config_options import add_config_options, canonical, config_values, file_values
+from commands._finding import find_run, known_game
 from commands._launching import add_launch_options, exit_status
-from commands._options import Parser, add_config_options, canonical, config_values, file_values
+from commands._options import Parser, command_parser
 from config import MuZeroConfig
 from core.options import parse_json_object
 from games.api.sources import OWN_GAMES, GameFolder

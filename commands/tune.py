@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands._common import command_parser, known_game
-from commands._options import Parser, add_config_options, canonical, config_values, whole_number
+from commands._config_options import add_config_options, canonical, config_values
+from commands._finding import known_game
+from commands._options import Parser, command_parser, whole_number
 from config import MuZeroConfig
 from core.errors import INTERRUPTED, ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands._common import add_agent_options, best_checkpoint, command_parser, known_game
-from commands._options import Parser, whole_number
+from commands._finding import best_checkpoint, known_game
+from commands._options import Parser, add_agent_options, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 

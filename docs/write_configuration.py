@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 
-from commands._options import option_name
+from commands._config_options import option_name
 from config import MuZeroConfig, field_docs, field_types
 from core.options import FieldDoc, type_name
 from core.project import PROJECT

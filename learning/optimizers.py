@@ -1,4 +1,4 @@
-"""Optimisers over one flat vector of parameters."""
+"""Optimisers over one flat vector of parameters, and their learning rate."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def flatten_parameters(network: nn.Module) -> FlatParameters:
         parameter.grad = flat.gradient[own].view(parameter.shape)
         start += size
     return flat
+
+
+def learning_rate(config: MuZeroConfig, training_step: int) -> float:
+    """The learning rate of optimiser step `training_step` (from 0): linear warm-up, exponential decay."""
+    warmup = min(1.0, (training_step + 1) / (config.lr_warmup_steps + 1))
+    return config.lr_init * warmup * math.pow(config.lr_decay_rate, training_step / config.lr_decay_steps)
 
 
 class Optimizer(Protocol):

@@ -1,6 +1,6 @@
 """The actors: thin Ray shells over plain classes, launched on resources that are stated one by one.
 
-Who calls them, and what happens when one is lost: `runs/ray_run.py`. Their kinds: `core/actor_kinds.py`.
+What happens when one dies, and who calls them: `runs/ray_run.py`. Their kinds: `core/actor_kinds.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from replay_buffer import Reanalyse, ReplayBuffer
 from runs.failures import NotStartedError
 from runs.judge import Job
 from self_play import SelfPlay
-from shared_storage import SharedStorage  # noqa: F401 - `Launcher.shell` finds it by its name
+from shared_storage import SharedStorage
 
 if TYPE_CHECKING:
     from trainer import Trainer
@@ -246,6 +246,11 @@ class TrainerActor(Shell["Trainer"]):
         return self.part.state()
 
 
+_CLASSES = (SelfPlayActor, TrainerActor, ReanalyseActor, EvaluatorActor, BufferActor, SharedStorage)
+ACTORS: dict[str, type] = {actor.__name__: actor for actor in _CLASSES}
+"""By the name that the table of kinds gives them."""
+
+
 def start_ray(config: MuZeroConfig, address: str | None) -> None:
     """Starts a quiet Ray of our own size on this machine, or joins the cluster at `address`.
 
@@ -310,18 +315,13 @@ class Launcher:
     ) -> Launched:
         """Starts `member` from `state`, after `attempt` actors have been lost; does not wait for it."""
         kind, device = member.kind, self._device(member.kind)
-        shell = self.shell(kind)
+        shell = ACTORS[kind.actor]
         share = self._share if device == "cuda" else 0.0
         actor = ray.remote(shell).options(num_cpus=kind.cpus, num_gpus=share).remote()
         if not issubclass(shell, Shell):
             return Launched(actor, None)
         setup = Setup(self.game, self.config, device, member.number, attempt, storage, state)
         return Launched(actor, actor.start.remote(setup))
-
-    def shell(self, kind: ActorKind) -> type:
-        """The class of this module that `kind` is run by."""
-        found: type = globals()[kind.actor]
-        return found
 
     def _device(self, kind: ActorKind) -> str:
         """Where actors of this kind compute."""

@@ -225,13 +225,6 @@ def test_schedules() -> None:
     assert [made.temperature(step) for step in (0, 50, 99)] == [1.0, 0.5, 0.25]
 
 
-def test_learning_rate_warms_up_and_decays() -> None:
-    made = MuZeroConfig(lr_init=0.1, lr_warmup_steps=3, lr_decay_rate=0.5, lr_decay_steps=10)
-    assert made.learning_rate(0) == pytest.approx(0.1 / 4)
-    assert made.learning_rate(10) == pytest.approx(0.05)
-    assert made.learning_rate(20) == pytest.approx(0.025)
-
-
 def test_derived_shapes() -> None:
     made = MuZeroConfig(observation_shape=(3, 4, 5), stacked_observations=2, support_size=7)
     assert (made.stacked_channels, made.full_support_size, made.num_actions) == (3 * 3 + 2, 15, 2)

@@ -21,9 +21,8 @@ from arena import summaries
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
 from arena.summaries import return_summary
-from commands import train
-from commands._common import NAMES
-from commands._options import canonical, config_values, option_name
+from commands import NAMES, train
+from commands._config_options import canonical, config_values, option_name
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object

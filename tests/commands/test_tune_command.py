@@ -15,7 +15,7 @@ import pytest
 
 import muzero
 from commands import train
-from commands._options import file_values
+from commands._config_options import file_values
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from games.api.sources import load_game

@@ -15,7 +15,15 @@ from core.cost import NOTHING, CpuSeconds
 from data import Snapshot
 from games.api.sources import load_game
 from runs import actors
-from runs.actors import BufferActor, EvaluatorActor, Launcher, ReanalyseActor, Setup, Shell, TrainerActor
+from runs.actors import (
+    ACTORS,
+    BufferActor,
+    EvaluatorActor,
+    ReanalyseActor,
+    Setup,
+    Shell,
+    TrainerActor,
+)
 from runs.failures import NotStartedError
 from runs.local_run import LocalRun
 from runs.process_meter import process_kind
@@ -29,11 +37,10 @@ from tests.helpers.toy_games import Watcher
 
 @pytest.mark.parametrize("kind", ACTOR_KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_a_class_after_which_its_process_is_named(kind: ActorKind) -> None:
-    launcher = Launcher.__new__(Launcher)
-    assert launcher.shell(kind).__name__ == kind.actor
+    assert ACTORS[kind.actor].__name__ == kind.actor
     assert process_kind([f"ray::{kind.actor}.anything"]) == kind.name
     if kind.saved:
-        assert callable(launcher.shell(kind).state)  # type: ignore[attr-defined]
+        assert callable(ACTORS[kind.actor].state)  # type: ignore[attr-defined]
 
 
 def test_every_shell_is_in_the_table() -> None:
