@@ -88,17 +88,20 @@ class MuZeroConfig:
     num_simulations: int = option(50, "self-play", "simulations per move", 1, 65535)
     discount: float = option(0.997, "self-play", "discount per move", 0.0, 1.0)
     temperature_threshold: int = option(
-        0, "self-play", "puct: move from which on the most visited action is played; 0: never", 0
+        0,
+        "self-play",
+        "move from which on the best is played, sampled before; 0: never (puct), always (gumbel)",
+        0,
     )
     visit_softmax_temperature: Schedule = option(
         ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25)),
         "self-play",
-        "temperature of the visit distribution by training progress: (until, value) pairs",
+        "temperature of the sampled moves by training progress: (until, value) pairs",
     )
     move_temperature: Schedule = option(
         (),
         "self-play",
-        "puct: temperature by move of the game instead: (until move, value) pairs; (): not used",
+        "temperature by move of the game instead: (until move, value) pairs; (): not used",
     )
     random_opening_moves: int = option(
         0,

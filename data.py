@@ -70,7 +70,9 @@ class SearchResult(NamedTuple):
 
     action: IntArray  # [B] int32, the action chosen
     policy: FloatArray  # [B, A] the policy target: visit distribution (PUCT) or improved policy (Gumbel)
-    root_value: FloatArray  # [B, P] the root's value after search
+    value: FloatArray  # [B, P] of playing on by this search: for people, resignation and metrics
+    target_value: FloatArray  # [B, P] to learn from: what targets bootstrap on
+    root_value: FloatArray  # [B, P] the tree's own statistic: the mean of what was backed up to the root
     visit_counts: IntArray  # [B, A] int32
     depth: IntArray  # [B] int32, deepest node reached, in moves
 

@@ -371,7 +371,7 @@ class Reanalyse:
             )
         return ReanalyseResult(
             request.positions,
-            np.concatenate([result.root_value[:, 0] for result in found]).astype(np.float32, copy=False),
+            np.concatenate([result.target_value[:, 0] for result in found]).astype(np.float32, copy=False),
             np.concatenate([result.policy for result in found]).astype(np.float32, copy=False),
             self.version,
         )

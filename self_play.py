@@ -86,7 +86,7 @@ class SelfPlay:
             self.config, self.planner.version, result, moves_made(self.table), noise.uniform
         )
         actions = np.where(exploratory, drawn, searched)
-        resigned = self.resignation.decide(result.root_value[:, 0], self.table)
+        resigned = self.resignation.decide(result.value[:, 0], self.table)
         histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
         histories += self.recorder.full_segments(self.table)
         rows = np.delete(self.rows, resigned)
@@ -109,7 +109,7 @@ class SelfPlay:
         result = self.planner.plan(self.planner.seen(self.table, self.rows), noise, fast)
         policy = np.zeros_like(result.policy) if fast else result.policy
         surprises = self.planner.surprises(policy, self.table.legal)
-        self.recorder.searched(policy, result.root_value[:, 0], surprises, version)
+        self.recorder.searched(policy, result.target_value[:, 0], surprises, version)
         tally.searched(result, config.fast_simulations if fast else config.num_simulations)
         return result
 
@@ -196,7 +196,7 @@ class PlayStatistics:
         self.searches += 1
         self.simulations += simulations * len(result.action)
         self.depth += float(result.depth.mean())
-        self.root_value += float(result.root_value[:, 0].mean())
+        self.root_value += float(result.value[:, 0].mean())
         self.entropy += float(-(result.policy * np.log(np.maximum(result.policy, 1e-12))).sum(axis=1).mean())
 
     def finished(self, history: GameHistory, wrong: bool | None) -> None:

@@ -135,7 +135,7 @@ def search_again(
     legal, to_play = played.legal(rows), played.steps.to_play[rows].astype(np.int32)
     found = planner.plan(Positions(played.stacked(rows), to_play, legal))
     seen = look(network, played, rows[None])
-    return search_effect(found.policy, seen.logits[0], legal, (seen.values[0], found.root_value[:, 0]))
+    return search_effect(found.policy, seen.logits[0], legal, (seen.values[0], found.value[:, 0]))
 
 
 def typical(played: Played) -> int:

@@ -1,6 +1,8 @@
-"""How self-play explores: temperatures of the visit distribution, and moves drawn at random."""
+"""How self-play explores: moves sampled at a temperature, and moves drawn at random."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,26 +83,32 @@ def explored_actions(
     moves: NDArray[np.int64],
     uniform: FloatArray,
 ) -> IntArray:
-    """The actions [B] int32 played in order to learn: Gumbel's own, or else sampled from the visits.
+    """The actions [B] int32 played in order to learn, `uniform` [B] in [0, 1) does the sampling.
 
-    The searches were made at `moves` [B] (from 0) with weights of `version`; see `sample_visits`.
+    The searches were made at `moves` [B] (from 0) with weights of `version`. PUCT's are sampled by visits.
+    Gumbel's noise explores by itself, so that its own choice is played; but where the configuration has
+    temperatures by move (`move_temperature`, `temperature_threshold`), the improved policy is sampled.
     """
-    if config.search == "gumbel":
+    if config.search != "gumbel":
+        weights: NDArray[Any] = result.visit_counts
+    elif config.move_temperature or config.temperature_threshold:
+        weights = result.policy
+    else:
         return result.action
-    return sample_visits(result, play_temperatures(config, version, moves), uniform).astype(np.int32)
+    temperatures = play_temperatures(config, version, moves)
+    return sample_actions(weights, temperatures, uniform, result.action).astype(np.int32)
 
 
-def sample_visits(
-    result: SearchResult, temperatures: NDArray[np.float64], uniform: FloatArray
+def sample_actions(
+    weights: NDArray[Any], temperatures: NDArray[np.float64], uniform: FloatArray, coldest: IntArray
 ) -> NDArray[np.int64]:
-    """Actions [B] sampled by visits ** (1 / temperature), each row at its own temperature.
+    """Actions [B] sampled by weights [B, A] ** (1 / temperature), each row at its own temperature.
 
-    `uniform` [B] in [0, 1) does the sampling. Where the temperature is 0 the search's own choice remains,
-    which has to be a most visited action.
+    `uniform` [B] in [0, 1) does the sampling. Where the temperature is 0, the action is `coldest` [B].
     """
     warm = temperatures > 0
-    visits = result.visit_counts / result.visit_counts.max(axis=1, keepdims=True)
-    shares = (visits ** (1.0 / np.where(warm, temperatures, 1.0))[:, None]).cumsum(axis=1)
+    relative = weights / weights.max(axis=1, keepdims=True)
+    shares = (relative ** (1.0 / np.where(warm, temperatures, 1.0))[:, None]).cumsum(axis=1)
     thresholds = uniform.astype(np.float64) * shares[:, -1]
     sampled = (shares <= thresholds[:, None]).sum(axis=1)
-    return np.where(warm, sampled, result.action)
+    return np.where(warm, sampled, coldest)

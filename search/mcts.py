@@ -117,9 +117,12 @@ def score_uct(tree: Tree, parameters: SearchParameters, b: int, node: int, score
 
 
 @inner
-def complete_q(tree: Tree, parameters: SearchParameters, b: int, node: int, completed: FloatArray) -> None:
-    """Action values, unvisited ones replaced by the mixed value, scaled (Gumbel MuZero paper, appendix D)."""
-    constants, real = parameters.constants[0], completed.dtype.type
+def complete_values(tree: Tree, b: int, node: int, completed: FloatArray) -> int:
+    """Action values, unvisited ones replaced by the mixed value (Gumbel MuZero paper, appendix D).
+
+    Returns the visits of the most visited action.
+    """
+    real = completed.dtype.type
     most, mass, weighted = 0, real(0), real(0)
     for a in range(len(completed)):
         edge = tree.edges[b, node, a]
@@ -132,10 +135,19 @@ def complete_q(tree: Tree, parameters: SearchParameters, b: int, node: int, comp
     if most > 0:
         visits = real(tree.nodes[b, node].visits - 1)  # of all actions
         mixed = (mixed + visits * weighted / mass) / (visits + real(1))
-    low, high = real(np.inf), real(-np.inf)
     for a in range(len(completed)):
         edge = tree.edges[b, node, a]
         completed[a] = edge.q if edge.visits > 0 else mixed
+    return most
+
+
+@inner
+def complete_q(tree: Tree, parameters: SearchParameters, b: int, node: int, completed: FloatArray) -> None:
+    """Completed action values, scaled to be added to logits (Gumbel MuZero paper, equation 8)."""
+    constants, real = parameters.constants[0], completed.dtype.type
+    most = complete_values(tree, b, node, completed)
+    low, high = real(np.inf), real(-np.inf)
+    for a in range(len(completed)):
         low, high = min(low, completed[a]), max(high, completed[a])
     scale = (constants.maxvisit_init + real(most)) * constants.value_scale
     if constants.rescale_values:
@@ -348,6 +360,19 @@ def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, sco
     return choice
 
 
+@inner
+def play_value(tree: Tree, b: int, policy: FloatArray, scores: FloatArray) -> Any:
+    """What playing by the improved policy is worth: sum of policy * completed values.
+
+    The mean over visits is not: sequential halving visits bad actions as often as it has to.
+    """
+    complete_values(tree, b, ROOT, scores)
+    value = scores.dtype.type(0)
+    for a in range(len(scores)):
+        value += policy[a] * scores[a]
+    return value
+
+
 @kernel
 def read(
     tree: Tree,
@@ -370,9 +395,12 @@ def read(
             improve_policy(tree, parameters, b, ROOT, result.policy[b])
             score_considered(tree, parameters, b, most, scores)
             result.action[b] = argmax_legal(tree, b, ROOT, scores)
+            result.value[b, 0] = play_value(tree, b, result.policy[b], scores)
         else:
             result.action[b] = sample_by_visits(tree, b, temperature, uniform[b], scores)
+            result.value[b, 0] = tree.value[b, ROOT, 0]
         result.root_value[b, 0] = tree.value[b, ROOT, 0]
+        result.target_value[b, 0] = result.value[b, 0]
         result.depth[b] = tree.rows[b].depth
 
 
@@ -442,6 +470,8 @@ class Search:
         result = SearchResult(
             action=np.empty(rows, np.int32),
             policy=np.empty((rows, actions), self.dtype),
+            value=np.empty((rows, 1), self.dtype),
+            target_value=np.empty((rows, 1), self.dtype),
             root_value=np.empty((rows, 1), self.dtype),
             visit_counts=np.empty((rows, actions), np.int32),
             depth=np.empty(rows, np.int32),

@@ -81,6 +81,8 @@ class Planner:
         return SearchResult(
             action=best_legal(evaluation.policy_logits, legal),
             policy=legal_policy(evaluation.policy_logits.astype(np.float64), legal),
+            value=evaluation.value.copy(),
+            target_value=evaluation.value.copy(),
             root_value=evaluation.value.copy(),
             visit_counts=np.zeros(legal.shape, np.int32),
             depth=np.zeros(len(legal), np.int32),

@@ -116,7 +116,7 @@ class Agent:
         found = planner.plan(planner.seen(table, np.array([row])))
         if not simulations:
             return checked(_unsearched(found, int(table.to_play[row])))
-        return checked(read_tree(planner.search.tree, int(found.action[0]), simulations, limit))
+        return checked(read_tree(planner.search.tree, found, simulations, limit))
 
 
 def checked(analysis: Analysis) -> Analysis:
@@ -131,19 +131,20 @@ def require_finite(*figures: float) -> None:
         raise ConfigurationError("the agent's network gives figures that are not finite: was it damaged?")
 
 
-def read_tree(tree: Tree, action: int, simulations: int, limit: TreeLimit) -> Analysis:
-    """The newest search of row 0 of `tree`, which chose `action`."""
+def read_tree(tree: Tree, found: SearchResult, simulations: int, limit: TreeLimit) -> Analysis:
+    """The newest search of row 0 of `tree`, which found `found`."""
+    action, value = int(found.action[0]), float(found.value[0, 0])
     edges = tree.edges[0, ROOT]
     visits = edges["visits"].astype(np.int32)
     return Analysis(
         action=action,
-        value=float(tree.value[0, ROOT, 0]),
+        value=value,
         network_value=float(tree.nodes[0, ROOT]["raw_value"]),
         visits=visits,
         prior=edges["prior"].astype(np.float32),
         action_values=np.where(visits > 0, edges["q"], np.nan).astype(np.float32),
         principal_variation=tuple(_line(tree, action)),
-        tree=_node(tree, ROOT, None, limit),
+        tree=_node(tree, ROOT, None, limit)._replace(value=value),
         to_play=int(tree.nodes[0, ROOT]["to_play"]),
         simulations=simulations,
     )
@@ -184,7 +185,7 @@ def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNo
 
 def _unsearched(found: SearchResult, to_play: int) -> Analysis:
     """What the network alone says of one position."""
-    action, value, prior = int(found.action[0]), float(found.root_value[0, 0]), found.policy[0]
+    action, value, prior = int(found.action[0]), float(found.value[0, 0]), found.policy[0]
     return Analysis(
         action=action,
         value=value,

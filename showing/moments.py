@@ -58,8 +58,8 @@ class WatchedAgent:
         if self.exploration is not None:
             noise = RootNoise.draw(self.exploration, seen.legal, planner.config)
         found = planner.plan(seen, noise)
-        require_finite(found.root_value[0, 0])
-        self.value = float(found.root_value[0, 0])
+        require_finite(found.value[0, 0])
+        self.value = float(found.value[0, 0])
         if noise is None:
             return found.action
         moves = moves_made(table)[rows]

@@ -182,28 +182,55 @@ def test_the_move_temperature_is_that_of_each_games_own_move() -> None:
     assert greedy_share(late, slice(6, None)) == 1
 
 
+@pytest.mark.usefixtures("_all_legal")
+def test_gumbel_samples_the_improved_policy_where_temperatures_by_move_are_asked_for() -> None:
+    quiet = {"search": "gumbel", "gumbel_scale": 0.0, "rescale_values": False}
+    assert greedy_share(free_play(**quiet), slice(None)) == 1  # by itself it plays its own choice
+    by_threshold = free_play(**quiet, temperature_threshold=6)
+    assert greedy_share(by_threshold, slice(6)) < 0.9
+    assert greedy_share(by_threshold, slice(6, None)) == 1
+    by_move = free_play(**quiet, move_temperature=((4, 1.0), (9, 0.0)))
+    assert greedy_share(by_move, slice(4)) < 0.9
+    assert greedy_share(by_move, slice(4, None)) == 1
+
+
+def test_gumbels_sampled_moves_have_the_improved_policys_shares() -> None:
+    policy = np.tile(np.array([0.2, 0.0, 0.8], np.float32), (1000, 1))
+    blank = np.zeros((1000, 1), np.float32)
+    visits = np.tile(np.array([8, 5, 3], np.int32), (1000, 1))
+    own = np.full(1000, 2, np.int32)
+    result = SearchResult(own, policy, blank, blank, blank, visits, own)
+    uniform = ((np.arange(1000) + 0.5) / 1000).astype(np.float32)
+    config = WalkConfig(search="gumbel", temperature_threshold=1, visit_softmax_temperature=((1.0, 0.5),))
+    first = exploration.explored_actions(config, 0, result, np.zeros(1000, np.int64), uniform)
+    np.testing.assert_allclose(np.bincount(first, minlength=3) / 1000, [1 / 17, 0, 16 / 17], atol=1e-3)
+    later = exploration.explored_actions(config, 0, result, np.ones(1000, np.int64), uniform)
+    assert (later == 2).all()
+
+
 def test_visits_are_sampled_by_each_rows_temperature() -> None:
     visits = np.tile(np.array([0, 1, 4, 0, 3, 0], np.int32), (9000, 1))
     uniform = ((np.arange(9000) % 3000 + 0.5) / 3000).astype(np.float32)
     uniform[[0, 3000, 6000]] = 0.0
     uniform[[2999, 5999, 8999]] = np.nextafter(np.float32(1), np.float32(0))
-    blank = np.zeros((9000, 1), np.float32)
-    result = SearchResult(np.full(9000, 2, np.int32), blank, blank, visits, blank[:, 0].astype(np.int32))
+    most = np.full(9000, 2, np.int32)
     temperatures = np.repeat([1.0, 0.5, 0.0], 3000)
-    actions = exploration.sample_visits(result, temperatures, uniform).reshape(3, 3000)
+    actions = exploration.sample_actions(visits, temperatures, uniform, most).reshape(3, 3000)
     assert set(actions.ravel().tolist()) == {1, 2, 4}
     counts = np.array([np.bincount(row, minlength=6) for row in actions]) / 3000
     expected = np.array(
         [[0, 1 / 8, 4 / 8, 0, 3 / 8, 0], [0, 1 / 26, 16 / 26, 0, 9 / 26, 0], [0, 0, 1, 0, 0, 0]], np.float64
     )
     np.testing.assert_allclose(counts, expected, atol=1e-3)
-    extreme = exploration.sample_visits(result, np.full(9000, 0.01), uniform)
+    extreme = exploration.sample_actions(visits, np.full(9000, 0.01), uniform, most)
     assert set(extreme[1:3000].tolist()) == {2}
 
 
-def test_gumbels_choice_has_no_temperature() -> None:
+def test_gumbels_own_choice_knows_no_temperature_by_training_progress() -> None:
     plain = make_player(search="gumbel").play(200, FOREVER)[1]
-    assert_same(plain, make_player(search="gumbel", move_temperature=((1, 5.0),)).play(200, FOREVER)[1])
+    assert_same(
+        plain, make_player(search="gumbel", visit_softmax_temperature=((1, 5.0),)).play(200, FOREVER)[1]
+    )
 
 
 @pytest.mark.parametrize("schedule", [((5, 1.0), (3, 0.5)), ((5, -1.0),)])
@@ -237,7 +264,7 @@ def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes
         values = start - 0.1 * exploration.moves_made(player.table)[:, None]
         ones = np.ones(len(legal), np.int32)
         return SearchResult(
-            legal.argmax(axis=1).astype(np.int32), policy, values, legal.astype(np.int32), ones
+            legal.argmax(axis=1).astype(np.int32), policy, *(3 * [values]), legal.astype(np.int32), ones
         )
 
     monkeypatch.setattr(player.planner, "plan", plan)

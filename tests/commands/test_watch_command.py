@@ -24,7 +24,7 @@ from games import gridworld
 from games.api.shown import ShownGame
 from games.api.sources import load_game
 from games.api.spec import GameSpec
-from playing.exploration import play_temperatures, sample_visits
+from playing.exploration import play_temperatures, sample_actions
 from playing.make_table import make_table
 from search.noise import RootNoise
 from showing.films import Film, Gif, film_file, shoot
@@ -129,7 +129,8 @@ def test_exploration_has_self_plays_temperature(changes: dict[str, Any], move: i
             table.move(0, int(table.legal[0].argmax()))
         seen = planner.seen(table, np.array([0]))
         noise = RootNoise.draw(np.random.default_rng(seed), seen.legal, player.config)
-        drawn = sample_visits(planner.plan(seen, noise), np.array([expected]), noise.uniform)
+        found = planner.plan(seen, noise)
+        drawn = sample_actions(found.visit_counts, np.array([expected]), noise.uniform, found.action)
         watched = WatchedAgent(player, np.random.default_rng(seed))
         assert watched.choose(table, np.array([0])).tolist() == drawn.tolist()
 

@@ -41,7 +41,8 @@ def swinging(plan: Callable[..., SearchResult], table: GameTable) -> Callable[..
 
     def planned(*arguments: Any) -> SearchResult:
         values = np.cos(table.seeds + 2.4 * moves_made(table))
-        return plan(*arguments)._replace(root_value=values[:, None].astype(np.float32))
+        values = values[:, None].astype(np.float32)
+        return plan(*arguments)._replace(value=values, target_value=values)
 
     return planned
 

@@ -104,6 +104,44 @@ def test_considered_visits(considered: int, simulations: int, expected: list[int
     assert considered_visits(considered, simulations) == expected
 
 
+@pytest.mark.parametrize("simulations", [16, 50, 200])
+def test_gumbel_value_is_that_of_the_move_it_plays(simulations: int) -> None:
+    """Of 16 actions one wins, as the network knows; halving has to visit those that lose, play does not."""
+    priors = np.array([0.9] + 15 * [0.1 / 15])
+    world = bandit([1.0] + 15 * [-1.0], list(np.log(priors)))._replace(value=np.array([0.9]))
+    search = Search(make_config(16, simulations, search="gumbel"), 1, dtype=np.float64)
+    result = run(search, world, [0])
+    assert result.action[0] == 0
+    assert result.root_value[0, 0] < 0
+    assert result.value[0, 0] > 0.9
+    assert result.value[0, 0] == pytest.approx(result.policy[0] @ world.reward[0])  # all were visited
+
+
+def test_gumbel_value_completes_actions_that_were_not_visited() -> None:
+    """With one simulation: pi' times the reward found, and times the mixed value for the other action.
+
+    The mixed value (appendix D) of the network's 0.2 and the visited action's 0.8: (0.2 + 1 * 0.8) / 2.
+    """
+    world = bandit([0.8, -5.0])._replace(value=np.array([0.2]))
+    search = Search(
+        make_config(2, 1, search="gumbel", rescale_values=False, value_scale=0.1), 1, dtype=np.float64
+    )
+    result = run(search, world, [0])
+    logits = 0.1 * (search.config.maxvisit_init + 1) * np.array([0.8, 0.5])
+    improved = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(result.policy[0], improved)
+    assert result.value[0, 0] == pytest.approx(improved @ [0.8, 0.5])
+
+
+@pytest.mark.parametrize("rule", ["puct", "uct"])
+def test_values_of_other_searches_are_the_means_over_visits(rule: str) -> None:
+    world = random_world(np.random.default_rng(0), 8, 3)
+    search = Search(make_config(3, 30), 2, dtype=np.float64, uct=1.0 if rule == "uct" else None)
+    result = run(search, world, [0, 1])
+    np.testing.assert_array_equal(result.value, result.root_value)
+    np.testing.assert_array_equal(result.target_value, result.root_value)
+
+
 @settings(derandomize=True, deadline=None, max_examples=30, database=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_gumbel_visits_only_legal_actions(seed: int, considered: int) -> None:
@@ -452,7 +490,7 @@ def test_result_shapes_and_types() -> None:
     assert facts == [
         ((2,), np.int32),
         ((2, 3), np.float32),
-        ((2, 1), np.float32),
+        *(3 * [((2, 1), np.float32)]),
         ((2, 3), np.int32),
         ((2,), np.int32),
     ]
