@@ -283,8 +283,10 @@ class MuZeroConfig:
     PER: bool = option(True, "replay", "prioritised replay (else uniform)")
     PER_alpha: float = option(0.5, "replay", "exponent of the priorities", 0.0, 1.0)
     PER_beta: float = option(1.0, "replay", "exponent of the importance weights", 0.0, 1.0)
-    ratio: float = option(0.5, "replay", "optimiser steps per played step; 0: neither side waits", 0.0)
-    learning_starts: int = option(1000, "replay", "played steps before the first update", 1)
+    ratio: float = option(
+        0.5, "replay", "optimiser steps per step added to the replay buffer; 0: neither side waits", 0.0
+    )
+    learning_starts: int = option(1000, "replay", "steps in the replay buffer before the first update", 1)
     num_reanalyse_workers: int = option(0, "replay", "reanalysis actors", 0, 4096)
     reanalyse_policy: bool = option(
         False, "replay", "reanalysis searches again for policies (else values only)"

@@ -181,7 +181,8 @@ class Counters:
     seconds: float = 0.0  # wall time of training, earlier sittings of a resumed run included
     # when the configured ratio was last changed, from which on it is kept
     ratio_since_update: int = 0
-    ratio_since_step: int = 0
+    ratio_since_step: int = 0  # of those added
+    added_steps: int = 0  # to the replay buffer, whether they are still there or not
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,7 @@ class BufferStatus(NamedTuple):
     bytes: int
     capacity_steps: int
     capacity_bytes: int
+    added: int = 0  # steps that came in since the buffer was made, or its state was loaded
 
 
 class EvaluationResult(NamedTuple):

@@ -28,12 +28,11 @@ from data import (
 )
 from learning.stored_positions import legal_at, stacked_at
 from learning.sum_tree import SumTree
-from learning.symmetry import Symmetries, make_symmetries
+from learning.symmetry import Symmetries, make_symmetries, turned_targets
 from learning.targets import (
     OWN,
     PAST,
     StepRows,
-    Targets,
     compute_targets,
     history_rows,
     n_step_returns,
@@ -88,7 +87,7 @@ class ReplayBuffer:
         self.rows = StepRows(*(np.zeros((self.capacity, *shape), dtype) for shape, dtype in layout))
         self.tree = SumTree(self.capacity)
         self.first = self.next = self.cursor = 0  # positions: oldest kept, next new, next to reanalyse
-        self.steps = self.games = 0
+        self.steps = self.games = self.added = 0
 
     def add(self, histories: Sequence[GameHistory]) -> BufferStatus:
         """Stores `histories` in place of the oldest ones.
@@ -118,6 +117,7 @@ class ReplayBuffer:
         self._set_priorities(places[own], np.abs(run.root_values[own] - returns))
         self.next += size
         self.steps += history.steps
+        self.added += history.steps
         self.games += history.game_return is not None
 
     def _make_room(self, rows: int, steps: int) -> None:
@@ -274,6 +274,7 @@ class ReplayBuffer:
             bytes=min(self.next, self.capacity) * self.row_bytes,
             capacity_steps=min(self.config.replay_buffer_size, self.capacity),
             capacity_bytes=self.capacity * self.row_bytes,
+            added=self.added,
         )
 
     def state(self) -> Snapshot:
@@ -384,13 +385,6 @@ def rows_wanted(config: MuZeroConfig) -> int:
     if config.max_moves > length:
         segment += config.stacked_observations + config.td_steps + config.num_unroll_steps
     return math.ceil(config.replay_buffer_size / length) * segment
-
-
-def turned_targets(targets: Targets, symmetries: Symmetries) -> Targets:
-    """What the targets of S samples become when each is turned by its one of `symmetries`."""
-    return targets._replace(
-        actions=symmetries.actions(targets.actions), policy=symmetries.policies(targets.policy)
-    )
 
 
 def last_rows(rows: StepRows) -> NDArray[np.bool_]:

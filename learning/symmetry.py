@@ -2,6 +2,7 @@
 
 An action is either a column of the board (as many actions as columns) or a cell, numbered row by row; actions
 behind the cells, such as a pass, stay what they are. `config.py` refuses any other combination.
+Batches are turned as they are drawn, by `replay_buffer.py:ReplayBuffer.sample`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from learning.targets import Targets
 
 
 class Symmetries(NamedTuple):
@@ -39,6 +41,13 @@ class Symmetries(NamedTuple):
     def policies(self, policies: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the policies [X, n, A] of X samples become."""
         return permuted(policies, self.origins)
+
+
+def turned_targets(targets: Targets, symmetries: Symmetries) -> Targets:
+    """What the targets of S samples become when each is turned by its one of `symmetries`."""
+    return targets._replace(
+        actions=symmetries.actions(targets.actions), policy=symmetries.policies(targets.policy)
+    )
 
 
 def make_symmetries(config: MuZeroConfig) -> Symmetries | None:

@@ -1,5 +1,6 @@
 """The steps that are stored, and the training targets that are computed from them.
 
+Policy targets are those that the search has found (`search/mcts.py:read`); here lie value and reward targets.
 Histories lie as runs of rows in arrays that are used as a ring; the same functions take one history's
 own rows, which are a ring of just its length.
 """

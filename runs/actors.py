@@ -1,6 +1,7 @@
 """The actors: thin Ray shells over plain classes, launched on resources that are stated one by one.
 
-What happens when one dies, and who calls them: `runs/ray_run.py`. Their kinds: `core/actor_kinds.py`.
+What happens when one dies: `runs/failures.py`. Who calls them: `runs/ray_run.py`. Their kinds:
+`core/actor_kinds.py`.
 """
 
 from __future__ import annotations

@@ -147,7 +147,8 @@ def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
         check_games(games, config)
     except ValueError as error:
         raise CheckpointError(f"cannot begin with the games of {run}: {error}") from None
-    counters = Counters(played_steps=min(steps_in(games), config.replay_buffer_size))
+    steps = min(steps_in(games), config.replay_buffer_size)
+    counters = Counters(played_steps=steps, added_steps=steps)
     parts = {"buffer": games}
     return Checkpoint(game, config.to_json(), {}, counters, parts, measured_cost=earlier.cost)
 

@@ -1,13 +1,22 @@
-"""What has gone wrong when a call of an actor fails, told by the class of the error and never by its text."""
+"""What happens when an actor dies or its call fails: the run starts it again, or ends and says why.
+
+What has gone wrong is told by the class of the error and never by its text. `runs/ray_run.py` carries it out.
+"""
 
 from __future__ import annotations
 
 import re
 from enum import Enum
+from pathlib import Path
 
 from ray import exceptions
 
+from core.actor_kinds import Member
 from core.errors import ConfigurationError
+from saving.run_folder import LOG_NAME
+
+MAX_RESTARTS = 10
+"""Of all actors of a run."""
 
 
 class RunError(ConfigurationError):
@@ -76,3 +85,28 @@ def described(error: Exception) -> str:
 def evidence_of(error: Exception) -> str:
     """All that is known of it: the remote traceback, or Ray's reason; without Ray's colours."""
     return re.sub(r"\x1b\[\d+m", "", f"{type(error).__name__}: {error}")
+
+
+class Restarts:
+    """Decides whether the run in `folder` goes on after a failure, and counts the actors started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.made = folder, 0
+
+    def another(self, member: Member, error: Exception) -> None:
+        """`member` is to be started again after `error`. Raises `RunError` if that is no remedy."""
+        failure, log = failure_of(error), self.folder / LOG_NAME
+        if failure is Failure.REFUSED:
+            raise RunError(f"actor {member.name!r}: {cause_of(error)}") from error
+        if failure is Failure.RAISED:
+            raise RunError(
+                f"actor {member.name!r}: {described(error)} (its traceback is in {log})"
+            ) from error
+        self.made += 1
+        if self.made > MAX_RESTARTS or not member.kind.restarted:
+            died = failure is Failure.PROCESS_LOST
+            what = f"the process of actor {member.name!r} died (out of memory?)"
+            raise RunError(
+                f"{what if died else f'data of actor {member.name!r} was lost'}; "
+                f"'python muzero.py resume {self.folder}' goes on from the newest checkpoint"
+            )

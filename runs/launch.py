@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
+from runs.interrupts import interruptible, sigterm_kept
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -33,7 +30,7 @@ def train(
     """
     check_launch(local, address)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
-    with _interruptible() as interrupted:
+    with interruptible() as interrupted:
         outcome = (
             _train_local(session, interrupted) if local else _train_on_ray(session, interrupted, address)
         )
@@ -66,44 +63,10 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
         from runs.actors import Launcher, start_ray
         from runs.ray_run import RayRun
 
-        with _sigterm_kept():
+        with sigterm_kept():
             start_ray(session.config, address)
     try:
         run = RayRun(session, Launcher(session.game, session.config))
         return session.outcome(run.run(interrupted.is_set))
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Keeps what a SIGTERM does: Ray takes it for itself when it starts, and ends the process at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or a SIGTERM) sets; a second one interrupts at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    earlier = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)

@@ -45,7 +45,7 @@ class LocalRun:
             state = session.part(name)
             if state is not None:
                 part.load_state(state)
-        session.log.buffer = self.buffer.status()
+        session.log.stored(self.buffer.status())
         self._publish()
 
     def _parts(self) -> dict[str, Trainer | ReplayBuffer | SelfPlay]:
@@ -70,18 +70,17 @@ class LocalRun:
         log = self.session.log
         per_round = MOVES_PER_ROUND * self.config.games_per_worker
         for worker in self.workers:
-            counters, stored = log.counters, log.buffer.steps > 0
-            steps = self.pacing.steps_to_play(
-                counters.played_steps, counters.training_step, per_round, stored
-            )
+            added, updates = log.counters.added_steps, log.counters.training_step
+            waiting = not log.buffer.steps or not self.pacing.updates_allowed(added, updates)
+            steps = self.pacing.steps_to_play(added, updates, per_round, waiting)
             if steps:
                 report, histories = worker.play(steps, seconds=float("inf"))
-                log.buffer = self.buffer.add(histories)
+                log.stored(self.buffer.add(histories))
                 log.played(report)
 
     def _train(self) -> None:
         counters = self.session.log.counters
-        updates = self.pacing.updates_allowed(counters.played_steps, counters.training_step)
+        updates = self.pacing.updates_allowed(counters.added_steps, counters.training_step)
         if not updates or not self.session.log.buffer.steps:
             return
         result = self.trainer.train(self.buffer.sample(min(updates, UPDATES_PER_ROUND)))

@@ -28,11 +28,10 @@ from core.actor_kinds import (
 )
 from data import BufferStatus, EvaluationResult, PlayReport, Snapshot, TrainingResult, Video
 from runs.actors import Launcher
-from runs.failures import Failure, RunError, cause_of, described, evidence_of, failure_of
+from runs.failures import Failure, Restarts, evidence_of, failure_of
 from runs.judge import Job
 from runs.pacing import Pacing
 from runs.session import Reason, Session
-from saving.run_folder import LOG_NAME
 
 MOVES_PER_CALL = 32
 TRAIN_SECONDS = 0.05
@@ -40,7 +39,6 @@ TRAIN_SECONDS = 0.05
 MAX_UPDATES_PER_CALL = 16
 """So few that the priorities by which their batches are drawn are fresh."""
 STATUS_SECONDS = 0.25
-MAX_RESTARTS = 10
 PUBLICATION, STARTS = "publication", "starts"
 """The queues of the trainer's calls that give its weights, and of all actors' first ones."""
 UNSAVED = (EVALUATOR.name, PUBLICATION, STARTS)
@@ -90,7 +88,7 @@ class RayRun:
         self._deciding = False  # it may end the run: what is played meanwhile may be for nothing
         self._next_publication = self._next_status = 0.0
         self._next_evaluation = time.perf_counter()
-        self._restarts = 0
+        self.restarts = Restarts(session.folder)
         self._targets: dict[str, int] = {}  # which target network each reanalysis worker has
         self._members = {member.name: member for member in members(self.config)}
         self.actors: dict[str, Any] = {}
@@ -132,38 +130,24 @@ class RayRun:
 
     def _launch(self, member: Member, state: Snapshot | None = None) -> None:
         storage = self.actors.get(STORAGE.name)
-        launched = self.launcher.launch(member, storage, state, self._restarts)
+        launched = self.launcher.launch(member, storage, state, self.restarts.made)
         self.actors[member.name] = launched.actor
         if launched.started is not None:
             self._call(member.name, launched.started, _nothing, queue=STARTS)
 
     def _failed(self, call: Call, error: Exception) -> None:
-        """Does what there is to do about a call that has failed with `error`.
-
-        Starts the actor again that has failed, or raises `RunError` if that cannot be.
-        """
+        """Starts the actor again that `call` has lost by `error`. Raises `RunError` if that is no remedy."""
         actor, error = call.origin(error)
-        failure, log = failure_of(error), self.session.folder / LOG_NAME
-        if failure is Failure.NOT_STARTED:
+        if failure_of(error) is Failure.NOT_STARTED:
             return
         self.session.observer.evidence(f"actor {actor!r}: {evidence_of(error)}")
-        if failure is Failure.REFUSED:
-            raise RunError(f"actor {actor!r}: {cause_of(error)}") from error
-        if failure is Failure.RAISED:
-            raise RunError(f"actor {actor!r}: {described(error)} (its traceback is in {log})") from error
-        self._restart(self._members[actor], failure)
+        member = self._members[actor]
+        self.restarts.another(member, error)
+        self._restart(member)
 
-    def _restart(self, member: Member, failure: Failure) -> None:
+    def _restart(self, member: Member) -> None:
         """Replaces a lost actor by a new one, which takes up the work from what the others hold."""
-        self._restarts += 1
         name = member.name
-        if self._restarts > MAX_RESTARTS or not member.kind.restarted:
-            died = failure is Failure.PROCESS_LOST
-            what = f"the process of actor {name!r} died (out of memory?)"
-            raise RunError(
-                f"{what if died else f'data of actor {name!r} was lost'}; "
-                f"'python muzero.py resume {self.session.folder}' goes on from the newest checkpoint"
-            )
         self.session.observer.event(f"actor {name!r} was lost and is started again")
         self.calls = {ref: call for ref, call in self.calls.items() if name not in (call.actor, call.queue)}
         self._steps_in_flight.pop(name, None)
@@ -238,10 +222,10 @@ class RayRun:
 
     def _issue_play(self, name: str) -> None:
         counters = self.session.log.counters
-        claimed = counters.played_steps + sum(self._steps_in_flight.values())
+        claimed = counters.added_steps + sum(self._steps_in_flight.values())
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        stored = self.session.log.buffer.steps > 0 or self._busy(BUFFER.name) > 0
-        steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, stored)
+        waiting = not self._updates_in_flight
+        steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, waiting)
         if not steps:
             return
         self._steps_in_flight[name] = steps
@@ -254,7 +238,7 @@ class RayRun:
         self._call(BUFFER.name, self.buffer.add.remote(histories), self._added)
 
     def _added(self, status: BufferStatus) -> None:
-        self.session.log.buffer = status
+        self.session.log.stored(status)
 
     # --- training ---
 
@@ -262,7 +246,7 @@ class RayRun:
         """Gives the trainer another call, if it may make updates; whether it did."""
         counters = self.session.log.counters
         claimed = counters.training_step + sum(self._updates_in_flight)
-        allowed = self.pacing.updates_allowed(counters.played_steps, claimed)
+        allowed = self.pacing.updates_allowed(counters.added_steps, claimed)
         updates = min(allowed, self._updates_per_call)
         if not updates or not self.session.log.buffer.steps:
             return False

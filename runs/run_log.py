@@ -50,6 +50,11 @@ class RunLog:
             self._gpu_seconds += report.seconds
         self.play = report
 
+    def stored(self, status: BufferStatus) -> None:
+        """The buffer has taken histories in, or says for the first time what it holds."""
+        self._add(added_steps=status.added - self.buffer.added)
+        self.buffer = status
+
     def trained(self, metrics: TrainingMetrics) -> None:
         """A call of the trainer has returned."""
         self._add(training_step=metrics.updates)

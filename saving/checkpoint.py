@@ -72,7 +72,7 @@ class Checkpoint:
     def with_ratio_from_here(self) -> Checkpoint:
         """The same, from which on another ratio of updates to played steps is kept."""
         counters = self.counters
-        changed = {"ratio_since_update": counters.training_step, "ratio_since_step": counters.played_steps}
+        changed = {"ratio_since_update": counters.training_step, "ratio_since_step": counters.added_steps}
         return dataclasses.replace(self, counters=dataclasses.replace(counters, **changed))
 
     @property
@@ -246,12 +246,17 @@ def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, Snapsh
         game=facts["game"],
         config_json=json.dumps(facts["config"], indent=2),
         weights=weights,
-        counters=Counters(**facts["counters"]),
+        counters=_counters(facts["counters"]),
         parts=parts,
         evaluation=facts["evaluation"],
         measured_cost=Cost.from_facts(facts["cost"]) if "cost" in facts else None,
         format_version=facts["format_version"],
     )
+
+
+def _counters(facts: dict[str, Any]) -> Counters:
+    """Those of earlier versions count the steps played only: the games then running are a few."""
+    return Counters(**{"added_steps": facts["played_steps"]} | facts)
 
 
 def _check_format(path: Path, facts: Any) -> None:

@@ -263,9 +263,8 @@ def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes
         policy = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
         values = start - 0.1 * exploration.moves_made(player.table)[:, None]
         ones = np.ones(len(legal), np.int32)
-        return SearchResult(
-            legal.argmax(axis=1).astype(np.int32), policy, *(3 * [values]), legal.astype(np.int32), ones
-        )
+        action, visits = legal.argmax(axis=1).astype(np.int32), legal.astype(np.int32)
+        return SearchResult(action, policy, values, values, values, visits, ones)
 
     monkeypatch.setattr(player.planner, "plan", plan)
     return player

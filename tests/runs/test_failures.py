@@ -17,7 +17,16 @@ from core.errors import ConfigurationError
 from playing.environment import GameError
 from runs import facade, ray_run
 from runs.actors import Launched
-from runs.failures import Failure, NotStartedError, RunError, cause_of, described, evidence_of, failure_of
+from runs.failures import (
+    MAX_RESTARTS,
+    Failure,
+    NotStartedError,
+    RunError,
+    cause_of,
+    described,
+    evidence_of,
+    failure_of,
+)
 from runs.ray_run import Input, RayRun
 from runs.session import Session
 from tests.helpers.toy_games import Watcher
@@ -161,7 +170,7 @@ def test_without_the_others_the_run_ends(run: RayRun, actor: str, error: Excepti
 
 
 def test_a_run_whose_actors_are_lost_again_and_again_ends(run: RayRun) -> None:
-    for _ in range(ray_run.MAX_RESTARTS):
+    for _ in range(MAX_RESTARTS):
         fail(run, "self_play_0", exceptions.ActorDiedError())
     with pytest.raises(RunError, match=r"\Athe process of actor 'self_play_0' died"):
         fail(run, "self_play_0", exceptions.ActorDiedError())

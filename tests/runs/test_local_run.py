@@ -207,7 +207,7 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     config = toy_game("cartpole").config.replace(**SMALL | {"encoding_size": 8})
     start = facade._start_with_games(tmp_path / "one", "cartpole", config)
     stored = int((earlier.parts["buffer"].arrays["kind"] == OWN).sum())
-    assert start.counters == Counters(played_steps=stored)
+    assert start.counters == Counters(played_steps=stored, added_steps=stored)
     played: list[tuple[int, int]] = []
 
     def act(status: RunStatus) -> None:
@@ -231,10 +231,32 @@ def test_another_ratio_holds_from_the_resumption_on(tmp_path: Path) -> None:
     _, later, _ = run(tmp_path, resume_from=ahead, ratio=2.0, training_steps=650)
     played = later.counters.played_steps - earlier.counters.played_steps
     assert 600 / played == pytest.approx(2.0, rel=0.2)
-    assert (later.counters.ratio_since_update, later.counters.ratio_since_step) == (
-        50,
-        earlier.counters.played_steps,
-    )
+    assert later.counters.ratio_since_update == 50
+    assert later.counters.ratio_since_step == earlier.counters.added_steps
+
+
+@pytest.mark.parametrize("segment_length", [3, 30, 100])
+def test_updates_are_paid_for_by_steps_in_the_buffer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segment_length: int
+) -> None:
+    """Not by those of running games: these would be learned from by way of the few that are stored."""
+    drawn: list[tuple[int, int]] = []  # updates, and steps ever added until then
+    sample = replay_buffer.ReplayBuffer.sample
+
+    def counted(buffer: replay_buffer.ReplayBuffer, batches: int) -> Any:
+        drawn.append((batches, buffer.added))
+        return sample(buffer, batches)
+
+    monkeypatch.setattr(replay_buffer.ReplayBuffer, "sample", counted)
+    long = {"games_per_worker": 16, "segment_length": segment_length, "ratio": 0.1}
+    outcome, _, watcher = run(tmp_path, game="walk", **long)
+    updates = np.cumsum([batches for batches, _ in drawn])
+    assert (updates <= 0.1 * np.array([added for _, added in drawn]) + 1e-9).all()
+    assert drawn[0][1] >= 60, "learning starts with as many steps as are asked for"
+    counters = outcome.counters
+    assert counters.training_step == 50
+    assert 500 <= counters.added_steps <= counters.played_steps
+    assert watcher.counters == counters
 
 
 def test_games_of_another_kind_are_refused(tmp_path: Path) -> None:

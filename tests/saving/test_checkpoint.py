@@ -290,3 +290,10 @@ def test_unwritable_results_path(tmp_path: Path) -> None:
     for place in ("file", "file/below"):
         with pytest.raises(ConfigurationError, match=r"results_path: cannot write to .*file"):
             new_run_folder(tmp_path / place, "cartpole")
+
+
+def test_runs_of_earlier_versions_have_added_what_they_played() -> None:
+    facts = dataclasses.asdict(Counters(5, 300, added_steps=280))
+    assert module._counters(facts).added_steps == 280
+    del facts["added_steps"]
+    assert module._counters(facts) == Counters(5, 300, added_steps=300)
