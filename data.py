@@ -105,7 +105,7 @@ class GameHistory:
     terminated: bool
     truncated: bool
     seed: int  # of the game's environment
-    version: int  # updates that had been made to the weights that played its first own step
+    versions: NDArray[np.int64]  # [T + L + 1] updates made to the weights that the root values come from
     first_step: int  # number of the first own step within its game
     game_return: float | None  # sum of rewards (of player 0) over the whole game, if it ends here
     game_length: int | None  # moves of the whole game, if it ends here

@@ -125,7 +125,7 @@ class SelfPlay:
         histories = []
         for row, truncated, value in zip(rows[ends], moves.truncated[ends], values, strict=True):
             bootstrap = float(value) if truncated else 0.0
-            history = self.recorder.finish(row, bootstrap, bool(truncated), self.table)
+            history = self.recorder.finish(row, bootstrap, self.planner.version, bool(truncated), self.table)
             histories.append(self._close(row, history, tally))
         return histories
 

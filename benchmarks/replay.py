@@ -86,7 +86,7 @@ def random_game(generator: np.random.Generator) -> GameHistory:
         terminated=False,
         truncated=True,
         seed=0,
-        version=0,
+        versions=np.zeros(length + 1, np.int64),
         first_step=0,
         game_return=float(length),
         game_length=length,

@@ -93,9 +93,6 @@ def history_rows(history: GameHistory, stacked_observations: int, policy_surpris
     own = slice(past, past + history.steps)
     kind = np.full(rows, AHEAD, np.uint8)
     kind[:past], kind[own] = PAST, OWN
-    versions = np.full(rows, history.version, np.int32)
-    if history.resigned:
-        versions[-1] = FINAL
     frequency = np.ones(rows, np.float32)
     frequency[own] = sampling_frequency(history, policy_surprise)
 
@@ -104,6 +101,9 @@ def history_rows(history: GameHistory, stacked_observations: int, policy_surpris
         padded[start : start + len(values)] = values[: rows - start]
         return padded
 
+    versions = column(history.versions.astype(np.int32))
+    if history.resigned:
+        versions[-1] = FINAL
     return StepRows(
         observations=history.observations[:rows],
         actions=column(history.actions, 0),

@@ -99,9 +99,15 @@ class HistoryBuilder:
         self.first_step[row] += self.segment
         return history
 
-    def finish(self, row: int, bootstrap: float, truncated: bool, table: GameTable) -> GameHistory:
-        """The rest of a game that has ended; its last position is worth `bootstrap` (0 if terminated)."""
+    def finish(
+        self, row: int, bootstrap: float, version: int, truncated: bool, table: GameTable
+    ) -> GameHistory:
+        """The rest of a game that has ended; its last position is worth `bootstrap` (0 if terminated).
+
+        That is what weights which `version` updates have made say.
+        """
         self.root_values[row, self.cursor[row]] = bootstrap
+        self.versions[row, self.cursor[row]] = version
         steps = int(self.cursor[row] - self.past[row])
         return self._history(row, table, steps, not truncated, truncated)
 
@@ -111,7 +117,8 @@ class HistoryBuilder:
         No move is made up for it: the game is truncated where it is, and that position is worth a loss.
         """
         loser = self.to_play[row, self.cursor[row]]
-        history = self.finish(row, LOSS, True, table)
+        version = int(self.versions[row, self.cursor[row]])
+        history = self.finish(row, LOSS, version, True, table)
         outcome = LOSS if loser == 0 else -LOSS
         return replace(history, resigned=True, game_return=float(table.returns[row]) + outcome)
 
@@ -133,7 +140,7 @@ class HistoryBuilder:
             terminated=terminated,
             truncated=truncated,
             seed=int(table.seeds[row]),
-            version=int(self.versions[row, past]),
+            versions=self.versions[row, past : end + 1].copy(),
             first_step=int(self.first_step[row]),
             game_return=float(table.returns[row]) if over else None,
             game_length=len(table.played[row]) if over else None,

@@ -19,6 +19,7 @@ from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, Snapshot, Weights
 from games.api.sources import load_game
 from learning.sum_tree import SumTree
+from learning.targets import PAST
 from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from search import planner
@@ -580,11 +581,22 @@ def test_only_present_steps_are_rewritten_and_never_by_older_weights() -> None:
     np.testing.assert_array_equal(values[np.arange(6, 12) % buffer.capacity], np.full(6, 50))
     buffer.reanalyse_update(ReanalyseResult(stale.positions, np.full(12, 40, np.float32), None, 2))
     np.testing.assert_array_equal(values[np.arange(6, 12) % buffer.capacity], np.full(6, 50))
-    new = GameHistory(**(vars(games[0]) | {"version": 9}))
-    buffer.add([new])
-    late = ReanalyseResult(np.arange(18, 24), np.full(6, 70, np.float32), None, 8)
-    buffer.reanalyse_update(late)
-    np.testing.assert_array_equal(values[np.arange(18, 24) % buffer.capacity], new.root_values[:6])
+
+
+def test_every_step_is_compared_with_the_weights_that_valued_it() -> None:
+    """While a game is played new weights arrive: those in between are better for its first steps only."""
+    ends: dict[str, Any] = {"terminated": False, "truncated": True}
+    for stacked in (0, 2):
+        buffer = make_buffer(stacked_observations=stacked, segment_length=2, max_moves=6)
+        game = make_history([0] * 5, [1] * 6, versions=np.array([3, 3, 5, 8, 9, 10]), **ends)
+        buffer.add(cut(game, 2, 2, stacked))
+        rows = np.arange(buffer.next)
+        buffer.reanalyse_update(ReanalyseResult(rows, np.full(len(rows), 7, np.float32), None, 8))
+        valued = rows[buffer.rows.kind[rows] != PAST]
+        step = buffer.rows.observations[valued, 0, 0, 1].astype(int)
+        expected = np.where(np.array([3, 3, 5, 8, 9, 10])[step] <= 8, 7, 1)
+        np.testing.assert_array_equal(buffer.rows.root_values[valued], expected)
+        assert set(step) == set(range(6))
 
 
 def test_reanalysis_fills_in_policies_but_never_what_a_resigned_game_is_worth() -> None:

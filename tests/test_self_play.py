@@ -409,14 +409,21 @@ def test_weights_are_looked_for_between_moves() -> None:
     assert report.version == 8
 
 
-def test_a_history_names_the_weights_of_its_first_step() -> None:
+def test_a_history_names_the_weights_of_every_step() -> None:
+    """Here new ones arrive before every move; a truncated game's last position is valued by the last."""
     weights = random_weights(WalkConfig())
     source = Source(*(VersionedWeights(v, weights) for v in range(1000)))
     moves = {}
     for history in make_player(source=source, segment_length=4).play(600, FOREVER)[1]:
-        moves[history.seed, history.first_step] = history.version
+        first = int(history.versions[0])
+        moves[history.seed, history.first_step] = first
+        known = len(history.rewards)
+        expected = first + np.arange(known + 1) - np.append(np.zeros(known), history.truncated)
+        np.testing.assert_array_equal(
+            history.versions[: known + (not history.terminated)], expected[: known + (not history.terminated)]
+        )
         if history.first_step:
-            assert history.version == moves[history.seed, history.first_step - 4] + 4
+            assert first == moves[history.seed, history.first_step - 4] + 4
     assert len(moves) > 50
     assert sum(version == 0 for version in moves.values()) == WalkConfig.games_per_worker
 

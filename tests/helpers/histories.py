@@ -27,7 +27,7 @@ def make_history(rewards: list[float], root_values: list[float], **changes: Any)
         "terminated": True,
         "truncated": False,
         "seed": seed,
-        "version": 0,
+        "versions": np.zeros(known + 1, np.int64),
         "first_step": 0,
         "game_return": sum(rewards),
         "game_length": known,
@@ -66,7 +66,7 @@ def cut(game: GameHistory, length: int, look_ahead: int, stacked: int) -> list[G
         }
         for name in ("rewards", "policies"):
             changes[name] = getattr(game, name)[start:stop]
-        for name in ("root_values", "to_play", "legal_actions"):
+        for name in ("root_values", "to_play", "legal_actions", "versions"):
             changes[name] = getattr(game, name)[start : stop + 1]
         if game.exploratory is not None:
             changes["exploratory"] = game.exploratory[start:stop]

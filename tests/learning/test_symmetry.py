@@ -108,7 +108,7 @@ def played(board: Board, moves: list[int], policies: NDArray[np.float32]) -> Gam
         terminated=True,
         truncated=False,
         seed=0,
-        version=0,
+        versions=np.zeros(len(moves) + 1, np.int64),
         first_step=0,
         game_return=0.0,
         game_length=len(moves),

@@ -203,7 +203,7 @@ class Recording:
         for i in ends_of(step.terminated, step.truncated):
             row, truncated = int(rows[i]), bool(step.truncated[i])
             value = float(self.generator.normal()) if truncated else 0.0
-            history = self.recorder.finish(row, value, truncated, self.table)
+            history = self.recorder.finish(row, value, 0, truncated, self.table)
             self._close(row, "truncated" if truncated else "terminated", value, history)
 
 

@@ -248,8 +248,9 @@ def test_updates_are_paid_for_by_steps_in_the_buffer(
         return sample(buffer, batches)
 
     monkeypatch.setattr(replay_buffer.ReplayBuffer, "sample", counted)
-    long = {"games_per_worker": 16, "segment_length": segment_length, "ratio": 0.1}
-    outcome, _, watcher = run(tmp_path, game="walk", **long)
+    outcome, _, watcher = run(
+        tmp_path, game="walk", games_per_worker=16, segment_length=segment_length, ratio=0.1
+    )
     updates = np.cumsum([batches for batches, _ in drawn])
     assert (updates <= 0.1 * np.array([added for _, added in drawn]) + 1e-9).all()
     assert drawn[0][1] >= 60, "learning starts with as many steps as are asked for"
