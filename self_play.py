@@ -43,10 +43,9 @@ class SelfPlay:
         device: str,
         attempt: int = 0,
     ) -> None:
-        """`attempt` counts the workers that were lost: their games are not played again."""
+        """`attempt` counts the actors that had been lost before: their games are not played again."""
         self.config, self.source = config, source
-        which = (worker, attempt) if attempt else (worker,)
-        self.generator = make_generator(config.seed, Stream.SELF_PLAY, *which)
+        self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker, attempt)
         batch = config.games_per_worker
         self.table = make_table(game, config, batch)
         fast = config.fast_simulations if config.full_search_probability < 1 else 0

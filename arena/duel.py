@@ -13,6 +13,7 @@ from arena.players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
 from arena.ratings import Sprt, Tally
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.randomness import Stream, child_seed
 from data import EvaluationResult
 from games.api.spec import GameSpec
 
@@ -64,7 +65,7 @@ def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int =
     player = make_player(duel.player, duel.game, batch, duel.seed)
     opponent = None
     if duel.opponent is not None:
-        opponent = make_player(duel.opponent, duel.game, batch, duel.seed + 1)
+        opponent = make_player(duel.opponent, duel.game, batch, child_seed(duel.seed, Stream.OPPONENT))
     config = widest(base_config(duel.game, player, opponent), player, opponent)
     openings = openings_needed(duel, config) if duel.openings is None else duel.openings
     version = player.planner.version if isinstance(player, NetworkPlayer) else 0
@@ -81,10 +82,7 @@ def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int =
 
 def batch_seed(seed: int, number: int) -> int:
     """The seed of a match's batch `number`: that of the match itself for the first one."""
-    return seed + number * SEEDS_APART
-
-
-SEEDS_APART = 1 << 32
+    return child_seed(seed, Stream.BATCH, number) if number else seed
 
 
 def base_config(game: GameSpec, *players: Player | None) -> MuZeroConfig:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from core.randomness import one_of
+from core.randomness import Stream, make_generator, one_of
 from games.api.spec import Capabilities, GameSpec, capabilities_of, game_maker
 
 
@@ -150,7 +150,7 @@ class Trace:
 
 def record(spec: GameSpec, seed: int) -> Trace:
     """A random game from `seed`, which also determines the moves."""
-    return Trace(spec, seed).play_on(np.random.default_rng([seed, 1]))
+    return Trace(spec, seed).play_on(make_generator(seed, Stream.CHECK))
 
 
 def array_of(value: Any) -> NDArray[Any]:

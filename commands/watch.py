@@ -54,16 +54,18 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
 
 def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
     from arena.players import PlayerSpec, load_player, make_player, parse_player
-    from core.randomness import Stream, make_generator
+    from core.randomness import Stream, child_seed, make_generator
     from showing.moments import WatchedAgent, watch
 
     if parsed.opponent is not None and game.config.players == 1:
         raise ConfigurationError(f"{game.name} is a game for one: leave out the opponent")
     opponent = None
     if parsed.opponent is not None:
-        opponent = make_player(parse_player(parsed.opponent), game, 1, parsed.seed + 1)
+        opponent = make_player(
+            parse_player(parsed.opponent), game, 1, child_seed(parsed.seed, Stream.OPPONENT)
+        )
     player = load_player(PlayerSpec("checkpoint", parsed.simulations, checkpoint), game, 1, "cpu")
-    exploration = make_generator(parsed.seed, Stream.SELF_PLAY) if parsed.explore else None
+    exploration = make_generator(parsed.seed, Stream.WATCHED) if parsed.explore else None
     return watch(game, WatchedAgent(player, exploration), opponent, parsed.games, parsed.seed)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.policies import legal_policy
+from core.randomness import Stream, make_generator
 from data import FloatArray, Weights
 from diagnosis.measures import (
     MOST_GUESSED,
@@ -88,7 +89,7 @@ def diagnose(
     `config.seed` determines all that is random, `config.num_simulations` is that of every search. Raises
     `GameError` when the game breaks its contract.
     """
-    generator = np.random.default_rng(config.seed)
+    generator = make_generator(config.seed, Stream.DIAGNOSIS)
     played = play_games(spec, config, weights, version, progress)
     network = load_network(config, weights)
     unrolled = unroll(network, played, sample(played.moves, UNROLLED, generator), 2 * config.num_unroll_steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from config import MuZeroConfig
+from core.randomness import Stream, child_seed
 from data import EvaluationResult, Snapshot
 
 
@@ -69,7 +70,7 @@ class Judge:
 
     def _job(self, opponent: str | None, decides: bool = False) -> Job:
         self._evaluations += 1
-        seed = self.config.seed * SEEDS_PER_RUN + self._evaluations
+        seed = child_seed(self.config.seed, Stream.JUDGE, self._evaluations)
         games = self.config.target_games if decides else self.config.evaluation_games
         fresh_weights = opponent == self.opponents[0] and not decides
         return Job(games, seed, decides, fresh_weights, opponent)
@@ -101,6 +102,3 @@ class Judge:
         games, before = len(result.returns), len(self.best.returns)
         same_weights = result.version == self.best.version
         return (result.mean, games) >= (self.best.mean, before) or (same_weights and games > before)
-
-
-SEEDS_PER_RUN = 1 << 20

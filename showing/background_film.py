@@ -7,6 +7,7 @@ import time
 
 from arena.players import NetworkPlayer
 from config import MuZeroConfig
+from core.randomness import Stream, child_seed
 from data import Video, Weights
 from games.api.spec import GameSpec
 from showing.films import FILM_SIZE, Film, Gif, seconds_shown
@@ -28,7 +29,9 @@ class BackgroundFilm:
         player = NetworkPlayer(config, 1, device=device)
         player.load(weights, version)
         self.version = version
-        self._moments = watch(spec, WatchedAgent(player), None, 1, seed=version)
+        self._moments = watch(
+            spec, WatchedAgent(player), None, 1, child_seed(config.seed, Stream.FILM, version)
+        )
         self._every = -(-config.max_moves // MOST_PICTURES)
         self._fps = DRAWN_FPS if spec.can.draw_itself else TEXT_FPS
         self._film = Film(draw=drawn_or_text)  # a training does not end for want of a library that draws

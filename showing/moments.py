@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from arena.match import widest
 from arena.players import NetworkPlayer, Player
 from core.errors import ConfigurationError
+from core.randomness import game_seed
 from data import IntArray
 from games.api.spec import GameSpec
 from playing.exploration import explored_actions, moves_made
@@ -69,7 +70,7 @@ class WatchedAgent:
 def watch(
     spec: GameSpec, agent: WatchedAgent, opponent: Player | None, games: int, seed: int
 ) -> Iterator[Moment]:
-    """Every position of `games` games from `seed` on; the agent changes seats with its opponent.
+    """Every position of `games` games, the first one from `seed`; the agent changes seats with its opponent.
 
     In a game for two without an opponent it plays against itself. Raises `ConfigurationError` when one of
     them was trained on another game.
@@ -79,7 +80,7 @@ def watch(
     try:
         for number in range(games):
             if number:
-                game.restart(seed + number)
+                game.restart(game_seed(seed, number))
             seat = number % 2 if opponent is not None else None
             yield from _one_game(game, agent, opponent, seat, number + 1)
     finally:

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed
+from core.randomness import game_seed
 from showing.analysis import MOST_SIMULATIONS
 from showing.interactive import InteractiveGame
 from showing.screen import Screen, analysis_picture
@@ -47,6 +48,7 @@ class TerminalPlay:
         self.people, self.settings, self.view = settings.people, settings, settings.view
         self.simulations: int | None = None  # the agent's own number
         self._panel: Panel | None = None  # the agent's view
+        self._seed, self._games = game.seed, 0
         self._left = False
 
     def run(self, welcome: str = "") -> None:
@@ -173,7 +175,8 @@ class TerminalPlay:
 
     def new(self, _: str) -> None:
         """Begin another game."""
-        self.game.restart(self.game.seed + 1)
+        self._games += 1
+        self.game.restart(game_seed(self._seed, self._games))
         self._panel = None
         self._arrive("a new game")
 

@@ -56,7 +56,7 @@ def last_value(history: GameHistory, config: MuZeroConfig) -> float:
 
 def test_a_truncated_game_ends_in_the_networks_value_and_a_terminated_one_in_0() -> None:
     player = make_player(stacked_observations=3, segment_length=10_000)
-    _, histories = player.play(400, FOREVER)
+    _, histories = player.play(800, FOREVER)
     truncated = [history for history in histories if history.truncated and history.steps > 3]
     terminated = [history for history in histories if history.terminated]
     assert len(truncated) > 3

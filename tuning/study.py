@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from config import MuZeroConfig
+from core.randomness import Stream, child_seed
 from games.api.sources import load_game
 from tuning.halving import Halving, conservative_score, rung_shares
 from tuning.ledger import (
@@ -24,7 +25,6 @@ from tuning.space import Parameter, Values, own_values, parse_space
 from tuning.suggester import Suggester
 
 Phase = Literal["waiting", "running", "finished", "stopped", "failed"]
-SEEDS_PER_SEARCH = 10_000
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Study:
     def proposal(self) -> Asked:
         """The next trial."""
         number = len(self.trials) + 1
-        seed = self.opened.seed * SEEDS_PER_SEARCH + number
+        seed = child_seed(self.opened.seed, Stream.TRIAL, number)
         return Asked(number, self.suggester.propose(), seed)
 
     def verdict(self, trial: int, rung: int, score: float) -> RungReached:

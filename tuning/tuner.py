@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from core.errors import ConfigurationError
+from core.randomness import Stream, child_seed
 from tuning.ledger import Event, Failed, Finished, Ledger, RungReached, Started
 from tuning.study import Study, Trial
 from tuning.trial import (
@@ -122,7 +123,7 @@ class Tuner:
             steps=opened.steps,
             folder=folder,
         )
-        return Plan(opened.game, config, folder, opened.games, opened.seed)
+        return Plan(opened.game, config, folder, opened.games, child_seed(opened.seed, Stream.SCORE))
 
     def trial_folder(self, number: int) -> Path:
         """Where a trial's files are."""

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import anyio
 
 from core.errors import require
+from core.randomness import game_seed
 from games.api.spec import GameSpec
 from showing.analysis import Agent, Analysis, TreeLimit
 from showing.interactive import InteractiveGame
@@ -76,7 +77,7 @@ class Room:
 
 
 class Rooms:
-    """At most `most` games of one kind; game number n is played from the seed `seed` + n.
+    """At most `most` games of one kind; `seed` determines the first game, and with their numbers the others.
 
     Raises `ConfigurationError` where the game cannot be made or played.
     """
@@ -90,7 +91,7 @@ class Rooms:
     ) -> None:
         self.spec, self.agent, self.most = spec, agent, most
         self.config = spec.config if agent is None else agent.config
-        self._seeds = itertools.count(seed)
+        self._seed, self._numbers = seed, itertools.count()
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         simulations = 0 if agent is None else agent.simulations
         game = InteractiveGame(spec, agent, seed)
@@ -124,7 +125,8 @@ class Rooms:
 
     def make(self, settings: RoomSettings) -> Room:
         """A room with the next game, which nobody can find yet; may be called from any thread."""
-        game = InteractiveGame(self.spec, self.agent, next(self._seeds))
+        seed = game_seed(self._seed, next(self._numbers))
+        game = InteractiveGame(self.spec, self.agent, seed)
         return Room(secrets.token_urlsafe(9), game, settings)
 
     def add(self, room: Room) -> Room:

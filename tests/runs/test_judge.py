@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
+from arena.match import Match
+from arena.players import RandomPlayer
 from config import MuZeroConfig
 from data import EvaluationResult, Snapshot
+from games.api.sources import load_game
 from runs.judge import Judge
 from tests.helpers.results import evaluation_result
 
@@ -118,6 +123,21 @@ def test_no_two_evaluations_start_from_the_same_seed() -> None:
             assert again is not None
             seeds += [job.seed, again.seed]
     assert len(set(seeds)) == 80
+
+
+def test_no_evaluation_plays_the_games_of_a_small_seed() -> None:
+    """`evaluate --seed k` is to be on other games than those that the best weights were chosen by."""
+    game, judge = load_game("twentyone"), make_judge(seed=0)
+    jobs = [judge.job().seed for _ in range(20)]
+    assert not set(jobs) & set(range(10_000))
+    match = Match(game, game.config, 4, RandomPlayer(np.random.default_rng(0)))
+    played = set()
+    for seed in jobs:
+        match.start(seed)
+        played |= set(match.table.seeds.tolist())
+    for seed in range(200):
+        match.start(seed)
+        assert not played & set(match.table.seeds.tolist())
 
 
 def test_judging_goes_on_from_a_state() -> None:

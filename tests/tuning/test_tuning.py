@@ -21,6 +21,7 @@ from rich.console import Console
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.project import PROJECT
+from core.randomness import Stream, child_seed
 from games.api.sources import load_game
 from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
 from tests.helpers.bad_parameters import BAD_PARAMETERS
@@ -348,16 +349,8 @@ def test_a_search_uses_its_budget_and_no_more_processes_than_it_may(tmp_path: Pa
     assert best is not None
     assert best.score == max(state.full_scores)
     plans = [trial.plan for trial in runner.started]
-    assert [plan.config.seed for plan in plans] == [
-        50_001,
-        50_002,
-        50_003,
-        50_004,
-        50_005,
-        50_006,
-        50_007,
-        50_008,
-    ]
+    seeds = [child_seed(5, Stream.TRIAL, number) for number in range(1, 9)]
+    assert [plan.config.seed for plan in plans] == seeds
     assert {plan.config.games_per_worker for plan in plans} == {8}
     assert {(plan.config.training_steps, plan.config.target_reward) for plan in plans} == {(300, None)}
     assert len({plan.folder for plan in plans}) == 8
@@ -730,7 +723,7 @@ def test_a_trial_is_trained_read_and_scored(stub: Path) -> None:
     assert [trial.evaluation_at(share) for share in (0.1, 0.4, 0.5, 0.95)] == [3.0, 3.0, 3.0, 5.0]
     arguments = json.loads((folder / "score.json").read_text())["arguments"]
     assert arguments[:2] == ["--checkpoint", str(run / "best.checkpoint")]
-    assert arguments[2:] == ["--json", "--games", "4", "--seed", str((1 << 40) + 9)]
+    assert arguments[2:] == ["--json", "--games", "4", "--seed", "9"]
     assert not (run / "checkpoints").exists()
 
 
