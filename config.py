@@ -164,6 +164,12 @@ class MuZeroConfig:
         "bounds (value_bounds), or by the tree's minimum and maximum (MuZero paper)",
     )
     value_bounds: tuple[float, float] = option((-1.0, 1.0), "search", "known bounds for q_transform=bounds")
+    min_q_range: float = option(
+        0.0,
+        "search",
+        "least range that action values are scaled by, lest rounding decide (EfficientZero V2)",
+        0.0,
+    )
     value_scale: float = option(0.1, "search", "Gumbel: scale of the completed action values", 0.0)
     maxvisit_init: float = option(50.0, "search", "Gumbel: offset of the visit count in that scale", 0.0)
     rescale_values: bool = option(True, "search", "Gumbel: bring completed action values to [0, 1] first")

@@ -29,7 +29,6 @@ ROOT = cast(int, np.int64(0))
 NO_PARENT = -1  # the parent of the root, and of a node number that no simulation of the row used
 UNVISITED = -1  # the child of an action that was not taken yet
 ILLEGAL = -2  # the child of an action that must not be taken; only the root knows any
-SMALLEST_RANGE = 1e-8  # least denominator when values are scaled to [0, 1], as in mctx
 LOWEST_SCORE = -1e9  # of a considered action, so that an only one can always be visited, as in mctx
 
 
@@ -78,9 +77,9 @@ def scaling(
             q = q if tree.edges[b, node, a].visits > 0 else value
             low = q if q < low else low
             high = q if q > high else high
-        scale = real(1) / max(high - low, real(SMALLEST_RANGE))
+        scale = real(1) / max(high - low, parameters.constants[0].least_range)
     elif high > low:
-        scale = real(1) / (high - low)
+        scale = real(1) / max(high - low, parameters.constants[0].least_range)
     else:
         low, scale = real(0), real(1)  # the paper's pseudocode scales only once there is a range
     return low, scale
@@ -151,7 +150,7 @@ def complete_q(tree: Tree, parameters: SearchParameters, b: int, node: int, comp
         low, high = min(low, completed[a]), max(high, completed[a])
     scale = (constants.maxvisit_init + real(most)) * constants.value_scale
     if constants.rescale_values:
-        scale /= max(high - low, real(SMALLEST_RANGE))
+        scale /= max(high - low, constants.least_range)
     else:
         low = real(0)
     for a in range(len(completed)):

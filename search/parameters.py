@@ -12,6 +12,9 @@ from config import MuZeroConfig
 from data import FloatArray, IntArray
 from search.tree import record_types
 
+SMALLEST_RANGE = 1e-8
+"""Least denominator when values are scaled to [0, 1], as in mctx."""
+
 
 class SearchParameters(NamedTuple):
     """How all trees are searched: the configuration, as kernels read it."""
@@ -38,6 +41,7 @@ def make_parameters(
     constants["noise_fraction"] = config.root_exploration_fraction
     constants["value_scale"] = config.value_scale
     constants["maxvisit_init"] = config.maxvisit_init
+    constants["least_range"] = max(config.min_q_range, SMALLEST_RANGE)
     visits = np.arange(simulations + 2, dtype=np.float64)
     exploration = puct_exploration(config, visits) if uct is None else uct_exploration(uct, visits)
     sequences = [considered_visits(m, simulations) for m in range(considered + 1)]

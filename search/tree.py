@@ -43,7 +43,8 @@ def record_types(dtype: np.dtype[Any]) -> Records:
         f"visits i4, parent i4, action i4, to_play i4, raw_value {real}, discount {real}",
         f"q {real}, prior {real}, logit {real}, visits i4, child i4",
         "gumbel ?, uct ?, by_siblings ?, tree_bounds ?, rescale_values ?, max_depth i4, max_considered i4, "
-        f"low {real}, high {real}, noise_fraction {real}, value_scale {real}, maxvisit_init {real}",
+        f"low {real}, high {real}, noise_fraction {real}, value_scale {real}, maxvisit_init {real}, "
+        f"least_range {real}",
     )
     fields = ([tuple(field.split()) for field in text.split(", ")] for text in descriptions)
     return Records(*(np.dtype(names_and_kinds, align=True) for names_and_kinds in fields))

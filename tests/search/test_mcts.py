@@ -133,6 +133,34 @@ def test_gumbel_value_completes_actions_that_were_not_visited() -> None:
     assert result.value[0, 0] == pytest.approx(improved @ [0.8, 0.5])
 
 
+SCALINGS: dict[str, dict[str, Any]] = {
+    "siblings": {},
+    "min_max": {"q_transform": "min_max"},
+    "bounds": {"q_transform": "bounds", "value_bounds": (0.0, 1e-6)},
+    "gumbel": {"search": "gumbel", "gumbel_scale": 0.0},
+}
+
+
+@pytest.mark.parametrize("options", SCALINGS.values(), ids=SCALINGS)
+def test_differences_of_rounding_do_not_decide_above_the_least_range(options: dict[str, Any]) -> None:
+    """Action 1 is better by a millionth, and a prior of 0.9 is against it."""
+    world = bandit([0.0, 1e-6], list(np.log([0.9, 0.1])))
+    decided = run(Search(make_config(2, 50, **options), 1, dtype=np.float64), world, [0])
+    assert decided.action[0] == 1
+    ignored = run(Search(make_config(2, 50, min_q_range=0.01, **options), 1, dtype=np.float64), world, [0])
+    assert ignored.action[0] == 0
+    assert ignored.policy[0, 0] > 0.7
+
+
+@pytest.mark.parametrize("options", SCALINGS.values(), ids=SCALINGS)
+def test_the_least_range_changes_nothing_where_values_differ_by_more(options: dict[str, Any]) -> None:
+    world = bandit([0.0, 0.5], list(np.log([0.9, 0.1])))
+    options = options | {"value_bounds": (0.0, 0.5)}
+    plain = run(Search(make_config(2, 50, **options), 1, dtype=np.float64), world, [0])
+    least = run(Search(make_config(2, 50, min_q_range=0.01, **options), 1, dtype=np.float64), world, [0])
+    np.testing.assert_array_equal(plain.visit_counts, least.visit_counts)
+
+
 @pytest.mark.parametrize("rule", ["puct", "uct"])
 def test_values_of_other_searches_are_the_means_over_visits(rule: str) -> None:
     world = random_world(np.random.default_rng(0), 8, 3)
