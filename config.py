@@ -480,6 +480,13 @@ class MuZeroConfig:
         return self.observation_shape[0] * (self.stacked_observations + 1) + self.stacked_observations
 
     @property
+    def support_reach(self) -> float:
+        """The largest value or reward that the network can tell; larger ones are learned as this."""
+        from core.supports import support_reach  # brings numpy, which `--help` does without
+
+        return support_reach(self.support_size, self.support_transform)
+
+    @property
     def full_support_size(self) -> int:
         """Atoms of the value and reward distributions, 2 * support_size + 1."""
         return 2 * self.support_size + 1

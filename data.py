@@ -167,6 +167,8 @@ class TrainingMetrics(NamedTuple):
     updates: int
     seconds: float  # wall time of these updates
     gpu_memory: int | None = None  # peak bytes allocated on the trainer's GPU, where there is one
+    clipped_targets: float = 0.0  # share of the value and reward targets that lie beyond the support
+    largest_target: float = 0.0  # absolute, of a value or reward
 
 
 @dataclass(frozen=True)

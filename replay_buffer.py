@@ -114,7 +114,8 @@ class ReplayBuffer:
         # An exploratory step's own target is its root value: by that alone it would never be drawn.
         whole = run._replace(exploratory=np.zeros_like(run.exploratory))
         returns = n_step_returns(whole, own, self.config.td_steps, self.config.discount)
-        self._set_priorities(places[own], np.abs(run.root_values[own] - returns))
+        reach = self.config.support_reach
+        self._set_priorities(places[own], np.abs(run.root_values[own] - np.clip(returns, -reach, reach)))
         self.next += size
         self.steps += history.steps
         self.added += history.steps

@@ -42,6 +42,13 @@ class TrainingError(ConfigurationError):
     """The update cannot be made; the message is one line saying why and what to do."""
 
 
+class _Beyond(NamedTuple):
+    """What of a batch's targets lies beyond the support."""
+
+    share: float
+    largest: float  # of all, absolute
+
+
 class _Update(NamedTuple):
     """What one optimiser step did."""
 
@@ -50,6 +57,7 @@ class _Update(NamedTuple):
     gradient_norm: float
     learning_rate: float
     priorities: NDArray[np.float32]  # [S]
+    beyond: _Beyond
 
 
 class Trainer:
@@ -70,6 +78,7 @@ class Trainer:
         self._parameters = flatten_parameters(nn.ModuleList(learning))
         self._optimizer = make_optimizer(config, self._parameters)
         self._gradients = make_gradients(config, self.network, self._parameters.gradient, self.heads)
+        self._reach = config.support_reach
         self._step = 0
         self._target = get_weights(self.network)
 
@@ -147,8 +156,17 @@ class Trainer:
         self._optimizer.step(self._parameters, rate, self._step)
         if self._step % self.config.target_update_interval == 0:
             self._target = self.weights()
-        priorities = np.abs(statistics.root_values - batch.target_value[:, 0])
-        return _Update(statistics, loss, norm, rate, priorities)
+        values = np.clip(batch.target_value[:, 0], -self._reach, self._reach)  # no update can go beyond
+        priorities = np.abs(statistics.root_values - values)
+        return _Update(statistics, loss, norm, rate, priorities, self._beyond(batch))
+
+    def _beyond(self, batch: Batch) -> _Beyond:
+        """What of the batch's targets is cut by the support."""
+        targets = batch.target_value, batch.target_reward
+        largest = max(float(np.abs(target).max(initial=0.0)) for target in targets)
+        cut = largest > self._reach  # seldom: then it is worth counting
+        count = sum(np.count_nonzero(np.abs(target) > self._reach) for target in targets) if cut else 0
+        return _Beyond(float(count / sum(target.size for target in targets)), largest)
 
     def _batch_gradients(self, batch: Batch) -> LossStatistics:
         """Fills the gradient of the batch's mean loss, part by part."""
@@ -197,6 +215,8 @@ class Trainer:
             updates=len(updates),
             seconds=seconds,
             gpu_memory=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
+            clipped_targets=_mean([update.beyond.share for update in updates]),
+            largest_target=max(update.beyond.largest for update in updates),
         )
 
 

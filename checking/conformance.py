@@ -167,6 +167,11 @@ STAGES: tuple[tuple[Check, ...], ...] = (
         Check(meaning.reward_symmetry, "make the game zero-sum: both players win the same"),
         Check(meaning.value_support, "raise support_size to that at least, or make the rewards smaller"),
         Check(
+            meaning.values_of_long_games,
+            "raise support_size to that if such games are possible, else values are cut",
+            "advice",
+        ),
+        Check(
             meaning.value_bounds,
             "set value_bounds to what values can be, or leave q_transform at its default",
         ),

@@ -6,7 +6,7 @@ import numpy as np
 
 from checking.evidence import Evidence, short
 from checking.traces import Trace, array_of, same
-from core.supports import transform
+from core.supports import support_needed
 
 FEWEST_ENDINGS = 3
 """Decided games of each player from which something is concluded about rewards."""
@@ -78,13 +78,30 @@ def value_support(evidence: Evidence) -> str | None:
     values = [value for game in evidence.games for value in values_of(game)]
     rewards = [float(made.reward) for game in evidence.games for made in game.made]
     largest = max((abs(number) for number in values + rewards), default=0.0)
-    on_the_support = transform(np.array(largest)) if evidence.config.support_transform else largest
-    needed = int(np.ceil(on_the_support))
+    needed = support_needed(largest, evidence.config.support_transform)
     if needed <= evidence.config.support_size:
         return None
     return (
         f"a reward or a discounted return of {largest:g} was seen, which takes "
         f"support_size={needed}; the configuration says {evidence.config.support_size}"
+    )
+
+
+def values_of_long_games(evidence: Evidence) -> str | None:
+    """The network can represent what an agent gets who plays on for longer than random moves do."""
+    config = evidence.config
+    running = [abs(float(made.reward)) for game in evidence.games for made in game.made[:-1]]
+    last = [abs(float(game.made[-1].reward)) for game in evidence.games if game.made]
+    mean, end = float(np.mean(running)) if running else 0.0, max(last, default=0.0)
+    horizon = float((config.discount ** np.arange(config.max_moves - 1)).sum())
+    possible = mean * horizon + end * config.discount ** (config.max_moves - 1)
+    needed = support_needed(possible, config.support_transform)
+    if needed <= config.support_size or value_support(evidence) is not None:
+        return None
+    return (
+        f"moves are rewarded with {mean:.3g} on average: max_moves={config.max_moves} of them at "
+        f"discount={config.discount:g} are worth {possible:.4g}, which takes support_size={needed}; the "
+        f"configuration says {config.support_size}"
     )
 
 

@@ -5,6 +5,7 @@ Numpy only, so that processes which never import torch can use it; `models.py` h
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,17 @@ def inverse_transform(values: NDArray[Any]) -> NDArray[Any]:
     root = 2 * shifted / (1 + np.sqrt(1 + 4 * EPSILON * shifted))
     scalars: NDArray[Any] = np.sign(values) * (root * root - 1)
     return scalars
+
+
+def support_reach(support_size: int, transformed: bool = True) -> float:
+    """The largest number that fits on the support: what is beyond is learned as if it were this."""
+    return float(inverse_transform(np.array(float(support_size)))) if transformed else float(support_size)
+
+
+def support_needed(largest: float, transformed: bool = True) -> int:
+    """The `support_size` that holds numbers of up to `largest` either way."""
+    on_the_support = float(transform(np.array(largest))) if transformed else largest
+    return max(1, math.ceil(on_the_support - 1e-9))
 
 
 def scalar_to_support(

@@ -84,7 +84,7 @@ class LocalRun:
         if not updates or not self.session.log.buffer.steps:
             return
         result = self.trainer.train(self.buffer.sample(min(updates, UPDATES_PER_ROUND)))
-        self.session.log.trained(result.metrics)
+        self.session.trained(result.metrics)
         if self.config.PER:
             self.buffer.update_priorities(result.positions, result.priorities)
         self._reanalyse()

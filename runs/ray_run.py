@@ -259,7 +259,7 @@ class RayRun:
     def _trained(self, result: TrainingResult) -> None:
         metrics = result.metrics
         self._updates_in_flight.pop(0)
-        self.session.log.trained(metrics)
+        self.session.trained(metrics)
         rate = metrics.updates / max(metrics.seconds, 1e-6)
         self._updates_per_call = max(1, min(int(rate * TRAIN_SECONDS), MAX_UPDATES_PER_CALL))
         if self.config.PER:

@@ -12,7 +12,8 @@ from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
-from data import Counters, EvaluationResult, Snapshot, Video, Weights
+from core.supports import support_needed
+from data import Counters, EvaluationResult, Snapshot, TrainingMetrics, Video, Weights
 from games.api.sources import game_of
 from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
@@ -60,6 +61,7 @@ class Session:
             self.judge.load_state(resumed.parts["judge"])
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
         self._last_video = before.training_step  # updates
+        self._warned_of_support = False
 
     def part(self, name: str) -> Snapshot | None:
         """The state of part `name` in the checkpoint that this sitting goes on from."""
@@ -112,6 +114,18 @@ class Session:
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         return path
+
+    def trained(self, metrics: TrainingMetrics) -> None:
+        """Takes note of updates, and says once if their targets do not fit on the support."""
+        self.log.trained(metrics)
+        config, largest = self.config, metrics.largest_target
+        if largest > config.support_reach and not self._warned_of_support:
+            self._warned_of_support = True
+            needed = support_needed(largest, config.support_transform)
+            self.observer.event(
+                f"warning: values or rewards of {largest:.4g} do not fit on the support, which ends at "
+                f"{config.support_reach:.4g}, and are cut: --support-size {needed} would hold them"
+            )
 
     def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Judgement:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""

@@ -324,6 +324,13 @@ def test_new_steps_have_the_distance_of_value_and_return_as_priority() -> None:
     np.testing.assert_allclose(buffer.tree[np.arange(3)], np.array([8, 2, 4]) + PRIORITY_FLOOR)
 
 
+def test_returns_beyond_the_support_count_as_its_end() -> None:
+    buffer = make_buffer(PER_alpha=1.0, support_size=3, support_transform=False)
+    buffer.add([make_history([10, 2, -40], [3, 2, 0, 0])])
+    # Returns with n = 2 and discount 1/2: 11, -18, -40, of which the network can say 3, -3, -3.
+    np.testing.assert_allclose(buffer.tree[np.arange(3)], np.array([0, 5, 3]) + PRIORITY_FLOOR)
+
+
 def test_without_per_every_step_is_drawn_alike() -> None:
     buffer = make_buffer(PER=False, stacked_observations=2, segment_length=4)
     games = [random_history(np.random.default_rng(0), 10, terminated=False, truncated=True)]

@@ -287,10 +287,28 @@ def test_priorities_are_distances_of_the_roots_decoded_values(fused: bool) -> No
     config = make_config(fused_update=fused)
     batches = make_batches(config, 2)
     result = Trainer(config.replace(lr_init=0.0), "cpu").train(batches)
-    expected = np.concatenate([np.abs(batch.target_value[:, 0]) for batch in batches])
+    values = np.concatenate([batch.target_value[:, 0] for batch in batches])
+    expected = np.abs(values.clip(-config.support_reach, config.support_reach))
     np.testing.assert_allclose(result.priorities, expected, rtol=1e-5, atol=1e-5)
     assert result.priorities.dtype == np.float32
     np.testing.assert_array_equal(result.positions, np.tile(np.arange(8), 2))
+
+
+@BOTH_PATHS
+def test_targets_beyond_the_support_count_as_its_end_and_are_told(fused: bool) -> None:
+    """Once the network predicts the end there is nothing more to learn, and no priority is left."""
+    config = make_config(fused_update=fused, support_size=2, support_transform=False, lr_init=0.0)
+    (batch,) = make_batches(config, 1)
+    values = np.zeros_like(batch.target_value)
+    values[:3, 0] = [100.0, -50.0, 1.5]
+    rewards = np.zeros_like(batch.target_reward)
+    rewards[0, 0] = 2.5
+    result = Trainer(config, "cpu").train([batch._replace(target_value=values, target_reward=rewards)])
+    np.testing.assert_allclose(result.priorities[:4], [2, 2, 1.5, 0], atol=1e-5)  # it predicts 0
+    assert result.metrics.largest_target == 100
+    assert result.metrics.clipped_targets == pytest.approx(3 / (values.size + rewards.size))
+    inside = batch._replace(target_value=values.clip(-2, 2), target_reward=rewards.clip(-2, 2))
+    assert Trainer(config, "cpu").train([inside]).metrics.clipped_targets == 0
 
 
 def test_metrics_are_means_over_the_updates() -> None:

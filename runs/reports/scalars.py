@@ -187,6 +187,7 @@ def training_scalars(metrics: TrainingMetrics) -> Scalars:
         "entropy/value": metrics.value_entropy,
         "entropy/policy": metrics.policy_entropy,
         "training/gradient_norm": metrics.gradient_norm,
+        "training/clipped_targets": metrics.clipped_targets,
         "training/learning_rate": metrics.learning_rate,
     }
 

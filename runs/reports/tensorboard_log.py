@@ -29,6 +29,7 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
         "losses": ["loss/total", "loss/value", "loss/reward", "loss/policy", "loss/consistency"],
         "entropy": ["entropy/value", "entropy/policy", "entropy/search_policy"],
         "gradient norm": ["training/gradient_norm"],
+        "targets beyond the support": ["training/clipped_targets"],
         "learning rate": ["training/learning_rate"],
     },
     "Self-play": {

@@ -324,7 +324,41 @@ def test_rewards_must_fit_the_support_too() -> None:
 
     config = NimConfig(players=1, q_transform="min_max", support_transform=False, support_size=15)
     assert names(check(Paid, config)) == ["value-support"]
-    assert names(check(Paid, config.replace(support_size=20))) == []
+    assert check(Paid, config.replace(support_size=20)).faults == ()
+
+
+class Balance(Nim):
+    """A game for one that pays 1 per move; whoever plays at random is soon out."""
+
+    def reset(self, seed: int | None = None) -> Any:
+        self.moves = 0
+        return super().reset(seed)
+
+    def step(self, action: int) -> Any:
+        self.moves += 1
+        observation, _, over = super().step(action)
+        return observation, 1.0, over
+
+    def to_play(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(("discount", "needed"), [(0.9, 3), (0.99, 10), (0.999, 20), (1.0, 22)])
+def test_values_are_reasoned_about_from_the_rewards_of_moves_that_could_follow(
+    discount: float, needed: int
+) -> None:
+    """Sums of 500 powers of the discount: 10, 99.3, 393.6, 500; their transforms: 2.3, 9.1, 19.3, 21.9."""
+    config = NimConfig(players=1, q_transform="min_max", max_moves=500, discount=discount)
+    report = check(Balance, config.replace(support_size=needed - 1))
+    assert names(report) == ["values-of-long-games"]
+    assert report.faults == ()
+    assert f"takes support_size={needed};" in report.findings[0].found
+    assert names(check(Balance, config.replace(support_size=needed))) == []
+
+
+def test_rewards_at_the_end_alone_are_not_multiplied() -> None:
+    config = NimConfig(max_moves=500, discount=1.0, support_size=1)
+    assert names(check(Nim, config)) == []
 
 
 def test_a_game_that_raises_while_a_check_looks_is_a_finding() -> None:
@@ -401,6 +435,7 @@ def test_a_missing_dependency_is_no_finding() -> None:
 
 def test_every_check_has_a_test() -> None:
     planted = {name for name, _ in [*FAULTY, *ADVICE]} | {"value-support", "value-bounds", "speed"}
+    planted |= {"values-of-long-games"}
     assert planted == set(check_names())
 
 

@@ -20,6 +20,7 @@ from runs.session import Session
 from saving.checkpoint import Checkpoint, load_checkpoint
 from saving.run_folder import BEST_NAME
 from tests.helpers.results import evaluation_result
+from tests.helpers.statuses import make_status
 from tests.helpers.toy_games import Watcher
 
 TRAINER = Snapshot({"a": np.arange(3)}, {"training_step": 4})
@@ -73,6 +74,21 @@ def test_reaching_the_target_is_said_in_a_line(tmp_path: Path) -> None:
     assert evaluate(one, 51.25, 2)
     (event,) = one.observer.events  # type: ignore[attr-defined]
     assert event.startswith("solved: mean of 1 greedy games 51.2 (target 50) after 0 updates, 0 played steps")
+
+
+def test_values_that_do_not_fit_the_support_are_said_once(tmp_path: Path) -> None:
+    one = make_session(tmp_path, support_size=10)
+    fitting = make_status().metrics
+    assert fitting is not None
+    one.trained(fitting._replace(largest_target=117.0))
+    assert one.observer.events == []  # type: ignore[attr-defined]
+    for largest in (259.0, 400.0):
+        one.trained(fitting._replace(largest_target=largest))
+    (event,) = one.observer.events  # type: ignore[attr-defined]
+    assert event == (
+        "warning: values or rewards of 259 do not fit on the support, which ends at 117.4, and are cut: "
+        "--support-size 16 would hold them"
+    )
 
 
 def test_a_later_sitting_goes_on(tmp_path: Path) -> None:
