@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arena.match import Match, openings_of, widest
-from arena.players import Kind, NetworkPlayer, Player, PlayerSpec, make_player
+from arena.players import NetworkPlayer, Player, PlayerSpec, make_player
 from arena.ratings import Sprt, Tally
 from config import MuZeroConfig
 from core.errors import ConfigurationError
@@ -21,8 +23,6 @@ Stronger = Literal["first", "second", "neither", "undecided"]
 
 SIDE_BY_SIDE = 256
 """Games that are played at the same time."""
-VARIED: tuple[Kind, ...] = ("random", "mcts")
-"""Players whose games differ because they draw their moves."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,17 @@ class PlayedBatch(NamedTuple):
 
     result: EvaluationResult
     actions: list[tuple[int, ...]]  # of each game, its opening included
+    openings: int  # random moves with which pairs of them begin
+
+    @property
+    def digests(self) -> NDArray[np.uint32]:
+        """A number for each game, which equal games share and different ones hardly ever.
+
+        Equal are games of the same moves and outcome, whoever made them.
+        """
+        outcomes = np.where(self.result.seats == 0, self.result.returns, -self.result.returns) + 0.0
+        played = zip(self.actions, outcomes.tolist(), strict=True)
+        return np.array([zlib.crc32(repr(game).encode()) for game in played], np.uint32)
 
 
 def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[EvaluationResult]:
@@ -77,7 +88,8 @@ def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int =
             match = Match(duel.game, config, size, player, opponent)
         match.start(batch_seed(duel.seed, number), openings)
         match.play()
-        yield PlayedBatch(match.result(version, named), [tuple(played) for played in match.table.played])
+        actions = [tuple(played) for played in match.table.played]
+        yield PlayedBatch(match.result(version, named), actions, openings)
 
 
 def batch_seed(seed: int, number: int) -> int:
@@ -92,19 +104,13 @@ def base_config(game: GameSpec, *players: Player | None) -> MuZeroConfig:
 
 
 def openings_needed(duel: Duel, config: MuZeroConfig) -> int:
-    """Random first moves by which games, set up by `config`, differ although the players vary little."""
-    if duel.opponent is None or duel.player.kind in VARIED or duel.opponent.kind in VARIED:
+    """Random first moves by which games, set up by `config`, differ although both players vary little.
+
+    None where either is a yardstick, which draws among its moves: an opening may be lost already.
+    """
+    if duel.opponent is None or not (duel.player.varies_little and duel.opponent.varies_little):
         return 0
     return openings_of(config)
-
-
-def judging_openings(player: PlayerSpec, opponent: PlayerSpec | None) -> int | None:
-    """`Duel.openings` where the opponent is a yardstick: none, for an opening may be lost already.
-
-    Two networks play the same game again and again otherwise.
-    """
-    networks = opponent is not None and player.kind == opponent.kind == "checkpoint"
-    return None if networks else 0
 
 
 def total(results: list[EvaluationResult]) -> EvaluationResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arena.match import Match, openings_of, widest
 from arena.players import (
+    ExpertPlayer,
     NetworkPlayer,
     make_player,
     parse_player,
@@ -29,11 +30,12 @@ class Evaluator:
     ) -> None:
         """Sets up `games` fresh games, which `seed` determines, to be played with `weights`.
 
-        They begin with random moves if the opponent is a network, which would play the same game every time.
+        They begin with random moves if the opponent varies little, with whom all games would be the same.
         """
         match = self._match(games, seed, opponent)
         self._players[games].load(weights, version)
-        match.start(seed, openings_of(self.config) if isinstance(match.opponent, NetworkPlayer) else 0)
+        varies_little = isinstance(match.opponent, NetworkPlayer | ExpertPlayer)
+        match.start(seed, openings_of(self.config) if varies_little else 0)
         self._current = match, version, opponent
 
     def _match(self, games: int, seed: int, opponent: str | None) -> Match:

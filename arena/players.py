@@ -42,6 +42,11 @@ class PlayerSpec:
     amount: int | None = None  # minimax: depth; mcts and checkpoint: simulations; None: the default
     path: Path | None = None  # of a checkpoint
 
+    @property
+    def varies_little(self) -> bool:
+        """Whether it plays the same in the same position; yardsticks draw among their moves."""
+        return self.kind in ("checkpoint", "expert")
+
     def __str__(self) -> str:
         """As it is written on the command line, and as curves are named."""
         name = self.path.as_posix() if self.path is not None else self.kind

@@ -32,14 +32,14 @@ Decision = Literal["continue", "h0", "h1"]
 
 
 class Tally(NamedTuple):
-    """Results of one player against another."""
+    """Results of one player against another; whole numbers, unless `scaled`."""
 
-    wins: int = 0
-    draws: int = 0
-    losses: int = 0
+    wins: float = 0
+    draws: float = 0
+    losses: float = 0
 
     @property
-    def games(self) -> int:
+    def games(self) -> float:
         """Games played."""
         return self.wins + self.draws + self.losses
 
@@ -52,6 +52,15 @@ class Tally(NamedTuple):
     def reversed(self) -> Tally:
         """The same games as the other player sees them."""
         return Tally(self.losses, self.draws, self.wins)
+
+    def scaled(self, games: float) -> Tally:
+        """The same shares of wins, draws and losses in so many games.
+
+        For intervals and tests: a game that was played again tells nothing new, so that `games` is the number
+        of different ones.
+        """
+        share = games / self.games if self.games else 0.0
+        return Tally(self.wins * share, self.draws * share, self.losses * share)
 
     def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
         """Both sets of games together."""
@@ -90,7 +99,7 @@ def elo_of_score(score: float) -> float:
     return ELO_PER_NAT * math.log(score / (1 - score))
 
 
-def wilson_interval(score: float, games: int, confidence: float = 0.95) -> Interval:
+def wilson_interval(score: float, games: float, confidence: float = 0.95) -> Interval:
     """Wilson's interval of the true mean score, within [0, 1]; all of it without games.
 
     It takes the variance of a game to be score * (1 - score), that of a game without draws. Draws make it

@@ -10,6 +10,7 @@ a crash leaves the old registry or the new one, and two processes lose nothing o
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import fcntl
 import hashlib
@@ -18,14 +19,17 @@ import math
 import re
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from arena.ratings import Sprt, Tally, wilson_interval
+import numpy as np
+from numpy.typing import NDArray
+
+from arena.ratings import Sprt, Tally
 from core.cost import Cost
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import coerce
@@ -37,7 +41,7 @@ FOLDER = "models"
 REGISTRY = "registry.json"
 LOCK = "registry.lock"
 FORMAT: Final = "muzero-ray registry"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _NAME = re.compile(r"v(\d{4,})")
 
 
@@ -76,6 +80,7 @@ class MatchRecord:
     simulations: int  # per move
     finished: bool  # all games were played, or the sequential test has decided
     sprt: Sprt | None = None  # the sequential test that the match was played under, if any
+    digests: str = ""  # of the different games, see `digests_text`; none in matches of format 1
 
     def __post_init__(self) -> None:
         require(0 <= self.tally.games <= self.games, "match", f"has more than the {self.games} games wanted")
@@ -90,19 +95,49 @@ class MatchRecord:
         """What makes it this match: the pairing, the seed and the settings."""
         return self.first, self.second, self.games, self.seed, self.simulations, self.sprt
 
-    def won_by(self, name: str, other: str) -> bool:
-        """Whether this match shows that `name` is stronger than `other`.
+    @property
+    def different(self) -> int:
+        """The number of different games; of matches of format 1, which do not know it, of all."""
+        return len(digests_of(self.digests)) if self.digests else int(self.tally.games)
 
-        It must be finished. With a sequential test, the test decides: asked for `name`, it accepts h1, its
-        `elo0` being at least 0. (The interval of a match that was stopped because of its result means
-        nothing.) Otherwise the 95 % interval of the score, by Wilson, must lie above 0.5.
-        """
-        if not self.finished or name == other or {self.first, self.second} != {name, other}:
-            return False
-        tally = self.tally if self.first == name else self.tally.reversed
-        if self.sprt is not None:
-            return self.sprt.elo0 >= 0 and self.sprt.decide(tally) == "h1"
-        return wilson_interval(tally.score, tally.games).low > 0.5
+    @property
+    def told(self) -> Tally:
+        """What the games tell: their shares of results, in as many games as are different."""
+        return self.tally.scaled(self.different)
+
+
+def digests_text(digests: NDArray[np.uint32]) -> str:
+    """The different ones of `digests` [n] of games (`PlayedBatch.digests`), for JSON."""
+    return base64.b64encode(np.unique(digests).astype("<u4").tobytes()).decode()
+
+
+def digests_of(text: str) -> NDArray[np.uint32]:
+    """What `digests_text` wrote. Raises `ConfigurationError` on anything else."""
+    try:
+        return np.frombuffer(base64.b64decode(text, validate=True), "<u4")
+    except ValueError:
+        raise ConfigurationError("the digests of a match's games are damaged") from None
+
+
+def told_of(matches: Iterable[MatchRecord], name: str, other: str) -> Tally:
+    """What all `matches` between `name` and `other` tell of `name`, whatever their seeds.
+
+    A game that was played in several of them counts once.
+    """
+    tallies: dict[int, Tally] = {}  # by simulations
+    known: dict[int, set[int]] = {}
+    unknown: dict[int, int] = {}  # games of matches that do not know which were the same
+    for match in matches:
+        if {match.first, match.second} != {name, other} or name == other:
+            continue
+        tally, by = match.tally if match.first == name else match.tally.reversed, match.simulations
+        tallies[by] = tallies.get(by, Tally()) + tally
+        known.setdefault(by, set()).update(digests_of(match.digests).tolist())
+        unknown[by] = unknown.get(by, 0) + (0 if match.digests else match.different)
+    told = Tally()
+    for by, tally in tallies.items():
+        told += tally.scaled(min(tally.games, len(known[by]) + unknown[by]))
+    return told
 
 
 @dataclass(frozen=True)
@@ -229,8 +264,9 @@ class Registry:
     def promote(self, name: str | Path, force: bool = False) -> Version:
         """Makes the version of that name the promoted one.
 
-        Raises `ConfigurationError` unless `force`, no version is promoted yet, or a match on record shows
-        that it is stronger than the promoted one (`MatchRecord.won_by`).
+        Raises `ConfigurationError` unless `force`, no version is promoted yet, or the sequential test accepts
+        that it is stronger than the promoted one, asked over all their matches together: so trying one seed
+        after another does not promote.
         """
         version = self.version(name)
         with self._locked():
@@ -242,18 +278,16 @@ class Registry:
         return version
 
     def _check_stronger(self, contents: Contents, name: str, promoted: str) -> None:
-        """Raises `ConfigurationError` unless a match shows that `name` is stronger than `promoted`."""
-        if any(match.won_by(name, promoted) for match in contents.matches):
+        """Raises `ConfigurationError` unless all matches together show that `name` beats `promoted`."""
+        told = told_of(contents.matches, name, promoted)
+        if Sprt().decide(told) == "h1":
             return
-        between = [match for match in contents.matches if {match.first, match.second} == {name, promoted}]
-        finished = [match for match in between if match.finished]
-        if finished:
-            newest = finished[-1]
-            tally = newest.tally if newest.first == name else newest.tally.reversed
-            shown = f"{tally.wins} wins, {tally.draws} draws and {tally.losses} losses"
-            why = f"its last match, {shown}, does not show that it is stronger"
-        else:
-            why = "their match is not finished" if between else "they have not played a match"
+        why = "they have not played a match"
+        if told.games:
+            why = (
+                f"a score of {told.score:.1%} in {told.games:.0f} different games of all their matches does "
+                "not show that it is stronger"
+            )
         raise ConfigurationError(
             f"{name} cannot replace the promoted {promoted}: {why}; compare them over more games, or force it"
         )
@@ -371,10 +405,10 @@ def _check_format(value: Any, path: Path) -> None:
     """Raises `_OtherFormatError` when `value` is a registry of another format version."""
     if isinstance(value, dict) and value.get("format") == FORMAT:
         number = value.get("format_version")
-        if isinstance(number, int) and number != FORMAT_VERSION:
+        if isinstance(number, int) and not 1 <= number <= FORMAT_VERSION:
             raise _OtherFormatError(
-                f"{path} has registry format {number}, this version reads format {FORMAT_VERSION}; use the "
-                "version of the project that wrote it"
+                f"{path} has registry format {number}, this version reads formats 1 to {FORMAT_VERSION}; use "
+                "the version of the project that wrote it"
             )
 
 
@@ -388,10 +422,11 @@ def _decoded(expected: Any, value: Any, name: str) -> Any:
         return None if value is None else _decoded(arguments[0], value, name)
     if dataclasses.is_dataclass(expected):
         fields = typing.get_type_hints(expected)
-        complete = isinstance(value, dict) and value.keys() == fields.keys()
+        optional = {"digests"}  # not in format 1
+        complete = isinstance(value, dict) and fields.keys() - optional <= value.keys() <= fields.keys()
         require(complete, name, f"must have {', '.join(fields)}")
         make: Any = expected
-        return make(**{key: _decoded(fields[key], value[key], f"{name}.{key}") for key in fields})
+        return make(**{key: _decoded(fields[key], value[key], f"{name}.{key}") for key in value})
     if expected is Tally:
         tally = Tally(*coerce(tuple[int, int, int], value, name))
         require(min(tally) >= 0, name, "must not be negative")

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from arena.duel import Duel, play, stronger_side
+import numpy as np
+
+from arena.duel import Duel, PlayedBatch, play_batches, stronger_side
 from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
 from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
-from arena.registry import MatchRecord, Registry, Version
+from arena.registry import MatchRecord, Registry, Version, digests_of, digests_text
 from config import MuZeroConfig
-from data import EvaluationResult
 from games.api.spec import GameSpec
 from saving.checkpoint import load_checkpoint
 
@@ -49,7 +50,7 @@ def rate(matches: Sequence[MatchRecord]) -> dict[Entrant, Rating]:
     told = [match for match in matches if match.tally.games and match.first != match.second]
     pairs = [entrants(match) for match in told]
     results = [
-        Result(str(first), str(second), match.tally)
+        Result(str(first), str(second), match.told)
         for (first, second), match in zip(pairs, told, strict=True)
     ]
     players = sorted({player for pair in pairs for player in pair})
@@ -149,13 +150,13 @@ def compare(
     It ends when all games are played or, with a sequential test, when that has decided.
     """
     match = next((m for m in registry.matches() if m.key == wanted.key), wanted)
-    left = match.games - match.tally.games
+    left = match.games - int(match.tally.games)
     if match.finished or not left:
         return match
     first, second = (_spec(registry, name, match.simulations) for name in (match.first, match.second))
     duel = Duel(game, first, second, match.seed)
-    for result in play(duel, left, BATCH, first=match.tally.games // BATCH):
-        match = _continued(match, result)
+    for played in play_batches(duel, left, BATCH, first=int(match.tally.games) // BATCH):
+        match = _continued(match, played)
         registry.record(match)
         if progress is not None:
             progress(match)
@@ -164,16 +165,17 @@ def compare(
     return match
 
 
-def _continued(match: MatchRecord, result: EvaluationResult) -> MatchRecord:
-    """`match` after the further games of `result`."""
-    first, second = result.in_seat(0), result.in_seat(1)
+def _continued(match: MatchRecord, played: PlayedBatch) -> MatchRecord:
+    """`match` after the further games of `played`."""
+    first, second = played.result.in_seat(0), played.result.in_seat(1)
     seats = (
         match.seats[0] + Tally(first.wins, first.draws, first.losses),
         match.seats[1] + Tally(second.wins, second.draws, second.losses),
     )
-    tally = seats[0] + seats[1]
-    decided = match.sprt is not None and stronger_side(match.sprt, tally) != "undecided"
-    return dataclasses.replace(match, seats=seats, finished=decided or tally.games >= match.games)
+    digests = digests_text(np.append(digests_of(match.digests), played.digests))
+    later = dataclasses.replace(match, seats=seats, digests=digests)
+    decided = match.sprt is not None and stronger_side(match.sprt, later.told) != "undecided"
+    return dataclasses.replace(later, finished=decided or later.tally.games >= match.games)
 
 
 def player_name(registry: Registry, game: GameSpec, name: str) -> str:

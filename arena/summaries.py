@@ -6,6 +6,8 @@ import json
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from arena.duel import Duel, play_batches, total
 from arena.ratings import wilson_interval
 from data import EvaluationResult
@@ -51,9 +53,10 @@ class MatchSummary(NamedTuple):
     wins: int
     draws: int
     losses: int
-    distinct_games: int  # by their actions, whoever made them
+    distinct_games: int  # by their moves and results
+    openings: int  # random first moves, the same in both games of a pair
     score: float  # wins and half the draws, as a share
-    score_low: float  # 95 % Wilson interval
+    score_low: float  # 95 % Wilson interval, by the number of different games
     score_high: float
     mean_length: float  # moves
     by_seat: tuple[SeatSummary, ...]
@@ -63,8 +66,12 @@ class MatchSummary(NamedTuple):
         return (
             f"score {self.score:.1%} (95 % interval {self.score_low:.1%} to {self.score_high:.1%}) in "
             f"{self.games} games{self._distinct()}: {self.wins} wins, {self.draws} draws, "
-            f"{self.losses} losses, {self.mean_length:.1f} moves on average\n{seats}"
+            f"{self.losses} losses, {self.mean_length:.1f} moves on average{self._begun()}\n{seats}"
         )
+
+    def _begun(self) -> str:
+        """A remark on random openings."""
+        return f"; pairs of games begin with {self.openings} random moves" if self.openings else ""
 
     def _distinct(self) -> str:
         """A remark on games that were played more than once."""
@@ -83,7 +90,8 @@ def summarised(duel: Duel, games: int) -> ReturnSummary | MatchSummary:
     result = total([batch.result for batch in batches])
     if duel.opponent is None:
         return return_summary(result)
-    return match_summary(result, len({actions for batch in batches for actions in batch.actions}))
+    different = len(np.unique(np.concatenate([batch.digests for batch in batches])))
+    return match_summary(result, different, batches[0].openings)
 
 
 def return_summary(result: EvaluationResult) -> ReturnSummary:
@@ -94,13 +102,13 @@ def return_summary(result: EvaluationResult) -> ReturnSummary:
     return ReturnSummary(games, float(returns.mean()), error, float(returns.min()), float(returns.max()))
 
 
-def match_summary(result: EvaluationResult, distinct_games: int) -> MatchSummary:
+def match_summary(result: EvaluationResult, distinct_games: int, openings: int) -> MatchSummary:
     """Wins, draws and losses, in all and by seat, and the score with its interval."""
-    games = len(result.returns)
-    interval = wilson_interval(result.score, games)
+    interval = wilson_interval(result.score, distinct_games)
     return MatchSummary(
         *_counts(result),
         distinct_games,
+        openings,
         result.score,
         interval.low,
         interval.high,

@@ -17,15 +17,14 @@ GAMES = 100
 
 def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
-    from arena.duel import Duel, judging_openings
+    from arena.duel import Duel
     from arena.summaries import summarised
 
     parsed = _parser().parse(arguments)
     game = games.load(known_game(parsed.game, games))
     player = _player(game, parsed, games)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
-    openings = judging_openings(player, opponent) if parsed.openings is None else parsed.openings
-    summary = summarised(Duel(game, player, opponent, parsed.seed, openings), parsed.games)
+    summary = summarised(Duel(game, player, opponent, parsed.seed, parsed.openings), parsed.games)
     against = "" if opponent is None else f" against {opponent}"
     print(summary.to_json() if parsed.json else f"{game.name}, {player}{against}: {summary}")
     return 0
@@ -64,8 +63,8 @@ def _parser() -> Parser:
         "--openings",
         metavar="INT",
         type=whole_number(0),
-        help="random first moves of each game, the same for both seats of a pair; default: between two "
-        "checkpoints a third of the longest game, at most 6, else 0",
+        help="random first moves of each game, the same for both seats of a pair; default: between "
+        "checkpoints and experts, who vary little, a third of the longest game, at most 6, else 0",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -210,10 +210,11 @@ def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
 def match_text(match: MatchRecord) -> str:
     """A match in one line."""
     tally = match.tally
-    elo, interval = elo_difference(tally), wilson_interval(tally.score, tally.games)
+    elo, interval = elo_difference(match.told), wilson_interval(tally.score, match.different)
     first, second = entrants(match)
+    different = "" if match.different == tally.games else f" ({match.different} different ones)"
     return (
-        f"{first} against {second}: {tally.games} of {match.games} games, "
+        f"{first} against {second}: {tally.games} of {match.games} games{different}, "
         f"{tally.wins} wins, {tally.draws} draws, {tally.losses} losses, "
         f"score {tally.score:.1%} ({interval.low:.1%} to {interval.high:.1%}), "
         f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f})"
@@ -227,18 +228,19 @@ def _verdict(match: MatchRecord) -> str:
         "neither": "neither is much stronger",
         "undecided": "the sequential test has not decided",
     }
-    verdict = "" if match.sprt is None else f"\n{words[stronger_side(match.sprt, match.tally)]}"
+    verdict = "" if match.sprt is None else f"\n{words[stronger_side(match.sprt, match.told)]}"
     return match_text(match) + verdict
 
 
 def _match_json(match: MatchRecord) -> dict[str, Any]:
     tally = match.tally
-    interval, elo = wilson_interval(tally.score, tally.games), elo_difference(tally)
+    interval, elo = wilson_interval(tally.score, match.different), elo_difference(match.told)
     return {
         "first": match.first,
         "second": match.second,
         "simulations": match.simulations,
         "games": tally.games,
+        "different_games": match.different,
         "wins": tally.wins,
         "draws": tally.draws,
         "losses": tally.losses,
@@ -248,7 +250,7 @@ def _match_json(match: MatchRecord) -> dict[str, Any]:
         **{name: json_number(value) for name, value in zip(("elo", "elo_low", "elo_high"), elo, strict=True)},
         "by_seat": [seat._asdict() for seat in match.seats],
         "finished": match.finished,
-        "stronger": stronger_side(match.sprt, tally) if match.sprt is not None else None,
+        "stronger": stronger_side(match.sprt, match.told) if match.sprt is not None else None,
     }
 
 

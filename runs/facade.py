@@ -97,12 +97,12 @@ class MuZero:
         opponent: str | None = None,
     ) -> EvaluationResult:
         """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
-        from arena.duel import Duel, judging_openings, play, total
+        from arena.duel import Duel, play, total
         from arena.players import PlayerSpec, parse_player
 
         player = PlayerSpec("checkpoint", simulations, checkpoint)
         against = None if opponent is None else parse_player(opponent)
-        duel = Duel(game_of(game), player, against, seed, judging_openings(player, against))
+        duel = Duel(game_of(game), player, against, seed)
         return total(list(play(duel, games)))
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from arena import registry as module
 from arena.ratings import Sprt, Tally
-from arena.registry import Contents, MatchRecord, Registry, Version
+from arena.registry import Contents, MatchRecord, Registry, Version, digests_text, told_of
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
@@ -258,9 +258,10 @@ SWAPPED = {"first": "v0001", "second": "v0002"}
 @pytest.mark.parametrize(
     "record",
     [
-        match(115, 0, 85),  # 57.5 %, interval from 0.506
-        match(85, 0, 115, **SWAPPED),
+        match(130, 0, 70),
+        match(70, 0, 130, **SWAPPED),
         match(60, 20, 20, sprt=Sprt()),
+        match(60, 20, 20, sprt=Sprt(), finished=False),  # what the test accepts, it accepts at any time
     ],
 )
 def test_a_stronger_version_is_promoted(tmp_path: Path, record: MatchRecord) -> None:
@@ -276,12 +277,15 @@ def test_a_stronger_version_is_promoted(tmp_path: Path, record: MatchRecord) -> 
     [
         (None, "they have not played a match"),
         (match(150, 0, 10, second="random"), "they have not played a match"),
-        (match(150, 0, 10, finished=False), "their match is not finished"),
-        (match(113, 0, 87), "113 wins, 0 draws and 87 losses, does not show"),  # 56.5 %, interval from 0.496
-        (match(115, 0, 85, **SWAPPED), "85 wins, 0 draws and 115 losses, does not show"),
-        (match(60, 0, 40, sprt=Sprt()), "60 wins, 0 draws and 40 losses, does not show"),  # undecided
-        (match(200, 0, 0, sprt=Sprt(-50, 0)), "does not show"),  # h1: not much worse
-        (match(200, 0, 0, sprt=Sprt(), **SWAPPED), "0 wins, 0 draws and 200 losses"),  # h1 for v0001
+        (match(115, 0, 85), "57.5% in 200 different games of all their matches does not"),  # undecided
+        (match(130, 0, 70, **SWAPPED), "35.0% in 200 different games"),
+        (match(60, 0, 40, sprt=Sprt()), "60.0% in 100 different games"),
+        (match(106, 0, 94, sprt=Sprt(-50, 0)), "53.0% in 200"),  # h1: not much worse
+        (match(200, 0, 0, sprt=Sprt(), **SWAPPED), "0.0% in 200"),  # h1 for v0001
+        (
+            match(200, 0, 0, digests=digests_text(np.arange(4, dtype=np.uint32))),
+            "100.0% in 4 different games",
+        ),
     ],
 )
 def test_promotion_without_proof_is_refused(tmp_path: Path, record: MatchRecord | None, why: str) -> None:
@@ -298,6 +302,46 @@ def test_promotion_without_proof_is_refused(tmp_path: Path, record: MatchRecord 
     assert bytes_of(registry.folder) == before
     registry.promote("v0002", force=True)
     assert registry.promoted == registry.version("v0002")
+
+
+def test_trying_one_seed_after_another_does_not_promote(tmp_path: Path) -> None:
+    """Equal players: the match that happens to be won is seen beside all others."""
+    registry, generator = filled(tmp_path), np.random.default_rng(0)
+    registry.promote("v0001")
+    lucky = 0
+    for seed in range(40):
+        wins = int(generator.binomial(100, 0.5))
+        record = match(wins, 0, 100 - wins, seed=seed)
+        lucky += wins >= 60
+        registry.record(record)
+        with pytest.raises(ConfigurationError, match="does not show that it is stronger"):
+            registry.promote("v0002")
+    assert lucky, "one of them alone would have promoted before"
+
+
+def test_games_that_were_played_in_several_matches_count_once() -> None:
+    first = match(8, 0, 2, seed=1, digests=digests_text(np.arange(10, dtype=np.uint32)))
+    again = match(8, 0, 2, seed=2, digests=digests_text(np.arange(5, 15, dtype=np.uint32)))
+    swapped = match(3, 0, 7, seed=3, digests=digests_text(np.arange(10, dtype=np.uint32)), **SWAPPED)
+    deeper = match(8, 0, 2, seed=1, simulations=400, digests=first.digests)
+    assert told_of([first], "v0002", "v0001") == Tally(8, 0, 2)
+    assert told_of([first, again], "v0002", "v0001") == Tally(12, 0, 3)
+    assert told_of([first, swapped], "v0002", "v0001") == pytest.approx(Tally(7.5, 0, 2.5))
+    assert told_of([first, deeper], "v0002", "v0001") == Tally(16, 0, 4), "another player"
+    assert told_of([first], "v0001", "v0002") == Tally(2, 0, 8)
+    assert told_of([first], "v0002", "v0003") == Tally()
+
+
+def test_a_registry_of_format_1_is_read(tmp_path: Path) -> None:
+    registry = filled(tmp_path)
+    registry.record(match(6, 2, 2))
+    path = registry.folder / "registry.json"
+    value = json.loads(path.read_text())
+    value["format_version"] = 1
+    del value["matches"][0]["digests"]
+    path.write_text(json.dumps(value))
+    (found,) = registry.matches()
+    assert (found.tally, found.different, found.told) == (Tally(6, 2, 2), 10, Tally(6, 2, 2))
 
 
 def test_promoting_an_unknown_version(tmp_path: Path) -> None:
@@ -430,9 +474,9 @@ def test_a_damaged_file_is_reported_and_left_alone(tmp_path: Path, content: byte
 
 def test_a_registry_of_another_format_version(tmp_path: Path) -> None:
     registry = filled(tmp_path)
-    content = edited(registry, lambda value: value.update(format_version=2, newer="field"))
+    content = edited(registry, lambda value: value.update(format_version=3, newer="field"))
     assert_reported(
-        tmp_path, registry, content.encode(), "has registry format 2, this version reads format 1"
+        tmp_path, registry, content.encode(), "has registry format 3, this version reads formats 1 to 2"
     )
 
 
@@ -474,6 +518,6 @@ def test_a_disk_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_file_is_plain_json(tmp_path: Path) -> None:
     registry = filled(tmp_path, 1)
     value = json.loads((registry.folder / "registry.json").read_text())
-    assert (value["format"], value["format_version"]) == ("muzero-ray registry", 1)
+    assert (value["format"], value["format_version"]) == ("muzero-ray registry", 2)
     assert list(value) == [field.name for field in dataclasses.fields(Contents)]
     assert value["versions"][0]["cost"]["seconds"] == 12.5

@@ -58,7 +58,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
             load_checkpoint(duel.player.path, expect_game=duel.game.name)
         noted.append({"duel": duel, "games": games})
         opponent = None if duel.opponent is None else str(duel.opponent)
-        yield PlayedBatch(evaluation_result(1, 2, 3, 6, opponent=opponent), [(1,), (2,), (1,), (2,)])
+        result = evaluation_result(1, 2, 3, 6, opponent=opponent)
+        yield PlayedBatch(result, [(1,), (2,), (1,), (2,)], 0)
 
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "runs.launch", fake)
