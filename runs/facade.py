@@ -15,7 +15,7 @@ from games.api.sources import OWN_GAMES, GameFolder, game_of
 from games.api.spec import GameSpec
 
 if TYPE_CHECKING:
-    from data import EvaluationResult
+    from data import Counters, EvaluationResult
     from runs.session import TrainingOutcome
     from runs.status import Observer
     from saving.checkpoint import Checkpoint
@@ -168,7 +168,8 @@ def _train(
     try:
         (folder / "config.json").write_text(config.to_json() + "\n")
         log = (folder / LOG_NAME).open("a", encoding="utf-8")
-        observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log)
+        counters = None if resumed is None else resumed.counters
+        observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
     except OSError as error:
         raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
     with log:
@@ -181,8 +182,8 @@ def _train(
             observer.close()
 
 
-def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Observer:
-    """The panel or the lines, the log file and whatever keeps the figures."""
+def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any, resumed: Counters | None) -> Observer:
+    """The panel or the lines, the log file and whatever keeps the figures, which go on from `resumed`."""
     from runs.reports.metrics_log import MetricsLog
     from runs.reports.panel import Lines, LogFile, Observers, Panel
     from runs.reports.tensorboard_log import TensorBoardLog
@@ -190,7 +191,10 @@ def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any) -> Obser
     interval = config.log_interval
     shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
     observers: list[Observer] = [shown, LogFile(log, interval)]
-    observers += [TensorBoardLog(folder, config), MetricsLog(folder, interval)]
+    observers += [
+        TensorBoardLog(folder, config, resumed=resumed),
+        MetricsLog(folder, interval, resumed),
+    ]
     if config.wandb:
         from runs.reports.wandb_log import WandbLog
 

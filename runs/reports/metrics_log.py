@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from runs.reports.scalars import ScalarLog, Scalars
+from saving.files import write_whole
 
 if TYPE_CHECKING:
     from data import Counters
@@ -39,10 +40,22 @@ class MetricPoint(NamedTuple):
 
 
 class MetricsLog(ScalarLog):
-    """Observer that appends the run's scalars to `folder`/metrics.jsonl, each line at once."""
+    """Observer that appends the run's scalars to `folder`/metrics.jsonl, each line at once.
 
-    def __init__(self, folder: Path, interval: float = 3.0, clock: Clock = time.monotonic) -> None:
+    A run that goes on from a checkpoint at `resumed` first loses the lines that were written after it: what
+    they tell of was lost with the process that was killed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        interval: float = 3.0,
+        resumed: Counters | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
         super().__init__(interval, clock)
+        if resumed is not None and (folder / FILE_NAME).exists():
+            _forget_after(folder / FILE_NAME, resumed)
         self._stream: TextIO = (folder / FILE_NAME).open("a", encoding="utf-8")
         if _cut_short(folder / FILE_NAME):
             self._stream.write("\n")
@@ -86,6 +99,16 @@ def _parsed(lines: Iterable[str]) -> Iterable[MetricPoint]:
         except (ValueError, LookupError, AttributeError, TypeError):
             continue
         yield MetricPoint(*moment, values)
+
+
+def _forget_after(path: Path, resumed: Counters) -> None:
+    """Rewrites the file without the points of after `resumed`."""
+    kept = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        for point in _parsed([line]):
+            if point.updates <= resumed.training_step and point.seconds <= resumed.seconds:
+                kept.append(line)
+    write_whole(path, "".join(kept).encode())
 
 
 def _short(value: float) -> float:

@@ -91,14 +91,24 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
 
 
 class TensorBoardLog(ScalarLog):
-    """Observer that writes the run's scalars, at most one set every `interval` seconds."""
+    """Observer that writes the run's scalars, at most one set every `interval` seconds.
+
+    In a run that goes on from a checkpoint at `resumed`, TensorBoard forgets what was written after it.
+    """
 
     def __init__(
-        self, folder: Path, config: MuZeroConfig, interval: float = 1.0, clock: Clock = time.monotonic
+        self,
+        folder: Path,
+        config: MuZeroConfig,
+        interval: float = 1.0,
+        resumed: Counters | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(interval, clock)
         self._video: Video | None = None  # the newest written
         self._events = EventFile(folder)
+        if resumed is not None:
+            self._events.restart(resumed.training_step + 1)
         self._events.text("hyperparameters", hyperparameter_table(config))
         self._events.layout(LAYOUT)
 
@@ -134,6 +144,12 @@ class EventFile:
         self._stream: BinaryIO = (folder / name).open("wb")
         self._writer = RecordWriter(self._stream)
         self._write(file_version="brain.Event:2")
+
+    def restart(self, step: int) -> None:
+        """Has TensorBoard forget what earlier files of the folder tell of `step` and later."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
+        self._write(step=step, session_log=SessionLog(status=SessionLog.START))
 
     def scalars(self, scalars: Scalars, step: int) -> None:
         """Writes one point for each tag."""

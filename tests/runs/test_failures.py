@@ -211,7 +211,7 @@ def test_evidence_goes_into_the_runs_log_and_not_onto_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     with (tmp_path / "log.txt").open("a") as log:
-        observer = facade._observer("title", MuZeroConfig(), tmp_path, log)
+        observer = facade._observer("title", MuZeroConfig(), tmp_path, log, None)
         observer.evidence(TRACEBACK)
         observer.close()
     assert (tmp_path / "log.txt").read_text() == TRACEBACK + "\n"

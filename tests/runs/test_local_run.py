@@ -157,7 +157,8 @@ def test_network_evaluations_are_what_the_models_were_asked(
 def test_a_player_who_resigns_has_searched_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     playing = counted(planner, monkeypatch)
     game = load_game("tictactoe").config
-    own = {name: SMALL[name] for name in ("training_steps", "games_per_worker", "learning_starts", "ratio")}
+    own = {name: SMALL[name] for name in ("games_per_worker", "learning_starts", "ratio")}
+    own["training_steps"] = 200
     config = game.replace(
         **own, num_workers=1, resign_value=0.0, resign_check=0.0, evaluation_interval=0.0, target_reward=None
     )

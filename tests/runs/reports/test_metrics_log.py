@@ -26,9 +26,11 @@ def at(step: int, seconds: float, **changes: object) -> RunStatus:
     return make_status(step, counters=Counters(step, 10 * step, 3, 0, 99, seconds), **changes)
 
 
-def write(folder: Path, statuses: list[RunStatus], pause: float = 3.0) -> list[MetricPoint]:
+def write(
+    folder: Path, statuses: list[RunStatus], pause: float = 3.0, resumed: Counters | None = None
+) -> list[MetricPoint]:
     now = 0.0
-    log = MetricsLog(folder, interval=3.0, clock=lambda: now)
+    log = MetricsLog(folder, 3.0, resumed, clock=lambda: now)
     for status in statuses:
         log.status(status)
         now += pause
@@ -50,6 +52,18 @@ def test_every_line_is_a_json_object_of_numbers(tmp_path: Path) -> None:
     for line in (tmp_path / FILE_NAME).read_text().splitlines():
         assert all(isinstance(value, int | float) for value in json.loads(line).values())
         assert "NaN" not in line
+
+
+def test_what_was_written_after_the_checkpoint_is_forgotten_on_resumption(tmp_path: Path) -> None:
+    """A killed run had come to 1,440 updates; its newest checkpoint is of 1,320."""
+    write(tmp_path, [at(step, step / 100, evaluations=()) for step in (1200, 1320, 1400, 1440)])
+    with (tmp_path / FILE_NAME).open("a") as stream:
+        stream.write('{"updates": 1460, "played_st')
+    checkpoint = Counters(1320, 13_200, 3, 0, 99, 13.2)
+    later = [at(step, step / 100, evaluations=()) for step in (1328, 1500)]
+    assert [point.updates for point in write(tmp_path, later, resumed=checkpoint)] == [1200, 1320, 1328, 1500]
+    raw = [json.loads(line)["updates"] for line in (tmp_path / FILE_NAME).read_text().splitlines()]
+    assert raw == [1200, 1320, 1328, 1500], "also for programs that take the file as it is"
 
 
 def test_an_evaluation_has_the_updates_of_its_weights(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from config import MuZeroConfig, field_docs
 from core.cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
 from core.project import PROJECT
+from data import Counters
 from runs.reports.scalars import cost_scalars, play_scalars, status_scalars
 from runs.reports.tensorboard_log import TensorBoardLog, hyperparameter_table
 from runs.status import RunStatus
@@ -34,9 +35,11 @@ COST = Cost(
 )
 
 
-def write(folder: Path, statuses: list[RunStatus], seconds: float = 1.0) -> EventAccumulator:
+def write(
+    folder: Path, statuses: list[RunStatus], seconds: float = 1.0, resumed: Counters | None = None
+) -> EventAccumulator:
     now = 0.0
-    log = TensorBoardLog(folder, MuZeroConfig(lr_init=0.0125), clock=lambda: now)
+    log = TensorBoardLog(folder, MuZeroConfig(lr_init=0.0125), resumed=resumed, clock=lambda: now)
     for status in statuses:
         log.status(status)
         now += seconds
@@ -93,6 +96,13 @@ def test_table_has_every_option_and_intact_columns() -> None:
 def test_written_at_most_once_per_interval_and_at_the_end(tmp_path: Path) -> None:
     read = write(tmp_path, [make_status(step) for step in range(8)], seconds=0.25)
     assert [step for step, _ in points(read, "loss/total")] == [0, 4, 7]
+
+
+def test_what_was_written_after_the_checkpoint_is_forgotten_on_resumption(tmp_path: Path) -> None:
+    write(tmp_path, [make_status(step) for step in (1200, 1320, 1400, 1440)])
+    read = write(tmp_path, [make_status(step) for step in (1328, 1500)], resumed=Counters(1320))
+    assert [step for step, _ in points(read, "loss/total")] == [1200, 1320, 1328, 1500]
+    assert [step for step, _ in points(read, "memory/total_mib")] == [1200, 1320, 1328, 1500]
 
 
 def test_one_evaluation_is_written_once(tmp_path: Path) -> None:
