@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -44,10 +47,11 @@ class Environment:
     def reset(self, seed: int) -> NDArray[Any]:
         """Starts the game that `seed` determines; returns its first observation [C, H, W]."""
         self.moves = 0
-        if self._game is None or not self._reseeds:
-            self.close()
-            self._game = self._make_game(seed)
-        observation = self._game.reset(seed=seed) if self._reseeds else self._game.reset()
+        with self._raising("its constructor or reset"):
+            if self._game is None or not self._reseeds:
+                self.close()
+                self._game = self._make_game(seed)
+            observation = self._game.reset(seed=seed) if self._reseeds else self._game.reset()
         if self._dtype is None:  # the first game
             self.can = capabilities_of(self._game)
             self.answers = self.can.say_whose_turn or self.can.mask_actions
@@ -55,7 +59,10 @@ class Environment:
 
     def step(self, action: int) -> Step:
         """Makes a move. Raises `GameError` when the game returns something else than its contract says."""
-        returned = self._game.step(action)
+        try:
+            returned = self._game.step(action)
+        except Exception as error:  # whatever somebody's game raises
+            self._raised(f"step({action})", error)
         self.moves += 1
         values = len(returned) if isinstance(returned, (tuple, list)) else 1
         if values == 5:
@@ -85,17 +92,28 @@ class Environment:
 
     def to_play(self) -> int:
         """The player to move, from 0. Raises `GameError` if there is no such player."""
-        player = int(self._game.to_play()) if self.can.say_whose_turn else 0
+        try:
+            player = int(self._game.to_play()) if self.can.say_whose_turn else 0
+        except Exception as error:
+            self._raised("to_play", error)
         if not 0 <= player < self.config.players:
             self._refuse(f"to_play is {player}", f"a player from 0 to {self.config.players - 1}")
         return player
 
-    def legal_mask(self) -> BoolArray:
-        """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist."""
+    def legal_mask(self, cut: bool = False) -> BoolArray:
+        """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist.
+
+        Where the game was `cut` (truncated) it may list none: then all count as legal, for want of any.
+        """
         actions = self.config.num_actions
         if not self.can.mask_actions:
             return np.ones(actions, bool)
-        legal = np.asarray(self._game.legal_actions())
+        try:
+            legal = np.asarray(self._game.legal_actions())
+        except Exception as error:
+            self._raised("legal_actions", error)
+        if legal.size == 0 and cut:
+            return np.ones(actions, bool)
         if legal.size == 0:
             self._refuse("legal_actions is empty before the game's end", "at least one action")
         if legal.dtype.kind not in "iu":
@@ -126,7 +144,14 @@ class Environment:
             self._dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
         if not np.can_cast(array.dtype, self._dtype, "same_kind"):
             self._refuse(f"an observation is of type {array.dtype}", f"{self._dtype}, like the first one")
-        return array.astype(self._dtype, copy=False)
+        converted = array.astype(self._dtype, copy=False)
+        if array.dtype != self._dtype and not _held(array, converted):
+            beyond = float(np.abs(array.astype(np.float64)).max())
+            self._refuse(
+                f"an observation of type {array.dtype} holds numbers up to {beyond:g}",
+                f"only such as fit {self._dtype}, the type of the first one; return one type throughout",
+            )
+        return converted
 
     def _checked_reward(self, reward: Any) -> float:
         try:
@@ -137,8 +162,35 @@ class Environment:
             self._refuse(f"step returned the reward {reward!r}", "a finite number")
         return number
 
+    @contextmanager
+    def _raising(self, call: str) -> Iterator[None]:
+        """Says of what the game raises where it did."""
+        try:
+            yield
+        except Exception as error:  # whatever somebody's game raises
+            self._raised(call, error)
+
+    def _raised(self, call: str, error: Exception) -> NoReturn:
+        """Raises `GameError`: which game, after which move, what, and where in its file."""
+        if isinstance(error, ConfigurationError):
+            raise error
+        file = inspect.getsourcefile(type(self._game)) if self._game is not None else None
+        frames = traceback.extract_tb(error.__traceback__)
+        place = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
+        raise GameError(
+            f"game {self.name!r}, move {self.moves}: {call} raised {type(error).__name__}: {error} "
+            f"({place.filename}, line {place.lineno})"
+        ) from error
+
     def _refuse(self, what: str, expected: str) -> NoReturn:
         raise GameError(f"game {self.name!r}, move {self.moves}: {what}; expected {expected}")
+
+
+def _held(array: NDArray[Any], converted: NDArray[Any]) -> bool:
+    """Whether conversion has kept whole numbers as they were, and others from becoming infinite."""
+    if converted.dtype.kind != "f":
+        return bool((array == converted).all())
+    return bool(np.isfinite(converted).all()) or not bool(np.isfinite(array).all())
 
 
 def require_finite(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from data import BoolArray, Snapshot
 from games.api.spec import GameSpec
-from playing.environment import Environment, require_finite
+from playing.environment import Environment, Step, require_finite
 from playing.observations import push
 
 
@@ -57,7 +57,7 @@ class GameTable:
             step = environment.step(action)
             self.played[row].append(action)
             if environment.answers:
-                self._ask(row, step.terminated)
+                self._ask(row, step)
             steps.append(step)
         observations, rewards, terminated, truncated = map(np.array, zip(*steps, strict=True))
         self.returns[rows] += np.where(movers == 0, rewards, -rewards)
@@ -75,11 +75,12 @@ class GameTable:
         for action in actions:
             self.move(row, action)
 
-    def _ask(self, row: int, over: bool = False) -> None:
+    def _ask(self, row: int, step: Step | None = None) -> None:
         """Asks a game whose turn it is and what is legal; a finished one has no legal actions to ask for."""
-        environment = self.environments[row]
+        environment, over = self.environments[row], step is not None and step.terminated
         self.to_play[row] = environment.to_play()
-        self.legal[row] = True if over else environment.legal_mask()
+        cut = step is not None and step.truncated
+        self.legal[row] = True if over else environment.legal_mask(cut)
 
     def _stack(self, rows: NDArray[Any], actions: NDArray[Any], observations: NDArray[Any]) -> None:
         """Puts the observations [n, C, H, W] that moves in `rows` [n] led to on top of the stacks."""

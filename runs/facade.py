@@ -175,6 +175,8 @@ def _train(
     with log:
         try:
             observer.event(f"run folder: {folder}")
+            for note in game.notes:
+                observer.event(note)
             return train(
                 game, config, folder, local=local, address=address, resume_from=resumed, observer=observer
             )

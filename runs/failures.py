@@ -22,6 +22,10 @@ MAX_RESTARTS = 10
 class RunError(ConfigurationError):
     """The failure of an actor ends the run; the message is one line that names the actor."""
 
+    def __init__(self, message: str, actor: str = "") -> None:
+        super().__init__(message)
+        self.actor = actor  # without which the others could go on; none if they could not
+
 
 class NotStartedError(RuntimeError):
     """Something was asked of an actor whose `start` has failed."""
@@ -96,12 +100,12 @@ class Restarts:
     def another(self, member: Member, error: Exception) -> None:
         """`member` is to be started again after `error`. Raises `RunError` if that is no remedy."""
         failure, log = failure_of(error), self.folder / LOG_NAME
+        without = member.name if member.kind.restarted else ""
         if failure is Failure.REFUSED:
-            raise RunError(f"actor {member.name!r}: {cause_of(error)}") from error
+            raise RunError(f"actor {member.name!r}: {cause_of(error)}", without) from error
         if failure is Failure.RAISED:
-            raise RunError(
-                f"actor {member.name!r}: {described(error)} (its traceback is in {log})"
-            ) from error
+            why = f"{described(error)} (its traceback is in {log})"
+            raise RunError(f"actor {member.name!r}: {why}", without) from error
         self.made += 1
         if self.made > MAX_RESTARTS or not member.kind.restarted:
             died = failure is Failure.PROCESS_LOST

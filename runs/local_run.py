@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from arena.evaluator import Evaluator
 from core.actor_kinds import BUFFER, REANALYSE, SELF_PLAY, TRAINER
 from core.randomness import Stream, make_generator
 from data import Snapshot, VersionedWeights, Weights
+from playing.environment import GameError
 from replay_buffer import Reanalyse, ReplayBuffer
 from runs.judge import Job
 from runs.pacing import Pacing
@@ -53,7 +54,19 @@ class LocalRun:
         return {TRAINER.name: self.trainer, BUFFER.name: self.buffer, **players}
 
     def run(self, interrupted: Callable[[], bool]) -> Reason:
-        """Trains until the target is reached, the training steps are made, or `interrupted` says so."""
+        """Trains until the target is reached, the training steps are made, or `interrupted` says so.
+
+        Raises `GameError` when the game breaks; a checkpoint without the running games is written before.
+        """
+        try:
+            return self._rounds(interrupted)
+        except GameError as error:
+            if not self.session.progressed:
+                raise
+            self._save(without=[member.name for member in SELF_PLAY.members(self.config)])
+            raise GameError(f"{error}; {self.session.kept}") from error
+
+    def _rounds(self, interrupted: Callable[[], bool]) -> Reason:
         while True:
             self._play()
             self._train()
@@ -131,6 +144,7 @@ class LocalRun:
         assert video is not None, "unlimited filming ends with a film"
         self.session.filmed(video)
 
-    def _save(self) -> None:
-        states: dict[str, Snapshot] = {name: part.state() for name, part in self._parts().items()}
+    def _save(self, without: Sequence[str] = ()) -> None:
+        parts = {name: part for name, part in self._parts().items() if name not in without}
+        states: dict[str, Snapshot] = {name: part.state() for name, part in parts.items()}
         self.session.save(self.trainer.weights(), states)

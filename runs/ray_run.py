@@ -9,7 +9,7 @@ there and the pacing allows it, so waiting, stopping and noticing a lost actor n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from core.actor_kinds import (
 )
 from data import BufferStatus, EvaluationResult, PlayReport, Snapshot, TrainingResult, Video
 from runs.actors import Launcher
-from runs.failures import Failure, Restarts, evidence_of, failure_of
+from runs.failures import Failure, Restarts, RunError, evidence_of, failure_of
 from runs.judge import Job
 from runs.pacing import Pacing
 from runs.session import Reason, Session
@@ -159,7 +159,34 @@ class RayRun:
     # --- the loop ---
 
     def run(self, interrupted: Callable[[], bool]) -> Reason:
-        """Trains until the target is reached, the training steps are made, or `interrupted` says so."""
+        """Trains until the target is reached, the training steps are made, or `interrupted` says so.
+
+        Raises `RunError`; if all would be well without the actor that failed, what the others hold is saved.
+        """
+        try:
+            return self._loop(interrupted)
+        except RunError as error:
+            if not self._saved_without(error.actor):
+                raise
+            raise RunError(f"{error}; {self.session.kept}", error.actor) from error
+
+    def _saved_without(self, actor: str) -> bool:
+        """Writes a checkpoint of all actors but those that fail like `actor` does; whether it could."""
+        lost = {actor}
+        while actor and self.session.progressed:
+            self.calls = {
+                ref: call for ref, call in self.calls.items() if not lost & {call.actor, call.queue}
+            }
+            try:
+                self._save(lost)
+            except RunError as another:  # a game that breaks for one player breaks for others
+                actor = "" if another.actor in lost else another.actor
+                lost.add(actor)
+            else:
+                return True
+        return False
+
+    def _loop(self, interrupted: Callable[[], bool]) -> Reason:
         while self.reason is None:
             self._issue()
             self._wait(STATUS_SECONDS)
@@ -356,11 +383,12 @@ class RayRun:
             record = self.storage.record.remote(self.session.log.counters)
             self._call(STORAGE.name, record, _nothing)
 
-    def _save(self) -> None:
+    def _save(self, without: Collection[str] = ()) -> None:
         """Lets the calls in flight end and writes a checkpoint of what the actors then are."""
         self._drain()
         parts: dict[str, Any] = {}
-        for name in (name for name, member in self._members.items() if member.kind.saved):
+        saved = [name for name, member in self._members.items() if member.kind.saved]
+        for name in (name for name in saved if name not in without):
             self._call(name, self.actors[name].state.remote(), partial(parts.__setitem__, name))
         self._call(TRAINER.name, self.trainer.published.remote(), partial(parts.__setitem__, "published"))
         self._drain()  # a player that is lost now is missing from the checkpoint, and starts anew from it

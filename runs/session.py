@@ -75,6 +75,11 @@ class Session:
         return (now.training_step, now.played_steps) != (before.training_step, before.played_steps)
 
     @property
+    def kept(self) -> str:
+        """What to tell of a run that has ended by a fault, once its checkpoint is written."""
+        return f"what was learned is kept: 'python muzero.py resume {self.folder}' goes on from it"
+
+    @property
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.perf_counter() >= self._next_checkpoint

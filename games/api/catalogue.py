@@ -46,4 +46,6 @@ def needs(spec: GameSpec) -> str:
         game_maker(spec, spec.config)(0)
     except ConfigurationError as error:
         return str(error)
+    except (Exception, SystemExit) as error:  # whatever somebody's game raises
+        return f"{spec.name}: its constructor raises {type(error).__name__}: {error}"
     return ""

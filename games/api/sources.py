@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from core.project import PRETRAINED, PROJECT
-from games.api.muzero_general import adopt
-from games.api.spec import GameSpec
+from games.api.muzero_general import Adopted, adopt
+from games.api.spec import GameSpec, capabilities_of
 
 
 @dataclass(frozen=True)
@@ -43,28 +47,40 @@ class GameFolder:
         module = self.imported(name)
         for attribute in ("Game", "MuZeroConfig"):
             if not hasattr(module, attribute):
-                raise ConfigurationError(f"games/{name}.py must define {attribute}")
-        config = module.MuZeroConfig()
-        return GameSpec(
-            name, module.Game, config if isinstance(config, MuZeroConfig) else adopt(config, name)
-        )
+                raise ConfigurationError(f"{self._shown(name)} must define {attribute}")
+        with self._faults(name):
+            config = module.MuZeroConfig()
+            own = isinstance(config, MuZeroConfig)
+            adopted = Adopted(config, ()) if own else adopt(config, capabilities_of(module.Game).advise)
+        nobody_types(module.Game)
+        notes = tuple(f"{self._shown(name)}: {note}" for note in adopted.notes)
+        return GameSpec(name, module.Game, adopted.config, notes)
 
     def imported(self, name: str) -> ModuleType:
         """The module of game `name`. Raises `ConfigurationError`, with the line, on a mistake in its file."""
         self._make_package()
-        try:
+        with self._faults(name):
             return importlib.import_module(f"{self.package}.{name}")
-        except ConfigurationError:
-            raise
-        except Exception as error:  # whatever somebody's file raises
-            file = str(self.file(name))
-            lines = [
-                frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file
-            ]
-            line = error.lineno if isinstance(error, SyntaxError) else (lines or [None])[-1]
+
+    @contextmanager
+    def _faults(self, name: str) -> Iterator[None]:
+        """Says of whatever the file of game `name` raises in which line, `sys.exit` included."""
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            line = line_of(error, str(self.file(name)))
+            if isinstance(error, ConfigurationError):
+                if str(self._shown(name)) in str(error) or (line is None and "install" in str(error)):
+                    raise
+                raise ConfigurationError(f"{self._shown(name)}: {error}") from error
             where = f", line {line}" if line else ""
             what = error.msg if isinstance(error, SyntaxError) else error
-            raise ConfigurationError(f"games/{name}.py{where}: {type(error).__name__}: {what}") from error
+            raise ConfigurationError(f"{self._shown(name)}{where}: {type(error).__name__}: {what}") from error
+
+    def _shown(self, name: str) -> Path:
+        """The game's file as people know it."""
+        file = self.file(name)
+        return file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file
 
     def _make_package(self) -> None:
         """Makes a package of the folder, unless there is one of that name."""
@@ -72,6 +88,37 @@ class GameFolder:
             package = ModuleType(self.package)
             package.__path__ = [str(self.path)]
             sys.modules[self.package] = package
+
+
+def line_of(error: BaseException, file: str) -> int | None:
+    """The line of `file` in which `error` was raised, or from which what raised it was called."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return lines[-1] if lines else None
+
+
+def nobody_types(game_class: Any) -> None:
+    """Has `input` answer at once, with nothing, in the files that the game's class and its parents are from.
+
+    Files for muzero-general wait for Enter in `render`: nobody would see the prompt, or be there.
+    """
+    own = sys.modules.get(game_class.__module__)
+    owners = inspect.getmro(game_class) if isinstance(game_class, type) else (game_class,)
+    for owner in owners:
+        module = sys.modules.get(owner.__module__)
+        if module is not None and (module is own or _side_by_side(module, own)):
+            vars(module).setdefault("input", _nothing_typed)
+
+
+def _side_by_side(module: ModuleType, other: ModuleType | None) -> bool:
+    """Whether the files of two modules lie in the same folder."""
+    files = [getattr(one, "__file__", None) for one in (module, other)]
+    return None not in files and len({Path(str(file)).parent for file in files}) == 1
+
+
+def _nothing_typed(prompt: object = "") -> str:
+    return ""
 
 
 OWN_GAMES = GameFolder(PROJECT / "games", "games")
@@ -88,4 +135,7 @@ def game_of(game: str | GameSpec) -> GameSpec:
 
     For those who are far away: compiled rules cannot be sent to another process, a name can.
     """
-    return load_game(game) if isinstance(game, str) else game
+    if isinstance(game, str):
+        return load_game(game)
+    nobody_types(game.game_class)  # in a process that has only now imported its file
+    return game

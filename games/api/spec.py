@@ -36,6 +36,7 @@ class GameSpec:
     name: str
     game_class: Callable[..., Any]  # or a function that makes games
     config: MuZeroConfig
+    notes: tuple[str, ...] = ()  # what of its file has no effect here, in lines
 
     @cached_property
     def can(self) -> Capabilities:

@@ -373,5 +373,5 @@ def test_a_game_that_cannot_be_loaded_is_no_end(
     folder = folder_with(tmp_path, monkeypatch, "othello")
     assert used(monkeypatch, "othello", "exit", games=folder) == []
     printed = capsys.readouterr().out
-    assert "games/othello.py must define Game" in printed
+    assert "/othello.py must define Game" in printed
     assert printed.count("Which game?") == 2

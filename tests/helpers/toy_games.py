@@ -90,6 +90,18 @@ class WalkConfig(config.MuZeroConfig):
     learning_starts = 50
 
 
+class Fragile(Walk):
+    """Raises at its 2,500th move in a process."""
+
+    moves_made = 0
+
+    def step(self, action: int) -> Any:
+        Fragile.moves_made += 1
+        if Fragile.moves_made >= 2500:
+            raise ZeroDivisionError("a bug of late")
+        return super().step(action)
+
+
 @dataclass
 class Fault:
     """Something that a broken game returns at its third move, or when it starts (`at` = 0)."""
@@ -150,7 +162,7 @@ def broken(fault: Fault) -> type[Walk]:
 
 def toy_game(name: str) -> GameSpec:
     """`load_game` that also knows the games of this file: walk, old_walk and those of `FAULTS`."""
-    known: dict[str, Callable[..., Any]] = {"walk": Walk, "old_walk": OldWalk}
+    known: dict[str, Callable[..., Any]] = {"walk": Walk, "old_walk": OldWalk, "fragile": Fragile}
     if name in known:
         return GameSpec(name, known[name], WalkConfig())
     return GameSpec(name, broken(FAULTS[name]), WalkConfig()) if name in FAULTS else load_game(name)

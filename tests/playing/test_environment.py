@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ MESSAGES = {
     "complex": "move 3: an observation is of type complex128; expected numbers",
     "nan": "move 3: an observation contains NaN or infinity; expected finite numbers",
     "infinite": "move 3: an observation contains NaN or infinity; expected finite numbers",
-    "too_large": "move 3: an observation contains NaN or infinity; expected finite numbers",
+    "too_large": "move 3: an observation of type float64 holds numbers up to 1e+300; expected only such as "
+    "fit float32, the type of the first one; return one type throughout",
     "no_legal_action": "move 3: legal_actions is empty before the game's end; expected at least one action",
     "legal_index": "move 3: legal_actions contains 3; expected actions from 0 to 2",
     "negative_legal_index": "move 3: legal_actions contains -1; expected actions from 0 to 2",
@@ -90,6 +92,86 @@ def test_the_first_observation_decides_the_dtype() -> None:
             return observation.astype(np.float16), *rest
 
     assert walk(9, Narrowing).step(1).observation.dtype == np.float32
+
+
+def test_whole_numbers_that_the_first_type_cannot_hold_are_refused() -> None:
+    class Growing(Walk):
+        """Counts in int8 until there are too many to count."""
+
+        def reset(self, seed: int | None = None) -> Any:
+            return super().reset(seed).astype(np.int8)
+
+        def step(self, action: int) -> Any:
+            observation, *rest = super().step(action)
+            return np.full_like(observation, self.counted, np.int64), *rest
+
+        counted = 100
+
+    environment = walk(9, Growing)
+    first = environment.step(1).observation
+    assert first.dtype == np.int8
+    assert int(first.max()) == 100
+    Growing.counted = 200
+    with pytest.raises(GameError, match=r"move 2: .* of type int64 holds numbers up to 200; .* int8"):
+        environment.step(1)
+
+
+@pytest.mark.parametrize("call", ["step(1)", "to_play", "legal_actions"])
+def test_what_a_game_raises_is_one_line_with_its_file_and_line(call: str) -> None:
+    class Wrong(Walk):
+        asked = ""
+
+        def step(self, action: int) -> Any:
+            return self.raising("step(1)") or super().step(action)
+
+        def to_play(self) -> int:
+            return self.raising("to_play") or super().to_play()
+
+        def legal_actions(self) -> list[int]:
+            return self.raising("legal_actions") or super().legal_actions()
+
+        def raising(self, name: str) -> Any:
+            if name == self.asked:
+                raise KeyError(name)  # the line that is named
+
+    environment = walk(9, Wrong)
+    environment.step(1)
+    Wrong.asked = call
+    text = Path(__file__).read_text().splitlines()
+    line = 1 + next(i for i, code in enumerate(text) if code.endswith("# the line that is named"))
+    with pytest.raises(GameError) as caught:
+        {"step(1)": lambda: environment.step(1), "to_play": environment.to_play}.get(
+            call, environment.legal_mask
+        )()
+    where = f"({__file__}, line {line})"
+    assert str(caught.value) == f"game 'walk', move 1: {call} raised KeyError: {call!r} {where}"
+
+
+def test_a_constructor_that_raises_is_named() -> None:
+    class Unready(Walk):
+        def __init__(self, seed: int | None = None) -> None:
+            raise OSError("no rom")
+
+    with pytest.raises(GameError, match=r"game 'walk', move 0: .*reset raised OSError: no rom \("):
+        walk(0, Unready)
+
+
+def test_a_game_that_cuts_itself_off_may_list_no_action_then() -> None:
+    class Cut(Walk):
+        """Truncated after two moves, when it has nothing more to offer."""
+
+        def step(self, action: int) -> Any:
+            observation, reward, *_ = super().step(action)
+            return observation, reward, False, self.move >= 2, {}
+
+        def legal_actions(self) -> list[int]:
+            return [] if self.move >= 2 else [0, 1]
+
+    table = GameTable(GameSpec("cut", Cut, WalkConfig()), WalkConfig(), 1)
+    table.reset(0, 9)
+    assert not table.move(0, 1).truncated
+    assert table.move(0, 1).truncated
+    assert table.legal.tolist() == [[True, True, True]]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from saving.checkpoint import Checkpoint, load_checkpoint, save_best
 from saving.run_folder import BEST_NAME
 from search import planner
 from tests.helpers.small_runs import SMALL
-from tests.helpers.toy_games import Watcher, toy_game
+from tests.helpers.toy_games import Fragile, Watcher, toy_game
 
 
 def run(
@@ -234,6 +234,22 @@ def test_another_ratio_holds_from_the_resumption_on(tmp_path: Path) -> None:
     assert 600 / played == pytest.approx(2.0, rel=0.2)
     assert later.counters.ratio_since_update == 50
     assert later.counters.ratio_since_step == earlier.counters.added_steps
+
+
+def test_a_game_that_raises_late_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fragile, "moves_made", 0)
+    with pytest.raises(
+        GameError,
+        match=rf"game 'fragile', move \d+: step\(\d\) raised ZeroDivisionError: a bug of late \(.*.py, "
+        rf"line \d+\); what was learned is kept: 'python muzero.py resume {tmp_path}' goes on from it",
+    ):
+        run(tmp_path, game="fragile", training_steps=1000)
+    saved = load_checkpoint(tmp_path)
+    assert saved.training_step > 10
+    assert {"trainer", "buffer"} <= saved.parts.keys()
+    monkeypatch.setattr(Fragile, "moves_made", -(10**6))  # it has been mended
+    outcome, _, _ = run(tmp_path, game="fragile", resume_from=saved, training_steps=saved.training_step + 20)
+    assert outcome.counters.training_step == saved.training_step + 20
 
 
 @pytest.mark.parametrize("segment_length", [3, 30, 100])

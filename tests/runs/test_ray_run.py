@@ -145,8 +145,8 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
 
         def watch() -> bool:
             counters = run.session.log.counters
-            if counters.played_steps >= 2000:
-                ratios.append(counters.training_step / counters.played_steps / RATIO)
+            if counters.added_steps >= 2000:
+                ratios.append(counters.training_step / counters.added_steps / RATIO)
             return False
 
         assert finish(run, watch) == "training_steps"
@@ -237,6 +237,21 @@ def test_a_broken_game_ends_the_run_with_its_line(tmp_path: Path, fault: str) ->
         ),
     ):
         finish(run)
+
+
+def test_a_game_that_raises_late_loses_nothing(tmp_path: Path) -> None:
+    with (
+        started(tmp_path, "fragile", training_steps=100_000, num_workers=2) as run,
+        pytest.raises(
+            ConfigurationError,
+            match=rf"\Aactor 'self_play_\d': game 'fragile', move \d+: step\(\d\) raised ZeroDivisionError: "
+            rf"a bug of late \([^\n]+toy_games.py, line \d+\); what was learned is kept: [^\n]+{tmp_path}",
+        ),
+    ):
+        finish(run)
+    saved = load_checkpoint(tmp_path)
+    assert saved.training_step > 10
+    assert {"trainer", "buffer"} <= saved.parts.keys()
 
 
 def test_long_games_and_interruption(tmp_path: Path) -> None:

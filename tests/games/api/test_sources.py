@@ -13,8 +13,10 @@ from checking.conformance import check_game
 from commands.new_game import write_game
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.catalogue import listing
 from games.api.muzero_general import adopt, sampled_schedule
-from games.api.sources import OWN_GAMES, game_of, load_game
+from games.api.shown import ShownGame
+from games.api.sources import OWN_GAMES, GameFolder, game_of, load_game
 from games.api.spec import GameSpec
 from playing.environment import Environment
 from tests.helpers.game_folders import folder_of, folder_with
@@ -107,8 +109,68 @@ def test_a_game_is_itself_or_the_projects_own_of_its_name() -> None:
 
 def test_a_file_without_a_game_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = folder_with(tmp_path, monkeypatch, "mine", Game=Walk)
-    with pytest.raises(ConfigurationError, match=r"games/mine.py must define MuZeroConfig"):
+    with pytest.raises(ConfigurationError, match=r"/mine.py must define MuZeroConfig"):
         folder.load("mine")
+
+
+# --- files with faults ---
+
+GOOD = (
+    "import numpy as np\n"
+    "class MuZeroConfig:\n"
+    "    def __init__(self):\n"
+    "        self.observation_shape, self.action_space, self.players = (1, 1, 4), [0, 1], [0]\n"
+    "class Game:\n"
+    "    def __init__(self, seed=None): self.moves = 0\n"
+    "    def reset(self): self.moves = 0; return np.zeros((1, 1, 4), np.float32)\n"
+    "    def step(self, action): self.moves += 1; return self.reset(), 1.0, self.moves > 3\n"
+    "    def render(self): print(self.moves); input('Press enter to take a step ')\n"
+)
+BAD = {
+    "leaves": ("import sys\nsys.exit('no display')\n", "line 2: SystemExit: no display"),
+    "breaks": (GOOD.replace("self.moves = 0\n", "raise OSError('no rom')\n", 1), "raises OSError: no rom"),
+    "odd_players": (GOOD.replace("[0]", "None", 1), "players=None must be a list of players"),
+    "odd_config": (
+        GOOD.replace("def __init__(self):\n", "def __init__(self):\n        1 / 0\n"),
+        "line 4: Zero",
+    ),
+    "no_syntax": ("class Game\n", "line 1: SyntaxError"),
+    "odd_shape": (GOOD.replace("(1, 1, 4), [0, 1]", "'big', [0, 1]"), "observation_shape='big'"),
+}
+
+
+def folder_of_files(tmp_path: Path, **files: str) -> GameFolder:
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    return folder_of(tmp_path)
+
+
+def test_one_bad_file_does_not_take_the_list_down(tmp_path: Path) -> None:
+    rows = listing(folder_of_files(tmp_path, good=GOOD, **{name: text for name, (text, _) in BAD.items()}))
+    faults = {row.name: row.missing for row in rows}
+    assert faults.pop("good") == ""
+    assert faults.keys() == BAD.keys()
+    for name, (_, fault) in BAD.items():
+        assert fault in faults[name]
+        assert "\n" not in faults[name]
+        assert name in faults[name], "which file it is"
+
+
+@pytest.mark.parametrize("name", set(BAD) - {"breaks"})
+def test_the_fault_of_a_file_is_one_line_that_names_it(tmp_path: Path, name: str) -> None:
+    folder = folder_of_files(tmp_path, **{name: BAD[name][0]})
+    with pytest.raises(ConfigurationError) as caught:
+        folder.load(name)
+    assert str(tmp_path / f"{name}.py") in str(caught.value)
+    assert BAD[name][1] in str(caught.value)
+
+
+def test_nobody_is_asked_for_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt="": pytest.fail(f"somebody is asked: {prompt}"))
+    spec = folder_of_files(tmp_path, waits=GOOD).load("waits")
+    game = spec.game_class(0)
+    assert ShownGame.of(game).text() == "0"
+    assert check_game(spec, games=3).moves > 0
 
 
 # --- muzero-general's games and configurations ---
@@ -204,6 +266,14 @@ class PlainConfig:
         return 0.5 if trained_steps < 0.75 * self.training_steps else 0.25
 
 
+class OpponentConfig(PlainConfig):
+    """A file that is evaluated against its expert."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opponent = "expert"
+
+
 def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     spec = folder_with(tmp_path, monkeypatch, "mine", Game=OldWalk, MuZeroConfig=PlainConfig).load("mine")
     assert spec.config == MuZeroConfig(
@@ -214,6 +284,7 @@ def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch, tmp_p
         stacked_observations=2,
         max_moves=50,
         num_simulations=7,
+        evaluation_simulations=7,
         discount=1.0,
         root_dirichlet_alpha=0.3,
         root_exploration_fraction=0.2,
@@ -238,7 +309,7 @@ def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_the_temperature_method_becomes_data() -> None:
-    schedule = adopt(PlainConfig(), "mine").visit_softmax_temperature
+    schedule = adopt(PlainConfig()).config.visit_softmax_temperature
     assert schedule == ((0.5, 1.0), (0.75, 0.5), (1.0, 0.25))
     assert sampled_schedule(lambda step: 1.0, 77) == ((1.0, 1.0),)
     rising = MuZeroConfig(
@@ -260,17 +331,70 @@ def test_the_temperature_method_becomes_data() -> None:
     ],
 )
 def test_other_forms_are_converted(plain: dict[str, Any], adopted: dict[str, Any]) -> None:
-    assert adopt(types.SimpleNamespace(**plain), "mine") == MuZeroConfig(**adopted)
+    assert adopt(types.SimpleNamespace(**plain)) == (MuZeroConfig(**adopted), ())
 
 
-def test_an_unknown_attribute_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(
-        ConfigurationError,
-        match=r"games/mine.py: unknown option 'num_simulation', did you mean 'num_simulations'\?",
-    ):
-        adopt(types.SimpleNamespace(num_simulation=50), "mine")
+def test_what_is_not_ours_is_left_to_the_game_and_noted() -> None:
+    plain = types.SimpleNamespace(num_obstacles=3, max_num_gpus=1, num_simulation=50, num_simulations=7)
+    config, notes = adopt(plain)
+    assert (config.num_simulations, config.evaluation_simulations) == (7, 7)
+    assert notes == (
+        "without effect here: max_num_gpus, num_obstacles, num_simulation (did you mean num_simulations?)",
+    )
+
+
+class ClassLevel:
+    """Options on the class, and numbers of other types."""
+
+    observation_shape = (np.int64(3), 6.0, 6)
+    action_space = tuple(range(4))
+    players = 2
+    discount = np.float32(0.5)
+    batch_size: Any = 64.0
+    training_steps = 1e4
+    lr_init = 1
+    squares = 9
+
+    def __init__(self) -> None:
+        self.batch_size = np.int32(32)
+
+    def helper(self) -> int:
+        return 3
+
+
+def test_options_of_the_class_and_numbers_of_other_types_are_taken_over() -> None:
+    config, notes = adopt(ClassLevel())
+    assert config == MuZeroConfig(
+        observation_shape=(3, 6, 6),
+        action_space=(0, 1, 2, 3),
+        players=2,
+        discount=0.5,
+        batch_size=32,
+        training_steps=10_000,
+        lr_init=1.0,
+    )
+    assert notes == ("without effect here: squares",)
+
+
+def test_what_is_adopted_otherwise_is_said() -> None:
+    config, notes = adopt(types.SimpleNamespace(num_workers=350, opponent="self"))
+    assert (config.num_workers, config.opponents) == (MuZeroConfig().num_workers, ("random",))
+    assert any(note.startswith("num_workers=350 is left to this machine") for note in notes)
+    assert any(note.startswith("opponent='self' is random here") for note in notes)
+
+
+@pytest.mark.parametrize(("expert", "expected"), [(True, "expert"), (False, "random")])
+def test_an_expert_that_a_file_asks_for_is_the_opponent_if_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expert: bool, expected: str
+) -> None:
+    game = type("Walker", (OldWalk,), {"expert_agent": lambda self: 0} if expert else {})
+    spec = folder_with(tmp_path, monkeypatch, "mine", Game=game, MuZeroConfig=OpponentConfig).load("mine")
+    assert spec.config.opponents == (expected,)
+    assert any("opponent='expert' is random here" in note for note in spec.notes) != expert
 
 
 def test_an_attribute_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="num_simulations='many' must be int"):
-        adopt(types.SimpleNamespace(num_simulations="many"), "mine")
+        adopt(types.SimpleNamespace(num_simulations="many"))
+    with pytest.raises(ConfigurationError, match=r"players=None must be a list of players, or their number"):
+        adopt(types.SimpleNamespace(players=None))
