@@ -160,6 +160,11 @@ STAGES: tuple[tuple[Check, ...], ...] = (
             meaning.turn_order, "let to_play() return whose turn it is after each move; or set players = 1"
         ),
         Check(
+            meaning.turns_alternate,
+            "let turns alternate, for instance by an action that passes, or by one action for both moves: "
+            "learned models take it that they do",
+        ),
+        Check(
             meaning.reward_perspective,
             "give the reward to the player who made the move: 1 for a winning move, whoever makes it. If in "
             "your game whoever moves last really loses, use --ignore reward-perspective",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from checking.evidence import Evidence, short
@@ -39,6 +41,18 @@ def turn_order(evidence: Evidence) -> str | None:
     if longest < FEWEST_ENDINGS or len(moved) > 1:
         return None
     return f"it was always the turn of player {moved.pop()}, in games of up to {longest} moves"
+
+
+def turns_alternate(evidence: Evidence) -> str | None:
+    """In a game for two nobody moves twice in a row: learned models do not learn whose turn it is."""
+    if evidence.config.players == 1:
+        return None
+    for game in evidence.games:
+        movers = [seen.player for seen in game.seen[: len(game.made)]]
+        for number, (before, mover) in enumerate(itertools.pairwise(movers), 2):
+            if before == mover and len(set(movers)) > 1:
+                return f"game {game.seed}, move {number}: player {mover} moves twice in a row"
+    return None
 
 
 def reward_perspective(evidence: Evidence) -> str | None:

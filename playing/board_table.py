@@ -100,7 +100,7 @@ class BoardTable(GameTable):
         self._check(rows, actions)
         observations = np.empty((len(rows), *self.config.observation_shape), np.int8)
         rewards, terminated = np.empty(len(rows), np.float32), np.empty(len(rows), np.bool_)
-        movers = self.to_play[rows]
+        movers = self.movers[rows] = self.to_play[rows]
         targets = (self.legal, self.to_play, observations, rewards, terminated)
         rows, actions = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(actions, np.int32)
         stuck = step_rows(*self._addresses, self._states, rows, actions, *targets)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from data import BoolArray, Snapshot
 from games.api.spec import GameSpec
-from playing.environment import Environment, Step, require_finite
+from playing.environment import Environment, GameError, Step, require_finite
 from playing.observations import push
 
 
@@ -24,6 +24,10 @@ class Moves(NamedTuple):
     truncated: BoolArray  # [n]
 
 
+NOBODY = -1
+"""Instead of a player: no move has been made."""
+
+
 class GameTable:
     """B games in lock-step. Rows are games; `rows` arguments select some of them by index."""
 
@@ -34,6 +38,7 @@ class GameTable:
         self.played: list[list[int]] = [[] for _ in range(batch)]  # all actions of each running game
         self.returns = np.zeros(batch, np.float64)  # to player 0
         self.to_play = np.zeros(batch, np.int32)
+        self.movers = np.full(batch, NOBODY, np.int32)  # who made the newest move
         self.legal = np.ones((batch, config.num_actions), bool)
         self.stacks = np.zeros((batch, config.stacked_channels, *config.observation_shape[1:]), np.float32)
 
@@ -42,6 +47,7 @@ class GameTable:
         environment = self.environments[row]
         observation = environment.reset(seed)
         self.seeds[row], self.played[row], self.returns[row] = seed, [], 0.0
+        self.movers[row] = NOBODY
         self.stacks[row] = 0
         self.stacks[row, : self.config.observation_shape[0]] = observation
         if environment.answers:
@@ -52,6 +58,7 @@ class GameTable:
     def step(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> Moves:
         """Makes one move in each of `rows` [n]; legal masks and turns are those of the new positions."""
         movers, steps = self.to_play[rows], []
+        self.movers[rows] = movers
         for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
             environment = self.environments[row]
             step = environment.step(action)
@@ -64,6 +71,21 @@ class GameTable:
         require_finite(observations.astype(np.float32, copy=False), self.environments, rows)
         self._stack(rows, actions, observations)
         return Moves(observations, rewards.astype(np.float32), terminated, truncated)
+
+    def require_alternation(self, rows: NDArray[np.intp]) -> None:
+        """Raises `GameError` where a player is to move in `rows` [n] who has just moved, in a game for two.
+
+        Learned models do not learn whose turn it is, but take it that turns alternate: values of a game in
+        which they do not would have the wrong sign, and the worst moves would be learned.
+        """
+        twice = rows[self.to_play[rows] == self.movers[rows]] if self.config.players == 2 else rows[:0]
+        if twice.size:
+            row = int(twice[0])
+            raise GameError(
+                f"game {self.environments[row].name!r}, move {len(self.played[row])}: player "
+                f"{self.to_play[row]} moves twice in a row; expected turns that alternate, which is all that "
+                "learned models know"
+            )
 
     def move(self, row: int, action: int) -> Moves:
         """Makes one move in the game `row` alone."""

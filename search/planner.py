@@ -55,7 +55,11 @@ class Planner:
         self.version = version
 
     def seen(self, table: GameTable, rows: NDArray[np.intp]) -> Positions:
-        """The current positions of `rows` [n], as the network reads them: the table may stack more."""
+        """The current positions of `rows` [n], as the network reads them: the table may stack more.
+
+        Raises `GameError` where a player moves twice in a row.
+        """
+        table.require_alternation(rows)
         stacks = np.ascontiguousarray(table.stacks[rows, : self.config.stacked_channels])
         return Positions(stacks, table.to_play[rows], table.legal[rows])
 

@@ -114,12 +114,12 @@ def test_a_broken_game_ends_play_with_one_line(fault: str) -> None:
         make_player(fault).play(100, FOREVER)
 
 
-def test_an_error_inside_a_game_is_not_disguised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_inside_a_game_is_said_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Walk, action: int) -> None:
         raise ZeroDivisionError("in the game")
 
     monkeypatch.setattr(Walk, "step", fail)
-    with pytest.raises(ZeroDivisionError, match="in the game"):
+    with pytest.raises(GameError, match=r"move 0: step\(\d\) raised ZeroDivisionError: in the game \(.*line"):
         make_player().play(1)
 
 

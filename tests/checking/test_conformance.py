@@ -391,6 +391,27 @@ def test_the_support_that_is_asked_for_suffices(transformed: bool) -> None:
     assert names(check(rich, too_small)) == ["value-support"]
 
 
+def test_turns_must_alternate() -> None:
+    class Twice(Nim):
+        """Everybody moves twice; the last move counts for whoever made it."""
+
+        def reset(self, seed: int | None = None) -> Any:
+            self.turns = 0
+            return super().reset(seed)
+
+        def step(self, action: int) -> Any:
+            self.turns += 1
+            return super().step(action)
+
+        def to_play(self) -> int:
+            return self.turns // 2 % 2
+
+    report = check(Twice)
+    assert "turns-alternate" in names(report)
+    (finding,) = (finding for finding in report.findings if finding.name == "turns-alternate")
+    assert "move 2: player 0 moves twice in a row" in finding.found
+
+
 ADVICE = [
     ("observation-range", replaced(observation=lambda self: np.full((1, 1, 2), self.stones * 100.0))),
     ("no-reward", last_reward(lambda mover: 0.0)),
@@ -435,7 +456,7 @@ def test_a_missing_dependency_is_no_finding() -> None:
 
 def test_every_check_has_a_test() -> None:
     planted = {name for name, _ in [*FAULTY, *ADVICE]} | {"value-support", "value-bounds", "speed"}
-    planted |= {"values-of-long-games"}
+    planted |= {"values-of-long-games", "turns-alternate"}
     assert planted == set(check_names())
 
 

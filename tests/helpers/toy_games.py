@@ -22,7 +22,7 @@ MAX_LENGTH = 40
 class Walk:
     """Ends after a length that follows from the seed: terminated, truncated by the game, or by nobody.
 
-    An observation is (seed % 4096, move, action before). Players take two moves each; one or two of three
+    An observation is (seed % 4096, move, action before). Players take turns; one or two of three
     actions are legal; the reward follows from seed, move and action.
     """
 
@@ -49,7 +49,7 @@ class Walk:
         return [self.move % 3, 2] if (self.number + self.move) % 3 else [1]
 
     def to_play(self) -> int:
-        return (self.number + self.move) // 2 % self.players
+        return (self.number + self.move) % self.players
 
     def _observation(self) -> NDArray[np.float64]:
         return np.array([[[self.number % 4096, self.move, self.action]]], np.float64)

@@ -156,6 +156,59 @@ def test_a_constructor_that_raises_is_named() -> None:
         walk(0, Unready)
 
 
+class Twice(Walk):
+    """A A B B: everybody moves twice."""
+
+    def to_play(self) -> int:
+        return self.move // 2 % 2
+
+
+def test_a_player_who_moves_twice_in_a_row_is_refused_before_the_second_move() -> None:
+    table, rows = GameTable(GameSpec("twice", Twice, WalkConfig()), WalkConfig(), 2), np.arange(2)
+    for row in rows:
+        table.reset(int(row), 9)
+    table.require_alternation(rows)
+    table.move(1, 1)
+    table.require_alternation(rows[:1])
+    with pytest.raises(GameError, match="game 'twice', move 1: player 0 moves twice in a row"):
+        table.require_alternation(rows)
+    table.reset(1, 9)
+    table.require_alternation(rows)
+
+
+def test_in_a_game_for_one_the_same_player_moves_again_and_again() -> None:
+    class Alone(Walk):
+        players = 1
+
+    config = WalkConfig(players=1)
+    table = GameTable(GameSpec("alone", Alone, config), config, 1)
+    table.reset(0, 9)
+    for _ in range(3):
+        table.require_alternation(np.arange(1))
+        table.move(0, int(table.legal[0].argmax()))
+
+
+def test_only_positions_from_which_a_move_is_made_count() -> None:
+    class Last(Walk):
+        """Alternates, but says at the end that whoever moved last is still to move."""
+
+        def to_play(self) -> int:
+            return min(self.move, 1) % 2 if self.move < 3 else 0
+
+    class Ends(Last):
+        def step(self, action: int) -> Any:
+            observation, reward, *_ = super().step(action)
+            return observation, reward, self.move >= 2, False, {}
+
+    spec = GameSpec("ends", Ends, WalkConfig())
+    table = GameTable(spec, WalkConfig(), 1)
+    table.reset(0, 9)
+    table.require_alternation(np.arange(1))
+    table.move(0, 1)
+    table.require_alternation(np.arange(1))
+    assert table.move(0, 1).terminated
+
+
 def test_a_game_that_cuts_itself_off_may_list_no_action_then() -> None:
     class Cut(Walk):
         """Truncated after two moves, when it has nothing more to offer."""
