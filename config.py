@@ -18,13 +18,10 @@ from typing import Any, Literal, NamedTuple, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import FieldDoc, coerce, option, parse_json_object, type_name
+from core.schedules import Schedule, check_temperatures, schedule_value
 
 BFLOAT16_LEVELS = 256
 """Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
-
-Schedule = tuple[tuple[float, float], ...]
-"""A step function as data: `(until, value)` pairs, `until` being the fraction of `training_steps` up to
-which `value` holds. The last value holds for the rest."""
 
 
 class PerceptronSizes(NamedTuple):
@@ -431,6 +428,27 @@ class MuZeroConfig:
             self.fc_policy_layers,
         ]
         require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
+        heads = [self.resnet_fc_reward_layers, self.resnet_fc_value_layers, self.resnet_fc_policy_layers]
+        positive = all(size > 0 for sizes in heads for size in sizes)
+        require(positive, "resnet_fc_*_layers", "must be positive sizes")
+        self._check_latent()
+
+    def _check_latent(self) -> None:
+        """A latent of one number is 0 once it is scaled to [0, 1]."""
+        nothing = "is 1, which leaves nothing of a latent state that is scaled; use at least 2"
+        if self.network == "fullyconnected":
+            require(self.encoding_size > 1, "encoding_size", nothing)
+        cells = math.prod(self.latent_board)
+        scaled = self.network == "resnet" and self.latent_scaling == "min_max"
+        require(not scaled or cells > 1 or self.channels > 1, "channels", nothing)
+
+    @property
+    def latent_board(self) -> tuple[int, int]:
+        """Height and width of a residual network's latent planes."""
+        _, height, width = self.observation_shape
+        if self.downsample == "none":
+            return height, width
+        return math.ceil(height / 16), math.ceil(width / 16)
 
     def _check_board(self) -> None:
         _, height, width = self.observation_shape
@@ -571,24 +589,6 @@ def _json_or_text(text: str) -> Any:
         return json.loads(_JSON_WORDS.get(text, text))
     except json.JSONDecodeError:
         return text
-
-
-def schedule_value(schedule: Schedule, progress: float) -> float:
-    """The value of a step function at `progress` (fraction of the training, from 0)."""
-    for until, value in schedule:
-        if progress < until:
-            return value
-    return schedule[-1][1]
-
-
-def check_temperatures(name: str, schedule: Schedule) -> None:
-    """Raises `ConfigurationError` about field `name` when a schedule of temperatures cannot be followed."""
-    ends = [until for until, _ in schedule]
-    require(
-        ends == sorted(ends) and all(value >= 0 for _, value in schedule),
-        name,
-        "must be (until, value) pairs with rising until and values >= 0",
-    )
 
 
 def check_bounds(name: str, value: Any) -> None:

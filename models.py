@@ -78,9 +78,13 @@ def scale_gradient(tensor: Tensor, scale: float) -> Tensor:
 
 def scale_latent(latent: Tensor) -> Tensor:
     """`latent` min-max scaled to [0, 1] (MuZero paper, appendix G): a vector [S, D] over its features,
-    planes [S, channels, height, width] over the board of each channel.
+    planes [S, channels, height, width] over the board of each channel. Planes of a single cell are a vector:
+    scaled by themselves they would be 0, whatever the input.
     """
-    axes = (1,) if latent.dim() == 2 else (2, 3)
+    if latent.dim() == 2:
+        axes: tuple[int, ...] = (1,)
+    else:
+        axes = (2, 3) if math.prod(latent.shape[2:]) > 1 else (1,)
     low, high = latent.amin(axes, keepdim=True), latent.amax(axes, keepdim=True)
     return (latent - low) / (high - low + SCALING_EPSILON)
 
@@ -255,7 +259,7 @@ class ResidualNetwork(MuZeroNetwork):
     action_planes: Tensor
 
     def __init__(self, config: MuZeroConfig) -> None:
-        channels, board = config.channels, board_shape(config)
+        channels, board = config.channels, config.latent_board
         reduced = {
             "reward": (config.reduced_channels_reward, config.resnet_fc_reward_layers),
             "value": (config.reduced_channels_value, config.resnet_fc_value_layers),
@@ -279,7 +283,7 @@ class ResidualNetwork(MuZeroNetwork):
 
 def action_planes(config: MuZeroConfig) -> Tensor:
     """What tells a residual network's dynamics each action, [A, P, height, width], as configured."""
-    A, (height, width) = config.num_actions, board_shape(config)
+    A, (height, width) = config.num_actions, config.latent_board
     actions, cells = torch.arange(A), torch.arange(height * width)
     if config.action_planes == "board":
         own = cells if config.actions_are_cells else cells % width
@@ -295,16 +299,8 @@ def residual_representation(config: MuZeroConfig) -> nn.Sequential:
     if config.downsample == "resnet":
         smaller = residual_downsampling(config)
     else:
-        smaller = plain_downsampling(config.stacked_channels, config.channels, board_shape(config))
+        smaller = plain_downsampling(config.stacked_channels, config.channels, config.latent_board)
     return nn.Sequential(*smaller, *residual_blocks(config, config.blocks, config.channels))
-
-
-def board_shape(config: MuZeroConfig) -> tuple[int, int]:
-    """Height and width of a residual network's latent planes."""
-    _, height, width = config.observation_shape
-    if config.downsample == "none":
-        return height, width
-    return math.ceil(height / 16), math.ceil(width / 16)
 
 
 class ConsistencyHeads(nn.Module):
@@ -341,7 +337,7 @@ def make_network(config: MuZeroConfig) -> MuZeroNetwork:
 def make_consistency_heads(config: MuZeroConfig) -> ConsistencyHeads:
     """Heads for the configured network's latents, likewise."""
     resnet = config.network == "resnet"
-    latent_size = config.channels * math.prod(board_shape(config)) if resnet else config.encoding_size
+    latent_size = config.channels * math.prod(config.latent_board) if resnet else config.encoding_size
     return seeded(lambda: ConsistencyHeads(latent_size), config.seed)
 
 

@@ -31,6 +31,7 @@ from learning.optimizers import flatten_parameters, learning_rate, make_optimize
 from learning.statistics import LossStatistics, add_statistics
 from models import (
     ConsistencyHeads,
+    MuZeroNetwork,
     get_weights,
     make_consistency_heads,
     make_network,
@@ -74,6 +75,7 @@ class Trainer:
         self.heads: ConsistencyHeads | None = None
         if config.consistency_loss_weight:
             self.heads = make_consistency_heads(config).to(self.device)
+        _check_tells_apart(config, self.network)
         learning = [self.network] if self.heads is None else [self.network, self.heads]
         self._parameters = flatten_parameters(nn.ModuleList(learning))
         self._optimizer = make_optimizer(config, self._parameters)
@@ -217,6 +219,22 @@ class Trainer:
             gpu_memory=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
             clipped_targets=_mean([update.beyond.share for update in updates]),
             largest_target=max(update.beyond.largest for update in updates),
+        )
+
+
+def _check_tells_apart(config: MuZeroConfig, network: MuZeroNetwork) -> None:
+    """Raises `TrainingError` where all of some random observations have the same latent state."""
+    shape = (8, config.stacked_channels, *config.observation_shape[1:])
+    observations = np.random.default_rng(config.seed).normal(size=shape).astype(np.float32)
+    device = next(network.parameters()).device
+    training = network.training
+    with torch.no_grad():
+        latents = network.eval().represent(torch.from_numpy(observations).to(device)).flatten(1)
+    network.train(training)
+    if float((latents.amax(0) - latents.amin(0)).max()) == 0:
+        raise TrainingError(
+            "the network cannot tell one observation from another: all of them have the same latent state; "
+            "make it wider, or use another downsample"
         )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from config import MuZeroConfig, Schedule
+from config import MuZeroConfig
 from core.policies import random_legal
+from core.schedules import Schedule
 from data import FloatArray, IntArray, SearchResult, Snapshot
 from playing.game_table import GameTable
 

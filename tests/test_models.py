@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import models
 from config import MuZeroConfig
 from core import supports
+from core.errors import ConfigurationError
 from search import torch_inference
 
 FULLY_CONNECTED = MuZeroConfig()
@@ -254,3 +255,47 @@ def test_the_dynamics_see_the_action_plane() -> None:
     joined = network.join(latent, torch.tensor([0, 6]))
     assert joined.shape == (2, 9, 6, 7)
     np.testing.assert_array_equal(joined[:, 8].sum(1), 6 * np.eye(7)[[0, 6]])
+
+
+ONE_CELL: dict[str, dict[str, Any]] = {
+    "downsampled board": {"observation_shape": (3, 10, 10), "downsample": "resnet"},
+    "downsampled by CNN": {"observation_shape": (3, 10, 10), "downsample": "CNN"},
+    "vector": {"observation_shape": (6, 1, 1)},
+}
+
+
+@pytest.mark.parametrize("options", ONE_CELL.values(), ids=ONE_CELL)
+def test_latents_of_a_single_cell_tell_inputs_apart(options: dict[str, Any]) -> None:
+    """Min-max scaling over the one cell of each channel would make them all 0."""
+    config = MuZeroConfig(network="resnet", channels=8, blocks=1, action_planes="one_hot", **options)
+    network = models.make_network(config).eval()
+    generator = torch.Generator().manual_seed(0)
+    observations = torch.randn((5, *config.observation_shape), generator=generator)
+    latents = network.represent(observations)
+    assert latents.shape == (5, 8, 1, 1)
+    for latent in (latents, network.transition(latents, torch.zeros(5, dtype=torch.long))):
+        flat = latent.flatten(1).detach()
+        torch.testing.assert_close(flat.amin(1), torch.zeros(5))
+        torch.testing.assert_close(flat.amax(1), torch.ones(5), atol=1e-3, rtol=0)
+        assert (flat[0] - flat[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"encoding_size": 1}, "encoding_size"),
+        ({"network": "resnet", "channels": 1, "observation_shape": (3, 1, 1)}, "channels"),
+        (
+            {"network": "resnet", "channels": 1, "observation_shape": (3, 9, 9), "downsample": "CNN"},
+            "channels",
+        ),
+    ],
+)
+def test_a_latent_of_one_number_is_refused(options: dict[str, Any], name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} is 1, which leaves nothing of a latent state"):
+        MuZeroConfig(**options)
+
+
+def test_one_number_that_is_not_scaled_may_be() -> None:
+    MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 1, 1), latent_scaling="none")
+    MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 2, 1))

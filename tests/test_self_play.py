@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config import MuZeroConfig, Schedule
+from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.schedules import Schedule
 from data import GameHistory, SearchResult, Snapshot, VersionedWeights
 from games.api.spec import GameSpec
 from playing import exploration

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import models
 from benchmarks.train import random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
@@ -309,6 +310,18 @@ def test_targets_beyond_the_support_count_as_its_end_and_are_told(fused: bool) -
     assert result.metrics.clipped_targets == pytest.approx(3 / (values.size + rewards.size))
     inside = batch._replace(target_value=values.clip(-2, 2), target_reward=rewards.clip(-2, 2))
     assert Trainer(config, "cpu").train([inside]).metrics.clipped_targets == 0
+
+
+def test_a_network_that_cannot_tell_observations_apart_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(config: MuZeroConfig) -> Any:
+        network = models.make_network(config)
+        for parameter in network.representation.parameters():
+            torch.nn.init.zeros_(parameter)
+        return network
+
+    monkeypatch.setattr("trainer.make_network", blind)
+    with pytest.raises(TrainingError, match="cannot tell one observation from another"):
+        Trainer(make_config(), "cpu")
 
 
 def test_metrics_are_means_over_the_updates() -> None:

@@ -7,8 +7,9 @@ import typing
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from config import MuZeroConfig, Schedule, field_docs, field_types
+from config import MuZeroConfig, field_docs, field_types
 from core.errors import ConfigurationError
+from core.schedules import Schedule
 
 
 class Adopted(NamedTuple):
