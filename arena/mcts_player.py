@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,13 @@ from data import IntArray
 from games.api.spec import GameSpec
 from games.boards.rules import Rules
 from playing.game_table import GameTable
+from search.chance import foresees
 from search.real_game import GameModel, RealGameSearch, RealModel, RulesModel, positions_of
+
+FORESEES = (
+    "mcts foresees what is random or hidden in {}: give the game resample(generator), which draws anew all "
+    "that the player to move cannot know"
+)
 
 
 class MctsPlayer:
@@ -43,6 +50,8 @@ class MctsPlayer:
         # of its own: how many numbers the model draws depends on `batch`, what is played must not
         rollouts = self.generator.spawn(1)[0]
         self._by_rules = isinstance(rules, Rules)
+        if not self._by_rules and foresees(self.spec):
+            print(FORESEES.format(self.spec.name), file=sys.stderr)
         config = dataclasses.replace(
             table.config,
             q_transform="bounds" if self._by_rules else "min_max",

@@ -116,8 +116,12 @@ class Round:
         self.draw = draw
         self.player = EMPTY.plus(draw()).plus(draw())
         self.open_card = draw()
-        self.dealer = EMPTY.plus(self.open_card).plus(draw())  # the hidden card is in it
         self.over = False
+        self.hide()
+
+    def hide(self) -> None:
+        """Draws the dealer's hidden card."""
+        self.dealer = EMPTY.plus(self.open_card).plus(self.draw())
 
     def play(self, action: int) -> int:
         """Hits or sticks; returns the reward."""
@@ -203,6 +207,11 @@ class Game:
             self.generator = np.random.default_rng(seed)
         self.round = Round(self.draw)
         return self.observation()
+
+    def resample(self, generator: np.random.Generator) -> None:
+        """Draws anew what the player cannot know: the dealer's hidden card, and all cards to come."""
+        self.generator = generator.spawn(1)[0]
+        self.round.hide()
 
     def step(self, action: int) -> tuple[Observation, float, bool]:
         """Hits or sticks; returns observation, reward and whether the round is over."""

@@ -34,6 +34,7 @@ from games.boards.rules import (
 )
 from playing.environment import Environment
 from playing.game_table import GameTable
+from search.chance import make_uncertain
 from search.mcts import Search
 from search.noise import RootNoise
 from search.tree import record_types
@@ -215,10 +216,10 @@ def positions_of(table: GameTable, rows: NDArray[np.intp]) -> NDArray[np.object_
 class GameModel:
     """Any game as a model: its positions are `Position`s [B], which are copied, never played on.
 
-    A game is copied with its random state, so that the search foresees chance. One that cannot be copied, or
-    whose copies play otherwise, is played again from its seed, which takes longer. Policies and values are as
-    in `RulesModel`; a rollout ends with the game, or after `horizon` moves, and returns the discounted sum of
-    its rewards.
+    What the player to move cannot know is drawn anew in every copy (`search/chance.py`). A game that cannot
+    be copied, or whose copies play otherwise, is played again from its seed, which takes longer. Policies and
+    values are as in `RulesModel`; a rollout ends with the game, or after `horizon` moves, and returns the
+    discounted sum of its rewards.
     """
 
     def __init__(
@@ -254,7 +255,7 @@ class GameModel:
             position, player = self._nodes[parent][b], self._players[parent][b]
             child = None
             if position is not None:
-                child = self.copied(position)
+                child = self.uncertain(position)
                 step = child.environment.step(action)
                 evaluation.reward[b] = step.reward
                 over = step.terminated or step.truncated
@@ -279,7 +280,7 @@ class GameModel:
 
     def rollout(self, position: Position) -> float:
         """What random play from a position is worth to the player to move."""
-        environment = self.copied(position).environment
+        environment = self.uncertain(position).environment
         player, total, weight = environment.to_play(), 0.0, 1.0
         for _ in range(self.horizon):
             mover = environment.to_play()
@@ -298,6 +299,13 @@ class GameModel:
         environment = position.environment
         shared: dict[int, Any] = {id(value): value for value in (environment.config, environment.can)}
         return position._replace(environment=copy.deepcopy(environment, shared))
+
+    def uncertain(self, position: Position) -> Position:
+        """The same position in a game of its own, as far as the player to move knows it."""
+        copied = self.copied(position)
+        environment = copied.environment
+        make_uncertain(environment.game, environment.can.resample, self.generator)
+        return copied
 
     def _replayed(self, position: Position) -> Position:
         """The same position in a game that has been played there from its start."""

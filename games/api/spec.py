@@ -25,6 +25,7 @@ class Capabilities(NamedTuple):
     name_actions: bool = False  # `action_to_string(action)`
     explain_moves: bool = False  # `move_help`: what a person types to make a move
     advise: bool = False  # `expert_agent()`: a good move
+    resample: bool = False  # `resample(generator)`: draws anew all that the player to move cannot know
     be_searched: bool = False  # `rules`: compiled, so that kernels can play it
     be_moved_by_rules: bool = False  # by nothing but them, so that one kernel moves in many games
 
@@ -86,6 +87,7 @@ def capabilities_of(game: Any) -> Capabilities:
         name_actions=has("action_to_string"),
         explain_moves=has("move_help"),
         advise=has("expert_agent"),
+        resample=has("resample"),
         be_searched=has("rules"),
         be_moved_by_rules=_moved_by_rules(game_class),
     )
