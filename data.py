@@ -220,6 +220,7 @@ class PlayReport(NamedTuple):
     resigned: int = 0  # games that ended by resignation
     resign_checked: int = 0  # games played out though a player would have resigned
     wrong_resignations: int = 0  # of those, games that this player did not lose
+    anew: int = 0  # games begun anew since they came out otherwise when a resumed worker played them again
 
 
 class BufferStatus(NamedTuple):

@@ -51,6 +51,7 @@ class SelfPlay:
         fast = config.fast_simulations if config.full_search_probability < 1 else 0
         self.planner = Planner(config, batch, config.num_simulations, device, fast)
         self.rows = np.arange(batch)
+        self.anew = 0  # games that could not be gone on with, since the last report
         self.resignation = Resignation(config, self.generator, batch)
         self.random_moves = RandomMoves(config, self.generator, batch)
         first = [self._new_game(row) for row in range(batch)]
@@ -68,7 +69,9 @@ class SelfPlay:
         while tally.steps < steps and tally.seconds < seconds:
             self._load_newer_weights()
             histories += self._move(tally)
-        return tally.report(self.planner.version), histories
+        report = tally.report(self.planner.version, self.anew)
+        self.anew = 0
+        return report, histories
 
     def _load_newer_weights(self) -> None:
         newer = self.source.newer_than(self.planner.version)
@@ -154,7 +157,10 @@ class SelfPlay:
         return Snapshot(arrays, {"generator": self.generator.bit_generator.state})
 
     def load_state(self, state: Snapshot) -> None:
-        """Goes on from `state`; the running games are played again from their seeds and actions."""
+        """Goes on from `state`; the running games are played again from their seeds and actions.
+
+        A game that then is another one begins anew.
+        """
 
         def part(name: str) -> Snapshot:
             prefix = f"{name}."
@@ -162,11 +168,14 @@ class SelfPlay:
                 {k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {}
             )
 
-        self.table.load_state(part("table"))
+        otherwise = self.table.load_state(part("table"))
         self.recorder.load_state(part("recorder"))
         self.resignation.load_state(part("resignation"))
         self.random_moves.load_state(part("openings"))
         self.generator.bit_generator.state = state.facts["generator"]
+        for row in otherwise:
+            self.recorder.begin(row, self._new_game(row), self.table)
+        self.anew = len(otherwise)
 
 
 class PlayStatistics:
@@ -207,8 +216,8 @@ class PlayStatistics:
             self.returns.append(history.game_return)
             self.lengths.append(history.game_length)
 
-    def report(self, version: int) -> PlayReport:
-        """The sums and means of all that was counted."""
+    def report(self, version: int, anew: int = 0) -> PlayReport:
+        """The sums and means of all that was counted; see `PlayReport.anew`."""
         searches = self.searches or np.nan
         return PlayReport(
             steps=self.steps,
@@ -225,4 +234,5 @@ class PlayStatistics:
             resigned=self.resigned,
             resign_checked=self.resign_checked,
             wrong_resignations=self.wrong_resignations,
+            anew=anew,
         )

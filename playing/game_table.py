@@ -116,10 +116,22 @@ class GameTable:
         """Seeds and actions of the running games, from which they can be played again."""
         lengths = np.array([len(actions) for actions in self.played], np.int64)
         flat = np.array([action for actions in self.played for action in actions], np.int32)
-        return Snapshot({"seeds": self.seeds.copy(), "lengths": lengths, "actions": flat}, {})
+        arrays: dict[str, NDArray[Any]] = {"seeds": self.seeds.copy(), "stacks": self.stacks.copy()}
+        return Snapshot(arrays | {"lengths": lengths, "actions": flat}, {})
 
-    def load_state(self, state: Snapshot) -> None:
-        """Plays the games of `state` again, up to where they were."""
-        ends = np.cumsum(state.arrays["lengths"])
+    def load_state(self, state: Snapshot) -> list[int]:
+        """Plays the games of `state` again, up to where they were; returns the rows that came out otherwise.
+
+        So do games that draw chance from elsewhere than the seed. Those rows are in no state to be played on.
+        """
+        ends, otherwise = np.cumsum(state.arrays["lengths"]), []
+        stacks = state.arrays.get("stacks")  # not kept by earlier versions
         for row, actions in enumerate(np.split(state.arrays["actions"], ends[:-1])):
-            self.replay(row, int(state.arrays["seeds"][row]), actions)
+            try:
+                self.replay(row, int(state.arrays["seeds"][row]), actions)
+                same = stacks is None or np.array_equal(self.stacks[row], stacks[row])
+            except GameError:  # for one, a move that was legal then and is not now
+                same = False
+            if not same:
+                otherwise.append(row)
+        return otherwise

@@ -89,7 +89,7 @@ class LocalRun:
             if steps:
                 report, histories = worker.play(steps, seconds=float("inf"))
                 log.stored(self.buffer.add(histories))
-                log.played(report)
+                self.session.played(report)
 
     def _train(self) -> None:
         counters = self.session.log.counters

@@ -261,7 +261,7 @@ class RayRun:
 
     def _played(self, name: str, histories: Any, report: PlayReport) -> None:
         self._steps_in_flight.pop(name, None)
-        self.session.log.played(report)
+        self.session.played(report)
         self._call(BUFFER.name, self.buffer.add.remote(histories), self._added)
 
     def _added(self, status: BufferStatus) -> None:

@@ -13,7 +13,7 @@ from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
-from data import Counters, EvaluationResult, Snapshot, TrainingMetrics, Video, Weights
+from data import Counters, EvaluationResult, PlayReport, Snapshot, TrainingMetrics, Video, Weights
 from games.api.sources import game_of
 from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
@@ -119,6 +119,15 @@ class Session:
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         return path
+
+    def played(self, report: PlayReport) -> None:
+        """Takes note of self-play, and says if games of before could not be gone on with."""
+        self.log.played(report)
+        if report.anew:
+            self.observer.event(
+                f"{report.anew} running games came out otherwise when they were played again, and begin "
+                "anew: does the game draw chance from elsewhere than its seed?"
+            )
 
     def trained(self, metrics: TrainingMetrics) -> None:
         """Takes note of updates, and says once if their targets do not fit on the support."""

@@ -400,6 +400,49 @@ def test_surprise_is_not_measured_unless_it_is_asked_for() -> None:
     assert_same(plain, [replace(history, surprises=None) for history in asked])
 
 
+# --- going on ---
+
+
+class Unseeded(Walk):
+    """Draws how it goes on from numpy's global generator, which no seed of ours touches."""
+
+    def reset(self, seed: int | None = None) -> Any:
+        super().reset(seed)
+        self.chance = float(np.random.random())  # noqa: NPY002 - what the game does wrong
+        return self._observation()
+
+    def _observation(self) -> Any:
+        return super()._observation() + getattr(self, "chance", 0.0)
+
+    def legal_actions(self) -> list[int]:
+        return [int(3 * self.chance)]
+
+
+def test_games_that_come_out_otherwise_begin_anew_on_resumption() -> None:
+    spec = GameSpec("unseeded", Unseeded, WalkConfig())
+    source = fixed_source(WalkConfig())
+    before = SelfPlay(spec, WalkConfig(), 0, source, "cpu")
+    before.play(10 * 4, FOREVER)
+    after = SelfPlay(spec, WalkConfig(), 0, source, "cpu")
+    after.load_state(before.state())
+    running = [len(actions) for actions in after.table.played]
+    assert running == [0, 0, 0, 0]
+    report, histories = after.play(60 * 4, FOREVER)
+    assert report.anew == 4
+    assert after.play(4, FOREVER)[0].anew == 0
+    for history in histories:
+        assert len(set(np.round(history.observations[:, 0, 0, 0] % 1, 6))) == 1, "no game is part of another"
+
+
+def test_games_that_come_out_the_same_are_gone_on_with() -> None:
+    one, other = make_player(), make_player()
+    one.play(10 * 4, FOREVER)
+    other.load_state(one.state())
+    report, _ = other.play(4, FOREVER)
+    assert report.anew == 0
+    assert max(len(actions) for actions in other.table.played) > 1
+
+
 # --- weights ---
 
 

@@ -76,6 +76,17 @@ def test_reaching_the_target_is_said_in_a_line(tmp_path: Path) -> None:
     assert event.startswith("solved: mean of 1 greedy games 51.2 (target 50) after 0 updates, 0 played steps")
 
 
+def test_games_that_begin_anew_are_told(tmp_path: Path) -> None:
+    one = make_session(tmp_path)
+    report = make_status().play
+    assert report is not None
+    one.played(report)
+    assert one.observer.events == []  # type: ignore[attr-defined]
+    one.played(report._replace(anew=3))
+    (event,) = one.observer.events  # type: ignore[attr-defined]
+    assert event.startswith("3 running games came out otherwise when they were played again, and begin anew")
+
+
 def test_values_that_do_not_fit_the_support_are_said_once(tmp_path: Path) -> None:
     one = make_session(tmp_path, support_size=10)
     fitting = make_status().metrics
