@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
-from core.options import FieldDoc, coerce, option, parse_json_object, type_name
+from core.options import FieldDoc, coerce, option, parse_json_object, parse_value
 from core.schedules import Schedule, check_temperatures, schedule_value
 
 BFLOAT16_LEVELS = 256
@@ -401,6 +401,12 @@ class MuZeroConfig:
             "learning_starts",
             f"must not exceed replay_buffer_size={self.replay_buffer_size}",
         )
+        require(
+            self.longest_history <= self.replay_buffer_size,
+            "replay_buffer_size",
+            f"is {self.replay_buffer_size}, but a history may have {self.longest_history} steps; raise it or "
+            "lower segment_length or td_steps",
+        )
 
     def _check_network(self) -> None:
         require(
@@ -498,6 +504,12 @@ class MuZeroConfig:
         return self.observation_shape[0] * (self.stacked_observations + 1) + self.stacked_observations
 
     @property
+    def longest_history(self) -> int:
+        """Steps of the longest history that self-play sends: own ones and look-ahead, or a whole game."""
+        segment = min(self.segment_length, self.max_moves)
+        return min(segment + self.td_steps + self.num_unroll_steps, self.max_moves)
+
+    @property
     def support_reach(self) -> float:
         """The largest value or reward that the network can tell; larger ones are learned as this."""
         from core.supports import support_reach  # brings numpy, which `--help` does without
@@ -567,28 +579,11 @@ def field_types() -> dict[str, Any]:
 
 _DOCS = field_docs()
 _TYPES = field_types()
-_JSON_WORDS = {"True": "true", "False": "false", "None": "null", "none": "null"}
 
 
 def parse_option(name: str, text: str) -> Any:
-    """The value of field `name` written as command-line text; lists as JSON or with commas.
-
-    Raises `ConfigurationError`.
-    """
-    expected = _TYPES[name]
-    if typing.get_origin(expected) is Literal or expected is str:
-        return coerce(expected, text, name)
-    value = _json_or_text(text)
-    if type_name(expected).startswith("list") and not isinstance(value, list):
-        value = [_json_or_text(part.strip()) for part in text.split(",")]
-    return coerce(expected, value, name)
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(_JSON_WORDS.get(text, text))
-    except json.JSONDecodeError:
-        return text
+    """The value of field `name` written as command-line text. Raises `ConfigurationError`."""
+    return parse_value(_TYPES[name], text, name)
 
 
 def check_bounds(name: str, value: Any) -> None:

@@ -82,7 +82,14 @@ class ReplayBuffer:
                 f"replay_buffer_mb={self.config.replay_buffer_mb} does not hold one step "
                 f"of {self.row_bytes} bytes: raise it"
             )
-        self.capacity = min(affordable, rows_wanted(self.config))
+        longest = self.config.stacked_observations + self.config.longest_history + 1
+        if affordable < longest:
+            raise ConfigurationError(
+                f"replay_buffer_mb={self.config.replay_buffer_mb} holds {affordable} steps of "
+                f"{self.row_bytes} bytes, but a history may have {longest}: raise it, or lower "
+                "segment_length or td_steps"
+            )
+        self.capacity = min(affordable, max(rows_wanted(self.config), longest))
         # Memory pages are only taken up as the rows are written.
         self.rows = StepRows(*(np.zeros((self.capacity, *shape), dtype) for shape, dtype in layout))
         self.tree = SumTree(self.capacity)

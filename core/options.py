@@ -74,3 +74,26 @@ def parse_json_object(text: str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigurationError(f"{what} must be a JSON object such as '{{\"lr_init\": 0.01}}'")
     return value
+
+
+_JSON_WORDS = {"True": "true", "False": "false", "None": "null", "none": "null"}
+
+
+def parse_value(expected: Any, text: str, name: str) -> Any:
+    """The value of type `expected` written as command-line text; lists as JSON or with commas.
+
+    Raises `ConfigurationError` naming `name`.
+    """
+    if typing.get_origin(expected) is Literal or expected is str:
+        return coerce(expected, text, name)
+    value = _json_or_text(text)
+    if type_name(expected).startswith("list") and not isinstance(value, list):
+        value = [_json_or_text(part.strip()) for part in text.split(",")]
+    return coerce(expected, value, name)
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(_JSON_WORDS.get(text, text))
+    except json.JSONDecodeError:
+        return text

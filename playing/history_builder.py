@@ -31,7 +31,7 @@ class HistoryBuilder:
         self.config = config
         self.look_ahead = config.td_steps + config.num_unroll_steps
         self.segment = min(config.segment_length, config.max_moves)
-        length = config.stacked_observations + self.segment + self.look_ahead + 1
+        length = config.stacked_observations + config.longest_history + 1
         actions = config.num_actions
         self.observations = np.zeros((batch, length, *config.observation_shape), dtype)
         self.actions = np.zeros((batch, length), np.int32)
@@ -156,7 +156,9 @@ class HistoryBuilder:
     def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`."""
         for name, array in state.arrays.items():
-            getattr(self, name)[...] = array
+            own = getattr(self, name)
+            # earlier versions had room for more than a game can fill
+            own[...] = array[:, : own.shape[1]] if own.ndim > 1 else array
 
 
 def ends_of(terminated: BoolArray, truncated: BoolArray) -> NDArray[np.intp]:

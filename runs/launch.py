@@ -9,6 +9,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from runs.interrupts import interruptible, sigterm_kept
+from runs.memory import check_memory, usable_memory
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -29,6 +30,8 @@ def train(
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
     check_launch(local, address)
+    if address is None:
+        check_memory(config, usable_memory())
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     with interruptible() as interrupted:
         outcome = (

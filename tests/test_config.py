@@ -226,6 +226,23 @@ def test_schedules() -> None:
     assert [made.temperature(step) for step in (0, 50, 99)] == [1.0, 0.5, 0.25]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "longest"),
+    [
+        ({"max_moves": 500, "segment_length": 200, "td_steps": 10, "num_unroll_steps": 5}, 215),
+        ({"max_moves": 60, "segment_length": 200, "td_steps": 10, "num_unroll_steps": 5}, 60),
+        ({"max_moves": 210, "segment_length": 200, "td_steps": 10, "num_unroll_steps": 5}, 210),
+    ],
+)
+def test_a_buffer_too_small_for_one_history_is_refused(sizes: dict[str, Any], longest: int) -> None:
+    enough: dict[str, Any] = {"learning_starts": 10} | sizes
+    assert MuZeroConfig(replay_buffer_size=longest, **enough).longest_history == longest
+    with pytest.raises(
+        ConfigurationError, match=f"replay_buffer_size is {longest - 1}, but a history may have"
+    ):
+        MuZeroConfig(replay_buffer_size=longest - 1, **enough)
+
+
 def test_derived_shapes() -> None:
     made = MuZeroConfig(observation_shape=(3, 4, 5), stacked_observations=2, support_size=7)
     assert (made.stacked_channels, made.full_support_size, made.num_actions) == (3 * 3 + 2, 15, 2)

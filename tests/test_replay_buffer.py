@@ -430,11 +430,15 @@ def test_bytes_never_exceed_the_budget(dtype: type) -> None:
 
 
 def test_a_history_longer_than_the_buffer_is_a_clear_error() -> None:
-    buffer = make_buffer(replay_buffer_size=10)
+    buffer = make_buffer(replay_buffer_size=10, max_moves=10)
     with pytest.raises(ConfigurationError, match=r"11 steps .* raise replay_buffer_size"):
         add_games(buffer, 11)
     with pytest.raises(ConfigurationError, match="replay_buffer_mb=1 does not hold one step"):
         make_buffer(observation_shape=(3, 512, 512), replay_buffer_mb=1)
+    with pytest.raises(
+        ConfigurationError, match=r"replay_buffer_mb=1 holds \d+ steps .* a history may have 51"
+    ):
+        make_buffer(observation_shape=(3, 96, 96), replay_buffer_mb=1, max_moves=50)
 
 
 def test_histories_that_do_not_fit_the_configuration_are_refused() -> None:
