@@ -65,7 +65,7 @@ class MuZeroConfig:
         "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda, or with --local cuda:N"
     )
     selfplay_on_gpu: bool = option(False, "run", "self-play, evaluation and reanalysis use the GPU as well")
-    num_workers: int = option(1, "run", "self-play actors", 1, 4096)
+    num_workers: int = option(0, "run", "self-play actors; 0: as many as this machine has room for", 0, 4096)
     games_per_worker: int = option(16, "run", "games that one self-play actor plays in lock-step", 1, 65536)
     training_steps: int = option(10_000, "run", "optimiser steps after which training ends", 1)
     training_minutes: float = option(0.0, "run", "minutes after which training ends; 0: no limit", 0.0)

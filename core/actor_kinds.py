@@ -17,7 +17,7 @@ class Sizes(Protocol):
 
     @property
     def num_workers(self) -> int:
-        """Self-play actors."""
+        """Self-play actors; 0: not decided yet."""
         ...
 
     @property
@@ -74,7 +74,7 @@ def _one(_: Sizes) -> int:
 SELF_PLAY = ActorKind(
     "self_play",
     "SelfPlayActor",
-    lambda config: config.num_workers,
+    lambda config: max(config.num_workers, 1),  # 0 is resolved when a run starts, see runs/machine.py
     launched=2,
     numbered=True,
     saved=True,

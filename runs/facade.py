@@ -163,8 +163,10 @@ def _train(
     address: str | None,
 ) -> TrainingOutcome:
     from runs.launch import train
+    from runs.machine import fitted_here
     from saving.run_folder import LOG_NAME
 
+    config, notes = fitted_here(config, local=local, address=address)
     try:
         (folder / "config.json").write_text(config.to_json() + "\n")
         log = (folder / LOG_NAME).open("a", encoding="utf-8")
@@ -175,7 +177,7 @@ def _train(
     with log:
         try:
             observer.event(f"run folder: {folder}")
-            for note in game.notes:
+            for note in (*game.notes, *notes):
                 observer.event(note)
             return train(
                 game, config, folder, local=local, address=address, resume_from=resumed, observer=observer

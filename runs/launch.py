@@ -9,7 +9,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from runs.interrupts import interruptible, sigterm_kept
-from runs.memory import check_memory, usable_memory
+from runs.machine import check_memory, usable_memory
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint

@@ -35,8 +35,7 @@ def adopt(plain: Any, has_expert: bool = False) -> Adopted:
     elif opponent in ("random", "expert"):
         values.setdefault("opponents", (opponent,))
     _convert(values, found)
-    if found.get("num_workers", 1) != 1:
-        del values["num_workers"]
+    if values.pop("num_workers", 1) != 1:
         notes.append(f"num_workers={found['num_workers']} is left to this machine (see --num-workers)")
     temperature = getattr(plain, "visit_softmax_temperature_fn", None)
     if callable(temperature):

@@ -1,9 +1,10 @@
-"""Whether a run has room: what its arrays will take, compared with what this process may use."""
+"""What of a run follows the machine that it is started on: how many players, and whether its arrays fit."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
@@ -30,7 +31,7 @@ def needed_memory(config: MuZeroConfig) -> dict[str, int]:
     channels, height, width = config.observation_shape
     observation = 4 * channels * height * width
     row = observation + 4 * config.num_actions + 64
-    games = config.games_per_worker * config.num_workers
+    games = config.games_per_worker * max(config.num_workers, 1)
     history = config.stacked_observations + config.longest_history + 1
     buffer = min(config.replay_buffer_mb << 20, (config.replay_buffer_size + config.longest_history) * row)
     batch = config.batch_size * 4 * config.stacked_channels * height * width
@@ -52,3 +53,39 @@ def check_memory(config: MuZeroConfig, usable: int) -> None:
         f"the run's arrays would take {sum(needed.values()) / 2**30:.1f} GiB, and this process may use "
         f"{usable / 2**30:.1f} GiB: most is for {largest}, {needed[largest] / 2**30:.1f} GiB"
     )
+
+
+# --- players ---
+
+BUSY = 2
+"""Cores that the trainer and all others than self-play keep busy, where there are as many to spare."""
+WORKER_BYTES = 400 << 20
+"""Memory of a process that plays, its network and games included, roughly."""
+MOST_WORKERS = 32
+"""More of them than this is for who asks for it."""
+
+
+class Fitted(NamedTuple):
+    """A configuration for this machine, and what to say of it."""
+
+    config: MuZeroConfig
+    notes: tuple[str, ...]
+
+
+def fitted(config: MuZeroConfig, cores: int, memory: int) -> Fitted:
+    """`config` with as many self-play actors as there are cores and memory for, unless it says how many."""
+    if config.num_workers:
+        many = config.num_workers > cores
+        note = f"num_workers={config.num_workers} on {cores} cores: they will take turns"
+        return Fitted(config, (note,) if many else ())
+    by_memory = int(memory // 2 // WORKER_BYTES)
+    workers = max(1, min(cores - BUSY, by_memory, MOST_WORKERS))
+    note = f"num_workers={workers}, by this machine's {cores} cores and {memory / 2**30:.1f} GiB"
+    return Fitted(config.replace(num_workers=workers), (note,))
+
+
+def fitted_here(config: MuZeroConfig, *, local: bool, address: str | None) -> Fitted:
+    """`config` for a run in one process, on this machine, or on a cluster, of which nothing is known here."""
+    if local or address is not None:
+        return Fitted(config.replace(num_workers=config.num_workers or 1), ())
+    return fitted(config, len(os.sched_getaffinity(0)), usable_memory())

@@ -1,4 +1,4 @@
-"""A run that cannot fit is refused before it starts."""
+"""How many players a machine gets, and that a run which cannot fit is refused before it starts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,42 @@ import pytest
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES
-from runs.memory import check_memory, needed_memory, usable_memory
+from runs.machine import MOST_WORKERS, check_memory, fitted, fitted_here, needed_memory, usable_memory
 
 GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("cores", "gib", "workers"),
+    [
+        (1, 4 * GIB, 1),
+        (2, 8 * GIB, 1),
+        (4, 16 * GIB, 2),
+        (16, 64 * GIB, 14),
+        (16, 4 * GIB, 5),
+        (128, 512 * GIB, 32),
+    ],
+)
+def test_left_to_itself_it_follows_cores_and_memory(cores: int, gib: int, workers: int) -> None:
+    config, notes = fitted(MuZeroConfig(), cores, gib * GIB)
+    assert config == MuZeroConfig(num_workers=workers)
+    assert notes == (f"num_workers={workers}, by this machine's {cores} cores and {gib}.0 GiB",)
+    assert workers <= MOST_WORKERS
+
+
+def test_who_says_how_many_gets_them_and_a_line_if_they_are_too_many() -> None:
+    wanted = MuZeroConfig(num_workers=350)
+    assert fitted(wanted, 2, GIB) == (wanted, ("num_workers=350 on 2 cores: they will take turns",))
+    assert fitted(MuZeroConfig(num_workers=2), 2, GIB).notes == ()
+
+
+def test_one_process_and_clusters_have_one_player_unless_told() -> None:
+    for local, address in ((True, None), (False, "auto")):
+        assert fitted_here(MuZeroConfig(), local=local, address=address) == (MuZeroConfig(num_workers=1), ())
+    assert fitted_here(MuZeroConfig(num_workers=3), local=True, address=None).config.num_workers == 3
+
+
+# --- memory ---
 
 
 def test_the_containers_limit_counts(tmp_path: Path) -> None:
