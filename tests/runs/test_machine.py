@@ -17,12 +17,12 @@ GIB = 1 << 30
 @pytest.mark.parametrize(
     ("cores", "gib", "workers"),
     [
-        (1, 4 * GIB, 1),
-        (2, 8 * GIB, 1),
-        (4, 16 * GIB, 2),
-        (16, 64 * GIB, 14),
-        (16, 4 * GIB, 5),
-        (128, 512 * GIB, 32),
+        (1, 4, 1),
+        (2, 8, 1),
+        (4, 16, 2),
+        (16, 64, 14),
+        (16, 4, 5),
+        (128, 512, 32),
     ],
 )
 def test_left_to_itself_it_follows_cores_and_memory(cores: int, gib: int, workers: int) -> None:
