@@ -187,8 +187,9 @@ STAGES: tuple[tuple[Check, ...], ...] = (
         ),
         Check(
             meaning.never_ending,
-            "let step return done=True at the end of a game; raise max_moves if games take longer. If a game "
-            "for one is meant to go on for ever, use --ignore never-ending",
+            "let step return done=True at the end of a game; raise max_moves if games take longer. If random "
+            "play does not arrive, or a game for one is meant to go on for ever, all is well",
+            "advice",
         ),
         Check(behaviour.leftover_state, "set every attribute anew in reset"),
         Check(

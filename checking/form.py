@@ -62,9 +62,14 @@ def observation_type(evidence: Evidence) -> str | None:
 
 
 def legal_actions_form(evidence: Evidence) -> str | None:
-    """`legal_actions` lists whole numbers."""
+    """`legal_actions` lists whole numbers, each once, and is no mask of 0 and 1."""
+    masks = 0
     for where, seen in evidence.seen():
         listed = array_of([] if seen.legal is None else seen.legal)
+        is_mask = listed.size == evidence.config.num_actions > 2 and set(listed.ravel().tolist()) <= {0, 1}
+        masks += is_mask and listed.dtype.kind in "iu"
+        if masks > 1:
+            return f"{where}: legal_actions are {short(seen.legal)}, which looks like a mask"
         if listed.size and (listed.dtype.kind not in "iu" or listed.ndim != 1):
             return f"{where}: legal_actions are {short(seen.legal)}"
     return None
@@ -103,9 +108,15 @@ def end_form(evidence: Evidence) -> str | None:
     """Whether a game is over is true or false."""
     for where, made in evidence.made():
         for end in (made.terminated, made.truncated):
-            if not isinstance(end, bool | np.bool_):
+            if not is_truth(end):
                 return f"{where}: step said {short(end)} where it says whether the game is over"
     return None
+
+
+def is_truth(end: Any) -> bool:
+    """Whether `end` says yes or no: a truth value, 0 or 1, if only in an array of one."""
+    value = array_of(end)
+    return value.size == 1 and value.dtype.kind in "biuf" and float(value.ravel()[0]) in (0.0, 1.0)
 
 
 def reward_form(evidence: Evidence) -> str | None:
@@ -123,4 +134,6 @@ def observation_finite(evidence: Evidence) -> str | None:
         numbers = array_of(seen.copy)
         if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
             return f"{where}: an observation contains NaN or infinity"
+        if numbers.dtype.kind == "f" and float(np.abs(numbers).max(initial=0)) > np.finfo(np.float32).max:
+            return f"{where}: an observation holds numbers that float32 cannot"
     return None

@@ -72,8 +72,8 @@ def reward_perspective(evidence: Evidence) -> str | None:
 def reward_symmetry(evidence: Evidence) -> str | None:
     """What one player can win by the last move is what the other can win."""
     wins = [sorted({reward for reward in rewards if reward > 0}) for rewards in last_rewards(evidence)]
-    few = all(0 < len(won) <= 2 for won in wins)
-    if few and wins[0] != wins[1]:
+    one = all(len(won) == 1 for won in wins)  # with several it may be by chance which were seen
+    if one and wins[0] != wins[1]:
         return f"a won game earns player 0 {short(wins[0])} and player 1 {short(wins[1])}"
     return None
 

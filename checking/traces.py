@@ -162,8 +162,8 @@ def array_of(value: Any) -> NDArray[Any]:
 
 
 def is_true(value: Any) -> bool:
-    """Whether `value` is one truth, and that true."""
-    return bool(np.ndim(value) == 0 and value is not None and value)
+    """Whether `value` is one truth, if only in an array, and that true."""
+    return bool(value is not None and np.size(value) == 1 and np.ravel(value)[0])
 
 
 def difference(first: Trace, second: Trace) -> str | None:

@@ -72,6 +72,8 @@ class Environment:
         else:
             self._refuse(f"step returned {values} value(s)", "observation, reward, done or gymnasium's five")
         reward = self._checked_reward(reward)
+        if type(terminated) is not bool:
+            terminated = self._checked_end(terminated)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
         usual = self._dtype, self.config.observation_shape
         if type(observation) is not np.ndarray or (observation.dtype, observation.shape) != usual:
@@ -155,12 +157,18 @@ class Environment:
 
     def _checked_reward(self, reward: Any) -> float:
         try:
-            number = float(reward)
+            number = float(reward) if np.ndim(reward) == 0 else float(np.reshape(reward, ()))
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
             self._refuse(f"step returned the reward {reward!r}", "a finite number")
         return number
+
+    def _checked_end(self, end: Any) -> bool:
+        """Whether a game is over, said by a number or an array of one."""
+        if np.size(end) != 1:
+            self._refuse(f"step said {end!r} where it says whether the game is over", "True or False")
+        return bool(np.ravel(end)[0])
 
     @contextmanager
     def _raising(self, call: str) -> Iterator[None]:

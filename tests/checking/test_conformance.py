@@ -17,6 +17,7 @@ from commands.check_game import check_game_command
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
+from playing.environment import Environment
 from tests.helpers.game_folders import folder_with
 from tests.helpers.toy_games import FAULTS, toy_game
 
@@ -242,7 +243,6 @@ FAULTY: list[tuple[str, Callable[..., Any]]] = [
     ("reward-perspective", last_reward(lambda mover: -1.0 if mover == 0 else 1.0)),
     ("reward-perspective", last_reward(lambda mover: -1.0)),
     ("reward-symmetry", last_reward(lambda mover: 1.0 if mover == 0 else 0.5)),
-    ("never-ending", Endless),
     ("leftover-state", Leftover),
     ("shared-state", Shared),
     ("shared-state", Global),
@@ -412,11 +412,52 @@ def test_turns_must_alternate() -> None:
     assert "move 2: player 0 moves twice in a row" in finding.found
 
 
+WORDED: list[Callable[..., Any]] = [
+    stepping(lambda game, answer: (answer[0], np.array([answer[1]]), np.array([answer[2]]))),
+    stepping(lambda game, answer: (answer[0], np.float32(answer[1]), int(answer[2]))),
+    last_reward(lambda mover: float(np.random.default_rng(mover).integers(1, 3))),
+]
+
+
+@pytest.mark.parametrize("game", WORDED)
+def test_ends_and_rewards_may_come_as_numbers_and_arrays_of_one(game: Callable[..., Any]) -> None:
+    report = check(game)
+    assert "end-form" not in names(report)
+    assert "reward-form" not in names(report)
+    environment = Environment(GameSpec("worded", game, NimConfig()), NimConfig())
+    environment.reset(1)
+    over = False
+    while not over:
+        step = environment.step(int(environment.legal_mask().argmax()))
+        over = step.terminated
+        assert type(step.reward) is float
+        assert type(step.terminated) is bool
+
+
+def test_a_mask_of_zeros_and_ones_is_no_list_of_actions() -> None:
+    masked = replaced(legal_actions=lambda self: [int(a < self.stones) for a in range(3)])
+    report = check(masked)
+    assert names(report) == ["legal-actions-form"]
+    assert "looks like a mask" in report.findings[0].found
+
+
+def test_a_constructor_that_takes_its_time_counts() -> None:
+    ticks = itertools.count(0.0, 1.0)
+    slow = check(Nim, clock=lambda: next(ticks))
+    assert slow.moves_per_second == pytest.approx(sum(map(len, recorded(3))) / 3)
+
+
 ADVICE = [
     ("observation-range", replaced(observation=lambda self: np.full((1, 1, 2), self.stones * 100.0))),
     ("no-reward", last_reward(lambda mover: 0.0)),
     ("text-of-position", replaced(text=lambda self: "")),
 ]
+
+
+def test_a_game_that_random_play_does_not_end_is_worth_a_word() -> None:
+    report = check(Endless)
+    assert "never-ending" in names(report)
+    assert report.faults == ()
 
 
 @pytest.mark.parametrize(("name", "game"), ADVICE)
@@ -456,7 +497,7 @@ def test_a_missing_dependency_is_no_finding() -> None:
 
 def test_every_check_has_a_test() -> None:
     planted = {name for name, _ in [*FAULTY, *ADVICE]} | {"value-support", "value-bounds", "speed"}
-    planted |= {"values-of-long-games", "turns-alternate"}
+    planted |= {"values-of-long-games", "turns-alternate", "never-ending"}
     assert planted == set(check_names())
 
 
