@@ -85,9 +85,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import config\n\nclass Game\n", r"games/mine.py, line 3: SyntaxError: expected ':'"),
-        ("import config\nx = 1\ny = x / 0\n", r"games/mine.py, line 3: ZeroDivisionError"),
-        ("import no_such_module\n", r"games/mine.py, line 1: ModuleNotFoundError: .*no_such_module"),
+        ("import config\n\nclass Game\n", r"/mine.py, line 3: SyntaxError: expected ':'"),
+        ("import config\nx = 1\ny = x / 0\n", r"/mine.py, line 3: ZeroDivisionError"),
+        ("import no_such_module\n", r"/mine.py, line 1: ModuleNotFoundError: .*no_such_module"),
     ],
 )
 def test_a_mistake_in_a_games_file_is_one_line(text: str, message: str, games: GameFolder) -> None:

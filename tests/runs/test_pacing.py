@@ -151,7 +151,11 @@ def test_every_run_comes_to_its_end(
     """Whatever the ratio, and however long games or segments are."""
     training_steps = max(1, min(training_steps, int(5000 * (ratio or 1))))
     config = MuZeroConfig(
-        ratio=ratio, learning_starts=learning_starts, training_steps=training_steps, games_per_worker=games
+        num_workers=1,
+        ratio=ratio,
+        learning_starts=learning_starts,
+        training_steps=training_steps,
+        games_per_worker=games,
     )
     simulation = Simulation(config, 1e-4, 1e-4, seed, longest)
     simulation.run(10**9)
