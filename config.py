@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import FieldDoc, coerce, option, parse_json_object, parse_value
-from core.schedules import Schedule, check_temperatures, schedule_value
+from core.temperatures import Schedule, check_temperatures, schedule_value
 
 BFLOAT16_LEVELS = 256
 """Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""

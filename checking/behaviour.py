@@ -1,4 +1,7 @@
-"""Checks of behaviour: how the game behaves when it is played again, in company, or wrongly."""
+"""Checks of behaviour: how the game behaves when it is played again, in company, or wrongly.
+
+Turns, rewards and values: `checking/meaning.py`. The form of what is returned: `checking/form.py`.
+"""
 
 from __future__ import annotations
 

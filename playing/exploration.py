@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.policies import random_legal
-from core.schedules import Schedule
+from core.temperatures import Schedule
 from data import FloatArray, IntArray, SearchResult, Snapshot
 from playing.game_table import GameTable
 

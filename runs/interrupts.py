@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM during a training: the first one saves and ends it, a second one ends it at once."""
+"""Ctrl-C and SIGTERM during a training: the first one saves and ends it, a second one ends it at once.
+
+What the first one sets, `runs/session.py:Session.reason_to_stop` reads after each round.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: everything needed to go on, and the best weights.
+"""Checkpoints of a run: everything needed to go on, and the best weights (which those are: `runs/judge.py`).
 
 They lie in the run's folder, `results/<game>/<time>/`:
 

@@ -16,7 +16,7 @@ import config
 from config import MuZeroConfig, field_docs, field_types, parse_option
 from core.errors import ConfigurationError, nearest
 from core.options import parse_json_object, type_name
-from core.schedules import schedule_value
+from core.temperatures import schedule_value
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 NAMES = list(field_docs())

@@ -11,7 +11,7 @@ import pytest
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from core.schedules import Schedule
+from core.temperatures import Schedule
 from data import GameHistory, SearchResult, Snapshot, VersionedWeights
 from games.api.spec import GameSpec
 from playing import exploration

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from config import MuZeroConfig, field_docs, field_types
 from core.errors import ConfigurationError
-from core.schedules import Schedule
+from core.temperatures import Schedule
 
 
 class Adopted(NamedTuple):

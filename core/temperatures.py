@@ -1,4 +1,4 @@
-"""Values that change as a training, or a game, goes on: step functions as data."""
+"""Temperatures that change as a training, or a game, goes on: step functions as data."""
 
 from __future__ import annotations
 
