@@ -17,6 +17,8 @@ from core.errors import ConfigurationError
 from data import BoolArray
 from games.api.spec import GameSpec, capabilities_of, game_maker
 
+_TRUTHS = (bool, np.bool_)
+
 
 class GameError(ConfigurationError):
     """A game broke its contract; the message says which game, what it did and what is expected."""
@@ -72,7 +74,7 @@ class Environment:
         else:
             self._refuse(f"step returned {values} value(s)", "observation, reward, done or gymnasium's five")
         reward = self._checked_reward(reward)
-        if type(terminated) is not bool:
+        if type(terminated) not in _TRUTHS:
             terminated = self._checked_end(terminated)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
         usual = self._dtype, self.config.observation_shape
@@ -157,7 +159,7 @@ class Environment:
 
     def _checked_reward(self, reward: Any) -> float:
         try:
-            number = float(reward) if np.ndim(reward) == 0 else float(np.reshape(reward, ()))
+            number = float(reward) if type(reward) is not np.ndarray else float(reward.reshape(()))
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
