@@ -68,6 +68,7 @@ class ReplayBuffer:
     def __init__(self, config: MuZeroConfig, generator: np.random.Generator) -> None:
         self.config, self.generator = config, generator
         self.alpha = config.PER_alpha if config.PER else 0.0
+        self._reach = config.support_reach
         self.symmetries = make_symmetries(config)
         self._allocate(np.dtype(np.float32))
 
@@ -121,8 +122,8 @@ class ReplayBuffer:
         # An exploratory step's own target is its root value: by that alone it would never be drawn.
         whole = run._replace(exploratory=np.zeros_like(run.exploratory))
         returns = n_step_returns(whole, own, self.config.td_steps, self.config.discount)
-        reach = self.config.support_reach
-        self._set_priorities(places[own], np.abs(run.root_values[own] - np.clip(returns, -reach, reach)))
+        told = np.clip(returns, -self._reach, self._reach)
+        self._set_priorities(places[own], np.abs(run.root_values[own] - told))
         self.next += size
         self.steps += history.steps
         self.added += history.steps

@@ -297,5 +297,6 @@ def test_a_latent_of_one_number_is_refused(options: dict[str, Any], name: str) -
 
 
 def test_one_number_that_is_not_scaled_may_be() -> None:
-    MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 1, 1), latent_scaling="none")
-    MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 2, 1))
+    as_it_is = MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 1, 1), latent_scaling="none")
+    board = MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 2, 1))
+    assert (as_it_is.latent_board, board.latent_board) == ((1, 1), (2, 1))

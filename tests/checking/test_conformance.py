@@ -93,6 +93,18 @@ def test_a_sound_game_passes_every_check() -> None:
 # --- planted faults ---
 
 
+class Counted(Nim):
+    """Knows how many moves have been made."""
+
+    def reset(self, seed: int | None = None) -> Any:
+        self.moves = 0
+        return super().reset(seed)
+
+    def step(self, action: int) -> Any:
+        self.moves += 1
+        return super().step(action)
+
+
 def replaced(**methods: Any) -> type[Nim]:
     return type("Faulty", (Nim,), methods)
 
@@ -307,16 +319,11 @@ def test_a_configuration_that_does_not_fit_the_rewards_is_found(changes: dict[st
 
 
 def test_rewards_must_fit_the_support_too() -> None:
-    class Paid(Nim):
+    class Paid(Counted):
         """A game for one: 20 for the first move, -15 for the last, so no return is beyond 15."""
-
-        def reset(self, seed: int | None = None) -> Any:
-            self.moves = 0
-            return super().reset(seed)
 
         def step(self, action: int) -> Any:
             observation, _, over = super().step(action)
-            self.moves += 1
             return observation, 20.0 * (self.moves == 1) - 15.0 * over, over
 
         def to_play(self) -> int:
@@ -330,12 +337,7 @@ def test_rewards_must_fit_the_support_too() -> None:
 class Balance(Nim):
     """A game for one that pays 1 per move; whoever plays at random is soon out."""
 
-    def reset(self, seed: int | None = None) -> Any:
-        self.moves = 0
-        return super().reset(seed)
-
     def step(self, action: int) -> Any:
-        self.moves += 1
         observation, _, over = super().step(action)
         return observation, 1.0, over
 
@@ -392,19 +394,11 @@ def test_the_support_that_is_asked_for_suffices(transformed: bool) -> None:
 
 
 def test_turns_must_alternate() -> None:
-    class Twice(Nim):
+    class Twice(Counted):
         """Everybody moves twice; the last move counts for whoever made it."""
 
-        def reset(self, seed: int | None = None) -> Any:
-            self.turns = 0
-            return super().reset(seed)
-
-        def step(self, action: int) -> Any:
-            self.turns += 1
-            return super().step(action)
-
         def to_play(self) -> int:
-            return self.turns // 2 % 2
+            return self.moves // 2 % 2
 
     report = check(Twice)
     assert "turns-alternate" in names(report)

@@ -183,9 +183,11 @@ def test_in_a_game_for_one_the_same_player_moves_again_and_again() -> None:
     config = WalkConfig(players=1)
     table = GameTable(GameSpec("alone", Alone, config), config, 1)
     table.reset(0, 9)
-    for _ in range(3):
+    for moves in range(3):
         table.require_alternation(np.arange(1))
+        assert len(table.played[0]) == moves
         table.move(0, int(table.legal[0].argmax()))
+        assert table.to_play[0] == table.movers[0] == 0
 
 
 def test_only_positions_from_which_a_move_is_made_count() -> None:
