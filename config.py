@@ -64,7 +64,9 @@ class MuZeroConfig:
     device: str = option(
         "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda, or with --local cuda:N"
     )
-    selfplay_on_gpu: bool = option(False, "run", "self-play, evaluation and reanalysis use the GPU as well")
+    selfplay_on_gpu: bool | None = option(
+        None, "run", "self-play and reanalysis use the GPU as well; none: with a residual network"
+    )
     num_workers: int = option(0, "run", "self-play actors; 0: as many as this machine has room for", 0, 4096)
     games_per_worker: int = option(16, "run", "games that one self-play actor plays in lock-step", 1, 65536)
     training_steps: int = option(10_000, "run", "optimiser steps after which training ends", 1)
@@ -544,6 +546,11 @@ class MuZeroConfig:
         if self.device != "auto":
             return self.device
         return "cuda" if gpu else "cpu"
+
+    def playing_device(self, training: str) -> str:
+        """Device of self-play where training is on `training`: residual networks are worth a GPU's."""
+        wanted = self.network == "resnet" if self.selfplay_on_gpu is None else self.selfplay_on_gpu
+        return training if wanted else "cpu"
 
     def temperature(self, training_step: int) -> float:
         """The visit-count temperature of self-play after `training_step` optimiser steps."""

@@ -16,6 +16,7 @@ from core.errors import ConfigurationError
 from core.options import FieldDoc, parse_json_object, type_name
 
 TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
+TRUTHS |= {"none": "none", "null": "none"}
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
 
@@ -47,7 +48,8 @@ def add_config_options(parser: Parser, defaults: MuZeroConfig) -> None:
 def _metavar(kind: str) -> str:
     if kind.startswith("list"):
         return "LIST"
-    return {"int": "INT", "float": "FLOAT", "bool": "[BOOL]", "str": "TEXT"}.get(kind, "VALUE")
+    words = {"int": "INT", "float": "FLOAT", "bool": "[BOOL]", "str": "TEXT"}
+    return words.get(kind.removesuffix(" or none"), "VALUE")
 
 
 def _help(kind: str, doc: FieldDoc, default: Any) -> str:
@@ -97,7 +99,7 @@ def canonical(arguments: Sequence[str]) -> list[str]:
     while rest:
         head, equals, value = rest.pop(0).partition("=")
         option = _spelled(head)
-        if option in fields and types[fields[option]] is bool:
+        if option in fields and _is_truth(types[fields[option]]):
             if not equals:
                 value = rest.pop(0) if rest and rest[0].lower() in TRUTHS else "true"
             result.append(f"{option}={TRUTHS.get(value.lower(), value)}")
@@ -118,4 +120,9 @@ def _spelled(head: str) -> str:
 
 def _is_negation(option: str, fields: dict[str, str], types: dict[str, Any]) -> bool:
     field = fields.get("--" + option.removeprefix("--no-"))
-    return option.startswith("--no-") and field is not None and types[field] is bool
+    return option.startswith("--no-") and field is not None and _is_truth(types[field])
+
+
+def _is_truth(kind: Any) -> bool:
+    """Whether a field is true or false, or also left open."""
+    return kind in (bool, bool | None)

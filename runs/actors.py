@@ -305,11 +305,11 @@ class Launcher:
         """`game` is sent to the actors: by name if its rules are compiled."""
         self.game, self.config = game, config
         found = ray.cluster_resources().get("GPU", 0) > 0
-        on_gpu = config.training_device(found, "Ray").startswith("cuda")
+        device = config.training_device(found, "Ray")
+        self.player_device = config.playing_device(device)
         playing = [member for member in members(config) if member.kind.gpu is GpuUse.PLAYING]
-        players = len(playing) if config.selfplay_on_gpu else 0
-        self._share = 1.0 / (players + 1) if on_gpu else 0.0
-        self.player_device = "cuda" if on_gpu and config.selfplay_on_gpu else "cpu"
+        sharing = 1 + (len(playing) if self.player_device != "cpu" else 0)
+        self._share = 0.0 if device == "cpu" else 1.0 / sharing
 
     def launch(
         self, member: Member, storage: Any = None, state: Snapshot | None = None, attempt: int = 0

@@ -32,8 +32,8 @@ class LocalRun:
         self.trainer = Trainer(config, device)
         self.buffer = ReplayBuffer(config, make_generator(config.seed, Stream.BUFFER))
         self.storage: SharedStorage[VersionedWeights] = SharedStorage()
-        player_device = device if config.selfplay_on_gpu else "cpu"
-        session.log.players_on_gpu = player_device != "cpu"
+        player_device = config.playing_device(device)
+        session.plays_on(player_device)
         source = LocalSource(self.storage)
         self.workers = [
             SelfPlay(session.spec, config, worker, source, player_device)

@@ -77,7 +77,7 @@ class RayRun:
     def __init__(self, session: Session, launcher: Launcher) -> None:
         self.session, self.config, self.launcher = session, session.config, launcher
         self.pacing = Pacing(self.config, session.log.counters)
-        session.log.players_on_gpu = launcher.player_device != "cpu"
+        session.plays_on(launcher.player_device)
         self.calls: dict[Any, Call] = {}
         self.reason: Reason | None = None
         self._steps_in_flight: dict[str, int] = {}

@@ -63,6 +63,14 @@ class Session:
         self._last_video = before.training_step  # updates
         self._warned_of_support = False
 
+    def plays_on(self, device: str) -> None:
+        """Takes note of the device of self-play, and says what was not asked for in so many words."""
+        on_gpu = self.log.players_on_gpu = device != "cpu"
+        if on_gpu and self.config.selfplay_on_gpu is None:
+            self.observer.event("self-play uses the GPU too, for its network is residual (selfplay_on_gpu)")
+        elif self.config.selfplay_on_gpu and not on_gpu:
+            self.observer.event("selfplay_on_gpu: training has no GPU, so that self-play has none either")
+
     def part(self, name: str) -> Snapshot | None:
         """The state of part `name` in the checkpoint that this sitting goes on from."""
         return self.resumed.parts.get(name) if self.resumed else None

@@ -251,3 +251,21 @@ def test_derived_shapes() -> None:
 def test_importing_it_is_cheap() -> None:
     imported = {name.split(".")[0] for name in vars(config)}
     assert not imported & {"numpy", "torch", "ray", "numba"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "network", "training", "playing"),
+    [
+        (None, "fullyconnected", "cuda", "cpu"),
+        (None, "resnet", "cuda", "cuda"),
+        (None, "resnet", "cpu", "cpu"),
+        (True, "fullyconnected", "cuda:1", "cuda:1"),
+        (True, "resnet", "cpu", "cpu"),
+        (False, "resnet", "cuda", "cpu"),
+    ],
+)
+def test_self_play_follows_the_network_to_the_gpu_unless_told(
+    asked: bool | None, network: str, training: str, playing: str
+) -> None:
+    config = MuZeroConfig(observation_shape=(3, 3, 3), selfplay_on_gpu=asked)
+    assert config.replace(network=network).playing_device(training) == playing

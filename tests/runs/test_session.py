@@ -294,3 +294,24 @@ def test_a_failure_to_register_is_one_line(tmp_path: Path, monkeypatch: pytest.M
         assert event.startswith("warning: the best checkpoint was not registered: ")
         assert reason in event
         assert "\n" not in event
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "said"),
+    [
+        (None, "cpu", None),
+        (None, "cuda", "self-play uses the GPU too"),
+        (True, "cuda", None),
+        (True, "cpu", "training has no GPU"),
+        (False, "cpu", None),
+    ],
+)
+def test_where_self_play_computes_is_said_unless_it_was_asked_for(
+    tmp_path: Path, asked: bool | None, device: str, said: str | None
+) -> None:
+    one = make_session(tmp_path, selfplay_on_gpu=asked)
+    one.plays_on(device)
+    assert one.log.players_on_gpu == (device != "cpu")
+    events = one.observer.events  # type: ignore[attr-defined]
+    assert len(events) == (said is not None)
+    assert said is None or said in events[0]
