@@ -10,7 +10,7 @@ import contextlib
 from checking.evidence import Evidence, short
 from checking.traces import Trace, difference, is_true
 from games.api.shown import ShownGame
-from games.api.spec import capabilities_of, game_maker
+from games.api.spec import RAISES, capabilities_of, game_maker
 
 REPEATED = 3
 """Games that are played again, move by move."""
@@ -114,7 +114,7 @@ def action_names(evidence: Evidence) -> str | None:
     game.reset()
     try:
         names = [game.action_to_string(action) for action in evidence.config.action_space]
-    except Exception as error:  # whatever somebody's game raises is a finding
+    except RAISES as error:
         return f"action_to_string raised {type(error).__name__}: {error}"
     twice = [name for name in names if names.count(name) > 1]
     wrong = [name for name in names if not isinstance(name, str) or not name.strip()]
@@ -129,7 +129,7 @@ def text_of_position(evidence: Evidence) -> str | None:
     game.reset()
     try:
         text = ShownGame.of(game).text()
-    except Exception as error:  # whatever somebody's game raises is a finding
+    except RAISES as error:
         return f"showing the position raised {type(error).__name__}: {error}"
     return None if text.strip() else "neither text() nor render() shows anything"
 
@@ -143,7 +143,7 @@ def expert_move(evidence: Evidence) -> str | None:
         while again.running and len(again.made) < EXPERT_MOVES:
             try:
                 action = again.game.expert_agent()
-            except Exception as error:  # whatever somebody's game raises is a finding
+            except RAISES as error:
                 return f"expert_agent raised {type(error).__name__}: {error}"
             if action not in again.choices():
                 return (
@@ -168,7 +168,7 @@ def moves_per_second(evidence: Evidence) -> float:
         try:
             for action in game.actions:
                 instance.step(action)
-        except Exception:  # a game that is not the same again, which another check says
+        except RAISES:  # a game that is not the same again, which another check says
             return 0.0
         seconds += evidence.clock() - started
         moves += len(game.made)

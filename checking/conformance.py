@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from checking import behaviour, form, meaning
 from checking.evidence import Evidence, short
 from checking.traces import record
-from games.api.spec import GameSpec
+from games.api.spec import RAISES, GameSpec
 
 GAMES = 20
 
@@ -102,7 +102,7 @@ def found_by(check: Check, evidence: Evidence) -> str | None:
     """What `check` finds; that the game raises where it should not, if it does so meanwhile."""
     try:
         return check.find(evidence)
-    except Exception as error:  # a game may raise anything
+    except RAISES as error:
         return f"the game raised {short(error)} while this was looked at"
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from core.randomness import Stream, make_generator, one_of
-from games.api.spec import Capabilities, GameSpec, capabilities_of, game_maker
+from games.api.spec import RAISES, Capabilities, GameSpec, capabilities_of, game_maker
 
 
 class Seen(NamedTuple):
@@ -41,7 +41,7 @@ class Failure(NamedTuple):
 
     call: str
     move: int  # moves made before
-    error: Exception
+    error: BaseException
 
     def __str__(self) -> str:
         return f"{self.call} after {self.move} move(s) raised {type(self.error).__name__}: {self.error}"
@@ -70,7 +70,7 @@ class Trace:
                 self.game = make(seed)
         except ConfigurationError:
             raise
-        except Exception as error:  # whatever somebody's game raises is a finding
+        except RAISES as error:
             self.failure = Failure(f"Game({seed})", 0, error)
             return
         observation = self._attempt("reset", lambda: self.game.reset(**({"seed": seed} if reseeds else {})))
@@ -143,7 +143,7 @@ class Trace:
             return None
         try:
             return function()
-        except Exception as error:  # whatever somebody's game raises is a finding
+        except RAISES as error:
             self.failure = Failure(call, len(self.made), error)
             return None
 

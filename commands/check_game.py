@@ -15,7 +15,8 @@ FAULTY = 1
 def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns 0, or 1 when faults were found."""
     parsed = _parser().parse(arguments)
-    from checking.conformance import GAMES, check_game, check_names
+    from checking.conformance import GAMES, check_names
+    from checking.in_child import DEADLINE, Order, check_in_child
 
     names = check_names()
     for name in parsed.ignore:
@@ -23,10 +24,11 @@ def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) 
             raise ConfigurationError(
                 f"there is no check {name!r}{did_you_mean(name, names)} (checks: {', '.join(names)})"
             )
-    game = games.load(known_game(parsed.game, games))
-    report = check_game(game, parsed.games or GAMES, parsed.ignore)
+    game = known_game(parsed.game, games)
+    deadline = parsed.deadline or DEADLINE
+    report = check_in_child(Order(games, game, parsed.games or GAMES, tuple(parsed.ignore), deadline))
     speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
-    print(f"{game.name}: {report.games} random games, {report.moves:,} moves{speed}")
+    print(f"{game}: {report.games} random games, {report.moves:,} moves{speed}")
     for finding in report.findings:
         print(finding)
     if not report.faults:
@@ -46,5 +48,11 @@ def _parser() -> Parser:
     parser.add_argument("--games", metavar="INT", type=whole_number(1))
     parser.add_argument(
         "--ignore", metavar="CHECK", action="append", default=[], help="leave out a check; may be repeated"
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=whole_number(1),
+        help="a call of the game that takes longer hangs (default 60)",
     )
     return parser

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import BoolArray
-from games.api.spec import GameSpec, capabilities_of, game_maker
+from games.api.spec import RAISES, GameSpec, capabilities_of, game_maker
 
 _TRUTHS = (bool, np.bool_)
 
@@ -63,7 +63,7 @@ class Environment:
         """Makes a move. Raises `GameError` when the game returns something else than its contract says."""
         try:
             returned = self._game.step(action)
-        except Exception as error:  # whatever somebody's game raises
+        except RAISES as error:
             self._raised(f"step({action})", error)
         self.moves += 1
         values = len(returned) if isinstance(returned, (tuple, list)) else 1
@@ -98,7 +98,7 @@ class Environment:
         """The player to move, from 0. Raises `GameError` if there is no such player."""
         try:
             player = int(self._game.to_play()) if self.can.say_whose_turn else 0
-        except Exception as error:
+        except RAISES as error:
             self._raised("to_play", error)
         if not 0 <= player < self.config.players:
             self._refuse(f"to_play is {player}", f"a player from 0 to {self.config.players - 1}")
@@ -114,7 +114,7 @@ class Environment:
             return np.ones(actions, bool)
         try:
             legal = np.asarray(self._game.legal_actions())
-        except Exception as error:
+        except RAISES as error:
             self._raised("legal_actions", error)
         if legal.size == 0 and cut:
             return np.ones(actions, bool)
@@ -177,10 +177,10 @@ class Environment:
         """Says of what the game raises where it did."""
         try:
             yield
-        except Exception as error:  # whatever somebody's game raises
+        except RAISES as error:
             self._raised(call, error)
 
-    def _raised(self, call: str, error: Exception) -> NoReturn:
+    def _raised(self, call: str, error: BaseException) -> NoReturn:
         """Raises `GameError`: which game, after which move, what, and where in its file."""
         if isinstance(error, ConfigurationError):
             raise error

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 from config import MuZeroConfig
 
+RAISES = (Exception, SystemExit)
+"""What somebody's game may raise; `sys.exit` in it is no end of the program that plays it."""
+
 
 class Capabilities(NamedTuple):
     """What a game can do beyond `step` and a `reset` without arguments. By default nothing."""

@@ -299,6 +299,7 @@ def test_a_plain_configuration_is_adopted(monkeypatch: pytest.MonkeyPatch, tmp_p
         batch_size=64,
         value_loss_weight=1.0,
         device="cpu",
+        selfplay_on_gpu=False,
         lr_init=0.02,
         lr_decay_rate=0.8,
         num_unroll_steps=10,
