@@ -14,24 +14,15 @@ import math
 import re
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import FieldDoc, coerce, option, parse_json_object, parse_value
+from core.perceptrons import PerceptronSizes
 from core.temperatures import Schedule, check_temperatures, schedule_value
 
 BFLOAT16_LEVELS = 256
 """Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
-
-
-class PerceptronSizes(NamedTuple):
-    """Sizes of the layers of a fully connected network's parts, by their names, inputs first."""
-
-    value: tuple[int, ...]
-    reward: tuple[int, ...]
-    policy: tuple[int, ...]
-    representation: tuple[int, ...]
-    dynamics: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +272,14 @@ class MuZeroConfig:
     weights_interval: float = option(0.25, "training", "seconds between two publications of new weights", 0.0)
 
     # --- replay ---
-    replay_buffer_size: int = option(100_000, "replay", "steps kept", 1)
+    replay_buffer_size: int = option(100_000, "replay", "steps kept, at most", 1)
+    replay_window: float = option(
+        1.0,
+        "replay",
+        "share of all steps so far that is kept (but 3 times learning_starts), so that bad play is forgotten",
+        0.01,
+        1.0,
+    )
     replay_buffer_mb: int = option(
         512, "replay", "memory of the replay buffer in MiB; it may hold fewer steps", 1
     )

@@ -46,6 +46,10 @@ PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
 
 
+START_WINDOW = 3
+"""Steps that a young run keeps, in `learning_starts`."""
+
+
 class ReplayBuffer:
     """A ring of step rows under a byte budget, with prioritised sampling.
 
@@ -96,6 +100,7 @@ class ReplayBuffer:
         self.tree = SumTree(self.capacity)
         self.first = self.next = self.cursor = 0  # positions: oldest kept, next new, next to reanalyse
         self.steps = self.games = self.added = 0
+        self.ever = 0  # steps added, in earlier sittings too
 
     def add(self, histories: Sequence[GameHistory]) -> BufferStatus:
         """Stores `histories` in place of the oldest ones.
@@ -127,6 +132,7 @@ class ReplayBuffer:
         self.next += size
         self.steps += history.steps
         self.added += history.steps
+        self.ever += history.steps
         self.games += history.game_return is not None
 
     def _make_room(self, rows: int, steps: int) -> None:
@@ -136,11 +142,18 @@ class ReplayBuffer:
                 f"{self.status().capacity_steps} steps ({self.capacity} rows): raise replay_buffer_size or "
                 f"replay_buffer_mb, or lower segment_length"
             )
-        while (
-            self.next + rows - self.first > self.capacity
-            or self.steps + steps > self.config.replay_buffer_size
-        ):
+        kept = max(steps, self._window(self.ever + steps))
+        while self.next + rows - self.first > self.capacity or self.steps + steps > kept:
             self._evict_oldest()
+
+    def _window(self, ever: int) -> int:
+        """Steps to be kept once `ever` have been added. A run's first games are those of a bad player.
+
+        Their returns say what that player was worth, and keep saying so for as long as they are drawn.
+        """
+        config = self.config
+        share = math.ceil(config.replay_window * ever)
+        return min(config.replay_buffer_size, max(share, START_WINDOW * config.learning_starts))
 
     def _evict_oldest(self) -> None:
         place = self.first % self.capacity
@@ -293,6 +306,7 @@ class ReplayBuffer:
         facts = {
             "first": self.first,
             "cursor": self.cursor,
+            "ever": self.ever,
             "generator": self.generator.bit_generator.state,
         }
         return Snapshot(arrays | {"weights": self.tree[places]}, facts)
@@ -313,6 +327,7 @@ class ReplayBuffer:
         self.steps = int(np.count_nonzero(saved.kind[start:] == OWN))
         self.games = int(np.count_nonzero((last_rows(saved) & saved.ends_game)[start:]))
         self.cursor = state.facts["cursor"]
+        self.ever = state.facts.get("ever", self.next)  # buffers from before kept all that they could
         self.generator.bit_generator.state = state.facts["generator"]
 
     def _first_that_fits(self, saved: StepRows) -> int:

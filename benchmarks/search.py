@@ -20,7 +20,8 @@ from typing import Any, Self
 import numpy as np
 
 from benchmarks.common import complain, medians_in_turns, numbers, report, run_on_one_core, seconds
-from config import MuZeroConfig, PerceptronSizes
+from config import MuZeroConfig
+from core.perceptrons import PerceptronSizes
 from data import Evaluation, IntArray, Weights, linear_name
 from games import cartpole
 from search.inference import InferenceModel, make_model

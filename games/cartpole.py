@@ -47,6 +47,9 @@ class MuZeroConfig(config.MuZeroConfig):
 
     # Little and fresh: values and policies of early, bad play mislead for long.
     replay_buffer_size = 20_000
+    replay_window = 0.5
+    # A policy that lets the cart drift out sees no other way of leaning, and so never learns of a better one.
+    random_opening_moves = 20
     games_per_worker = 32
     ratio = 0.3
     value_loss_weight = 1.0

@@ -16,8 +16,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from config import MuZeroConfig, PerceptronSizes
+from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.perceptrons import PerceptronSizes
 from core.supports import EPSILON
 from data import Evaluation, IntArray, Weights, linear_name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from typing import Any, cast
@@ -407,6 +408,45 @@ def test_contents_are_the_newest_that_fit(lengths: list[int], segment: int, stac
         assert set(identities(buffer.sample(1)[0])) <= steps
         assert buffer.tree.total == status.steps
     assert set(identities(buffer.sample(1)[0])) == steps
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=40),
+    st.sampled_from([0.01, 0.3, 0.5, 1.0]),
+    st.integers(1, 40),
+    st.sampled_from([60, 200, 1000]),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_young_buffer_keeps_a_share_of_all_steps(
+    lengths: list[int], share: float, starts: int, size: int
+) -> None:
+    """The newest games of which so many steps fit, whatever was let go before."""
+    buffer = make_buffer(replay_window=share, learning_starts=starts, replay_buffer_size=size)
+    ever, kept = 0, []
+    for length in lengths:
+        add_games(buffer, length)
+        ever += length
+        kept.append(length)
+        limit = max(length, min(size, max(math.ceil(share * ever), 3 * starts)))
+        while sum(kept) > limit:
+            kept.pop(0)
+        assert (buffer.steps, buffer.games) == (sum(kept), len(kept))
+
+
+def test_a_later_sitting_keeps_the_share_of_all_sittings() -> None:
+    one = make_buffer(replay_window=0.5)
+    add_games(one, *[10] * 20)
+    assert one.steps == 100
+    other = make_buffer(replay_window=0.5)
+    other.load_state(one.state())
+    for buffer in (one, other):
+        add_games(buffer, 10, 10, first_seed=20)
+        assert buffer.steps == 110
+    earlier = one.state()
+    del earlier.facts["ever"]
+    other.load_state(earlier)
+    add_games(other, 10, first_seed=22)
+    assert other.steps >= 110  # nothing is forgotten for want of the count
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
