@@ -81,6 +81,7 @@ class RayRun:
         self.calls: dict[Any, Call] = {}
         self.reason: Reason | None = None
         self._steps_in_flight: dict[str, int] = {}
+        self._steps_arriving = 0  # played, and on the way to the buffer
         self._updates_in_flight: list[int] = []
         self._updates_per_call = 1
         self._published: tuple[int, Any] | None = None  # version, reference to the weights
@@ -125,7 +126,7 @@ class RayRun:
         for name, member in self._members.items():
             self._launch(member, self.session.part(name))
         if self.session.part(BUFFER.name) is not None:
-            self._call(BUFFER.name, self.buffer.status.remote(), self._added)
+            self._call(BUFFER.name, self.buffer.status.remote(), self.session.log.stored)
         self._publish()
 
     def _launch(self, member: Member, state: Snapshot | None = None) -> None:
@@ -249,9 +250,10 @@ class RayRun:
 
     def _issue_play(self, name: str) -> None:
         counters = self.session.log.counters
-        claimed = counters.added_steps + sum(self._steps_in_flight.values())
+        claimed = counters.added_steps + self._steps_arriving + sum(self._steps_in_flight.values())
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        waiting = not self._updates_in_flight
+        due = self._updates_due(counters.training_step)
+        waiting = not (self._steps_arriving or self._updates_in_flight or due)
         steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, waiting)
         if not steps:
             return
@@ -262,20 +264,27 @@ class RayRun:
     def _played(self, name: str, histories: Any, report: PlayReport) -> None:
         self._steps_in_flight.pop(name, None)
         self.session.played(report)
-        self._call(BUFFER.name, self.buffer.add.remote(histories), self._added)
+        self._steps_arriving += report.steps
+        self._call(BUFFER.name, self.buffer.add.remote(histories), partial(self._added, report.steps))
 
-    def _added(self, status: BufferStatus) -> None:
+    def _added(self, played: int, status: BufferStatus) -> None:
+        """The buffer has taken in what came of `played` steps; those of running games come later."""
+        self._steps_arriving -= played
         self.session.log.stored(status)
 
     # --- training ---
+
+    def _updates_due(self, claimed: int) -> int:
+        """Updates that are paid for by steps in the buffer, beyond the `claimed` ones."""
+        log = self.session.log
+        return self.pacing.updates_allowed(log.counters.added_steps, claimed) if log.buffer.steps else 0
 
     def _issue_training(self) -> bool:
         """Gives the trainer another call, if it may make updates; whether it did."""
         counters = self.session.log.counters
         claimed = counters.training_step + sum(self._updates_in_flight)
-        allowed = self.pacing.updates_allowed(counters.added_steps, claimed)
-        updates = min(allowed, self._updates_per_call)
-        if not updates or not self.session.log.buffer.steps:
+        updates = min(self._updates_due(claimed), self._updates_per_call)
+        if not updates:
             return False
         self._updates_in_flight.append(updates)
         batches = self.buffer.sample.remote(updates)

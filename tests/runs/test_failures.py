@@ -12,11 +12,9 @@ import pytest
 from ray import exceptions
 
 from config import MuZeroConfig
-from core.actor_kinds import Member
 from core.errors import ConfigurationError
 from playing.environment import GameError
-from runs import facade, ray_run
-from runs.actors import Launched
+from runs import facade
 from runs.failures import (
     MAX_RESTARTS,
     Failure,
@@ -28,7 +26,7 @@ from runs.failures import (
     failure_of,
 )
 from runs.ray_run import Input, RayRun
-from runs.session import Session
+from tests.helpers.fake_ray import FakeRef, fake_run
 from tests.helpers.toy_games import Watcher
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "games/mine.py", line 3, in step\nKeyError: 7'
@@ -72,65 +70,10 @@ NO_REMEDY: list[Exception] = [
 ]
 
 
-class FakeRay:
-    """Calls have their results, or errors, as soon as they are made."""
-
-    exceptions = exceptions
-
-    def wait(self, refs: list[Any], num_returns: int = 1, timeout: float | None = None) -> tuple[Any, Any]:
-        return refs, []
-
-    def get(self, ref: FakeRef) -> Any:
-        if isinstance(ref.result, Exception):
-            raise ref.result
-        return ref.result
-
-
-class FakeRef:
-    def __init__(self, result: Any) -> None:
-        self.result = result
-
-
-class FakeActor:
-    """Whatever it is asked, it answers with None."""
-
-    def __getattr__(self, method: str) -> FakeActor:
-        return self
-
-    def options(self, num_returns: int) -> FakeActor:
-        return FakePair()
-
-    def remote(self, *arguments: Any) -> Any:
-        return FakeRef(None)
-
-
-class FakePair(FakeActor):
-    def remote(self, *arguments: Any) -> Any:
-        return FakeRef(0), FakeRef(None)
-
-
-class FakeLauncher:
-    player_device = "cpu"
-
-    def __init__(self) -> None:
-        self.launched: list[str] = []
-
-    def launch(self, member: Member, *_: Any) -> Launched:
-        self.launched.append(member.name)
-        return Launched(FakeActor(), FakeRef(None))
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayRun:
     """A run of whose calls none is in flight."""
-    monkeypatch.setattr(ray_run, "ray", FakeRay())
-    session = Session(
-        "cartpole", MuZeroConfig(num_reanalyse_workers=1), tmp_path, Watcher(), None, this_machine=False
-    )
-    started = RayRun(session, FakeLauncher())  # type: ignore[arg-type]
-    started.calls.clear()
-    started.launcher.launched.clear()  # type: ignore[attr-defined]
-    return started
+    return fake_run(tmp_path, monkeypatch)
 
 
 def fail(run: RayRun, actor: str, error: Exception, **call: Any) -> Watcher:
