@@ -68,16 +68,21 @@ class LocalRun:
 
     def _rounds(self, interrupted: Callable[[], bool]) -> Reason:
         while True:
-            self._play()
-            self._train()
-            self._publish()
-            solved = self._evaluate_if_due()
+            self.round()
+            due = self.config.evaluation_interval and time.perf_counter() >= self._next_evaluation
+            solved = self.evaluate() if due else False
             reason = "target_reward" if solved else self.session.reason_to_stop(interrupted)
             if reason is not None or self.session.checkpoint_due:
                 self._save()
             self.session.report()
             if reason is not None:
                 return reason
+
+    def round(self) -> None:
+        """Plays, then trains, as far as the ratio allows."""
+        self._play()
+        self._train()
+        self._publish()
 
     def _play(self) -> None:
         log = self.session.log
@@ -118,10 +123,8 @@ class LocalRun:
         version = self.trainer.training_step
         self.storage.publish(version, VersionedWeights(version, self.trainer.weights()))
 
-    def _evaluate_if_due(self) -> bool:
-        """Evaluates if it is time to; whether the target was reached."""
-        if not self.config.evaluation_interval or time.perf_counter() < self._next_evaluation:
-            return False
+    def evaluate(self) -> bool:
+        """Evaluates; whether the target was reached."""
         job: Job | None = self.session.judge.job()
         weights = self.trainer.weights()
         solved = False
