@@ -8,7 +8,7 @@ from pathlib import Path
 from commands import NAMES
 from core.errors import ConfigurationError, nearest
 from games.api.sources import OWN_GAMES, GameFolder
-from saving.run_folder import BEST_NAME, best_of
+from saving.run_folder import BEST_NAME
 
 
 def known_game(name: str, games: GameFolder = OWN_GAMES) -> str:
@@ -46,17 +46,3 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
 def shipped_checkpoint(game: str, games: GameFolder) -> Path:
     """Where the checkpoint that ships with a game is, if one does."""
     return games.pretrained / game / BEST_NAME
-
-
-def best_checkpoint(game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> Path:
-    """The best checkpoint of the game's newest run, or else the one that ships with the project.
-
-    Raises `ConfigurationError` when there is neither.
-    """
-    shipped = shipped_checkpoint(game, games)
-    try:
-        return best_of(find_run(game, results_path, games))
-    except ConfigurationError:
-        if shipped.exists():
-            return shipped
-        raise

@@ -49,13 +49,12 @@ def command_parser(usage: str, description: str) -> Parser:
 
 
 def add_checkpoint_option(parser: Parser) -> None:
-    """`--checkpoint PATH`: the agent that a command is about."""
+    """`--checkpoint AGENT`: the agent that a command is about."""
     parser.add_argument(
         "--checkpoint",
-        metavar="PATH",
-        type=Path,
-        help="best.checkpoint file, run folder or generation; default: the newest run's best, or else the "
-        "one that ships with the project",
+        metavar="AGENT",
+        help="a version (v0003), 'shipped', a run by name, or a path; default: the promoted version, else "
+        "the best registered or shipped one, else the newest run's best",
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands._finding import best_checkpoint, known_game
+from commands._agents import chosen_agent
+from commands._finding import known_game
 from commands._options import (
     Parser,
     add_checkpoint_option,
@@ -32,7 +33,9 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     from saving.checkpoint import load_checkpoint
 
     game = games.load(known_game(parsed.game, games))
-    path: Path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    agent.say()
+    path = agent.path
     found = load_checkpoint(path, expect_game=game.name)
     config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
     out = parsed.out or default_file(path, game.name, parsed.results_path)

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 
 from arena.players import PlayerSpec, parse_player
-from commands._finding import best_checkpoint, known_game
+from commands._agents import chosen_agent
+from commands._finding import known_game
 from commands._options import Parser, add_agent_options, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
@@ -33,8 +34,9 @@ def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
 def _player(game: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> PlayerSpec:
     if parsed.player is not None:
         return parse_player(parsed.player, parsed.simulations)
-    path = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
-    return PlayerSpec("checkpoint", parsed.simulations, path)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    agent.say()
+    return PlayerSpec("checkpoint", parsed.simulations, agent.path)
 
 
 def _opponent(game: GameSpec, name: str | None, simulations: int | None) -> PlayerSpec | None:

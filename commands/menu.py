@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._finding import best_checkpoint, shipped_checkpoint
+from commands._agents import agent_in_use
+from commands._finding import find_run, shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.prompts import meant
@@ -142,7 +143,7 @@ class GameMenu:
         self.results_path = Path(MuZeroConfig().results_path)
         self.loaded: Loaded | None = None
         self._carry_out = carry_out
-        self._load_newest()
+        self._load_used()
 
     def run(self) -> bool:
         """Asks what to do and does it, again and again; whether the person wants to leave the program."""
@@ -239,13 +240,21 @@ class GameMenu:
 
     # --- carrying them out ---
 
-    def _load_newest(self) -> None:
-        """Takes the best checkpoint of the newest run, else the pretrained one, else none."""
+    def _load_used(self) -> None:
+        """Takes the agent that commands take when none is named, if there is one."""
         try:
-            best = best_checkpoint(self.game, self.results_path, self.games)
-            self.loaded = look_into(best, self.game)
+            found = agent_in_use(self.game, self.results_path, self.games)
+            self.loaded = None if found is None else look_into(found.path, self.game)
         except ConfigurationError:
             self.loaded = None
+
+    def _load_newest(self) -> None:
+        """Takes the best checkpoint of the newest run, else the agent in use."""
+        try:
+            run = find_run(self.game, self.results_path, self.games)
+            self.loaded = look_into(best_of(run), self.game)
+        except ConfigurationError:
+            self._load_used()
 
     def _needed(self) -> Loaded:
         """The checkpoint in use. Raises `BackError` without one, and says what to do."""

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands._finding import best_checkpoint, known_game
+from commands._agents import agent_in_use, named_agent
+from commands._finding import known_game
 from commands._options import Parser, add_agent_options, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
@@ -61,14 +62,16 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
     """
     from showing.analysis import Agent
 
-    path = parsed.checkpoint
-    if path is None:
-        try:
-            by_hand = parsed.opponent == HUMAN
-            path = None if by_hand else best_checkpoint(spec.name, parsed.results_path, games)
-        except ConfigurationError:
-            path = None
-    return None if path is None else Agent.load(path, spec, parsed.simulations)
+    if parsed.checkpoint is None and parsed.opponent == HUMAN:
+        return None
+    if parsed.checkpoint is None:
+        found = agent_in_use(spec.name, parsed.results_path, games)
+    else:
+        found = named_agent(parsed.checkpoint, spec.name, parsed.results_path, games)
+    if found is None:
+        return None
+    found.say()
+    return Agent.load(found.path, spec, parsed.simulations)
 
 
 def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands._finding import best_checkpoint, known_game
+from commands._agents import chosen_agent
+from commands._finding import known_game
 from commands._options import Parser, add_agent_options, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
@@ -37,7 +38,9 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     from showing.films import check_kind
 
     game = games.load(known_game(parsed.game, games))
-    checkpoint = parsed.checkpoint or best_checkpoint(game.name, parsed.results_path, games)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    agent.say()
+    checkpoint = agent.path
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:
         check_kind(film)

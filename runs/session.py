@@ -185,7 +185,10 @@ class Session:
             return
         usual = Path(MuZeroConfig().results_path).absolute() == self._results_path.absolute()
         where = "" if usual else f" --results-path {shlex.quote(str(self._results_path))}"
-        line = f"registered as {version.name}: python muzero.py models list {self.game}{where}"
+        line = (
+            f"registered as {version.name}; to use it: "
+            f"python muzero.py play {self.game} --checkpoint {version.name}{where}"
+        )
         self.observer.event(line)
 
     @property

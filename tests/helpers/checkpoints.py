@@ -14,11 +14,14 @@ from tests.helpers.toy_games import random_weights
 TICTACTOE = load_game("tictactoe")
 
 
-def saved(path: Path, game: str = "tictactoe", seed: int = 0, **changes: Any) -> Path:
+def saved(
+    path: Path, game: str = "tictactoe", seed: int = 0, evaluation: float | None = None, **changes: Any
+) -> Path:
     config = small_tictactoe(**changes)
-    save_best(path, Checkpoint(game, config.to_json(), random_weights(config, seed), Counters(7)))
+    weights = random_weights(config, seed)
+    save_best(path, Checkpoint(game, config.to_json(), weights, Counters(7), evaluation=evaluation))
     return path
 
 
 def small_tictactoe(**changes: Any) -> MuZeroConfig:
-    return TICTACTOE.config.replace(evaluation_simulations=4, **changes)
+    return TICTACTOE.config.replace(**{"evaluation_simulations": 4, **changes})

@@ -347,7 +347,7 @@ def test_the_target_reward_ends_a_run(tmp_path: Path) -> None:
     assert len(outcome.evaluation.returns) == 3
     assert checkpoint.training_step == outcome.counters.training_step < 10_000
     assert watcher.events[-2].startswith("solved: mean of 3 greedy games")
-    assert watcher.events[-1].startswith("registered as v0001: ")
+    assert watcher.events[-1].startswith("registered as v0001; ")
 
 
 def test_checkpoints_are_written_while_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -284,7 +284,7 @@ def test_the_command_line_trains_on_ray_until_it_is_told_to_end(sent: signal.Sig
     assert version.source == str(folder / BEST_NAME)
     assert version.cost.cpu_seconds is not None
     assert version.cost.cpu_seconds.total > 0  # as it was measured last, some seconds before
-    assert "registered as v0001: python muzero.py models list cartpole" in last_lines
+    assert "registered as v0001; to use it: python muzero.py play cartpole --checkpoint v0001" in last_lines
     assert load_checkpoint(folder).training_step > 0
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []

@@ -26,6 +26,9 @@ from tests.helpers.toy_games import Watcher
 TRAINER = Snapshot({"a": np.arange(3)}, {"training_step": 4})
 
 
+REGISTERED = "registered as v0001; to use it: python muzero.py play cartpole --checkpoint v0001"
+
+
 def make_session(folder: Path, resumed: Any = None, **changes: Any) -> Session:
     config = MuZeroConfig(target_reward=50.0, target_games=2, **changes)
     return Session("cartpole", config, folder, Watcher(), resumed)
@@ -243,7 +246,7 @@ def test_the_best_checkpoint_is_registered(tmp_path: Path) -> None:
     evaluate(one, 10, 1)
     one.register()
     one.register()
-    line = f"registered as v0001: python muzero.py models list cartpole --results-path {tmp_path}"
+    line = f"{REGISTERED} --results-path {tmp_path}"
     assert one.observer.events == [line, line]  # type: ignore[attr-defined]
     (version,) = Registry(tmp_path, "cartpole").versions()
     assert version.source == str(folder / BEST_NAME)
@@ -267,7 +270,7 @@ def test_a_run_in_a_folder_of_its_own_is_registered_where_results_go(
     one = make_session(tmp_path / "copied")
     evaluate(one, 10, 1)
     one.register()
-    assert one.observer.events == ["registered as v0001: python muzero.py models list cartpole"]  # type: ignore[attr-defined]
+    assert one.observer.events == [REGISTERED]  # type: ignore[attr-defined]
     assert Registry(tmp_path / "results", "cartpole").versions()
 
 

@@ -1,0 +1,139 @@
+"""Which agent a command is about: the one that is named, or the one in use."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from commands._finding import find_run, shipped_checkpoint
+from config import MuZeroConfig
+from core.errors import ConfigurationError, did_you_mean
+from games.api.sources import OWN_GAMES, GameFolder
+from saving.files import CheckpointError
+from saving.run_folder import best_of
+
+SHIPPED = "shipped"
+PRETRAINED = "pretrained"  # what muzero-general calls it
+BY_NAME = "by name"
+_VERSION = re.compile(r"v\d+")
+
+
+class ChosenAgent(NamedTuple):
+    """A checkpoint, and why it is this one."""
+
+    path: Path
+    name: str  # v0003, shipped, a run's name or a path
+    why: str
+
+    def __str__(self) -> str:
+        return f"agent: {self.name} ({self.why})"
+
+    def say(self) -> None:
+        """Tells the person, beside the command's own output, unless it was named."""
+        if self.why != BY_NAME:
+            print(self, file=sys.stderr)
+
+
+def chosen_agent(
+    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES
+) -> ChosenAgent:
+    """The agent called `named`, or the one in use. Raises `ConfigurationError` when there is none."""
+    if named is not None:
+        return named_agent(named, game, results_path, games)
+    found = agent_in_use(game, results_path, games)
+    if found is None:
+        raise ConfigurationError(
+            f"no run of {game!r} with a checkpoint under {results_path}, and no agent is registered or "
+            "ships: train first, or name a checkpoint"
+        )
+    return found
+
+
+def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent:
+    """A version, `shipped`, a run by its name or its folder (its best), a generation, or a file.
+
+    Raises `ConfigurationError` when it is none of them.
+    """
+    from arena.registry import Registry
+
+    shipped = shipped_checkpoint(game, games)
+    if name in (SHIPPED, PRETRAINED) and shipped.exists():
+        return ChosenAgent(shipped, SHIPPED, BY_NAME)
+    registry = Registry(results_path, game)
+    if _VERSION.fullmatch(name):
+        return ChosenAgent(registry.path(registry.version(name)), name, BY_NAME)
+    for path in (Path(name).expanduser(), results_path / game / name, results_path / name):
+        if path.exists():
+            return ChosenAgent(best_of(path) if path.is_dir() else path, name, BY_NAME)
+    known = [version.name for version in registry.versions()] + [SHIPPED] * shipped.exists()
+    known += sorted(path.name for path in (results_path / game).glob("*/"))
+    raise CheckpointError(
+        f"no checkpoint at {name}, and no agent of {game!r} is called so{did_you_mean(name, known)} (name a "
+        f"version such as v0001, {SHIPPED}, a run, or a path)"
+    )
+
+
+def agent_in_use(game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent | None:
+    """The promoted version, else the best one that is registered or ships, else the newest run's best."""
+    from arena.registry import Registry
+
+    registry = Registry(results_path, game)
+    promoted = registry.promoted
+    if promoted is not None:
+        return ChosenAgent(registry.path(promoted), promoted.name, "promoted")
+    shipped = shipped_checkpoint(game, games)
+    paths = {SHIPPED: shipped} if shipped.exists() else {}
+    paths |= {version.name: registry.path(version) for version in registry.versions()}
+    known = [one for name, path in paths.items() if (one := _candidate(name, path, game)) is not None]
+    if known:
+        return _best(known)
+    try:
+        run = find_run(game, results_path, games)
+    except CheckpointError:
+        return None
+    return ChosenAgent(best_of(run), str(run), "the newest run's best; none is registered or ships")
+
+
+class _Candidate(NamedTuple):
+    name: str
+    path: Path
+    evaluation: float  # mean return
+    judged: tuple[object, ...]  # how: evaluations of the same kind can be compared
+
+
+def _candidate(name: str, path: Path, game: str) -> _Candidate | None:
+    """What is known of a checkpoint; None if it is missing or damaged, which its own commands will say."""
+    from saving.checkpoint import load_checkpoint
+
+    try:
+        found = load_checkpoint(path, expect_game=game)
+    except CheckpointError:
+        return None
+    mean = float("-inf") if found.evaluation is None else found.evaluation
+    return _Candidate(name, path, mean, _judged(found.config))
+
+
+def _judged(config: MuZeroConfig) -> tuple[object, ...]:
+    opponent = config.opponents[0] if config.players == 2 else None
+    games = config.evaluation_games, config.target_reward, config.target_games
+    position = config.observation_shape, config.action_space
+    return (*position, opponent, *games, config.evaluation_simulations)
+
+
+def _best(known: list[_Candidate]) -> ChosenAgent:
+    """Of those judged alike the best (the newer of equals); among those judged otherwise the newest."""
+    best: dict[tuple[object, ...], _Candidate] = {}
+    for one in known:  # the oldest first
+        if one.judged not in best or one.evaluation >= best[one.judged].evaluation:
+            best[one.judged] = one
+    found = max(best.values(), key=known.index)
+    kind = "shipped" if found.name == SHIPPED else "registered"
+    if len(known) == 1:
+        why = f"the only one {kind}" if kind == "registered" else "it ships, and none is registered"
+    elif len(best) == 1:
+        why = f"best evaluation, {found.evaluation:.4g}, of the {len(known)} that are registered or ship"
+    else:
+        why = "the newest, as evaluations of different kinds cannot be compared"
+    return ChosenAgent(found.path, found.name, why)
