@@ -38,7 +38,7 @@ class MuZeroConfig:
     stacked_observations: int = option(
         0, "game", "earlier observations and actions stacked under the current observation", 0, 64
     )
-    max_moves: int = option(500, "game", "moves after which a game is truncated", 1)
+    max_moves: int = option(500, "game", "moves after which a game is truncated", 1, 1_000_000_000)
     board_size: int = option(
         0, "game", "side of the board, where a game lets one choose it; 0: its own", 0, 64
     )
@@ -274,11 +274,7 @@ class MuZeroConfig:
     # --- replay ---
     replay_buffer_size: int = option(100_000, "replay", "steps kept, at most", 1)
     replay_window: float = option(
-        1.0,
-        "replay",
-        "share of all steps so far that is kept (but 3 times learning_starts), so that bad play is forgotten",
-        0.01,
-        1.0,
+        1.0, "replay", "share of all steps so far that is kept, at least 3 learning_starts", 0.01, 1.0
     )
     replay_buffer_mb: int = option(
         512, "replay", "memory of the replay buffer in MiB; it may hold fewer steps", 1
@@ -441,12 +437,10 @@ class MuZeroConfig:
 
     def _check_latent(self) -> None:
         """A latent of one number is 0 once it is scaled to [0, 1]."""
+        name = "channels" if self.network == "resnet" else "encoding_size"
+        scaled = name == "encoding_size" or self.latent_scaling == "min_max"
         nothing = "is 1, which leaves nothing of a latent state that is scaled; use at least 2"
-        if self.network == "fullyconnected":
-            require(self.encoding_size > 1, "encoding_size", nothing)
-        cells = math.prod(self.latent_board)
-        scaled = self.network == "resnet" and self.latent_scaling == "min_max"
-        require(not scaled or cells > 1 or self.channels > 1, "channels", nothing)
+        require(not scaled or self.latent_size > 1, name, nothing)
 
     @property
     def latent_board(self) -> tuple[int, int]:
@@ -455,6 +449,12 @@ class MuZeroConfig:
         if self.downsample == "none":
             return height, width
         return math.ceil(height / 16), math.ceil(width / 16)
+
+    @property
+    def latent_size(self) -> int:
+        """Numbers in a latent state."""
+        resnet = self.network == "resnet"
+        return self.channels * math.prod(self.latent_board) if resnet else self.encoding_size
 
     def _check_board(self) -> None:
         _, height, width = self.observation_shape

@@ -336,9 +336,7 @@ def make_network(config: MuZeroConfig) -> MuZeroNetwork:
 
 def make_consistency_heads(config: MuZeroConfig) -> ConsistencyHeads:
     """Heads for the configured network's latents, likewise."""
-    resnet = config.network == "resnet"
-    latent_size = config.channels * math.prod(config.latent_board) if resnet else config.encoding_size
-    return seeded(lambda: ConsistencyHeads(latent_size), config.seed)
+    return seeded(lambda: ConsistencyHeads(config.latent_size), config.seed)
 
 
 def seeded(make: Callable[[], AnyModule], seed: int) -> AnyModule:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder, game_of
-from games.api.spec import GameSpec
+from games.api.spec import GameSpec, check_facts
 
 if TYPE_CHECKING:
     from data import Counters, EvaluationResult
@@ -40,6 +40,7 @@ class MuZero:
         self.spec = game_of(game)
         self.game = self.spec.name
         self.config: MuZeroConfig = self.spec.config.replace(**(options or {}))
+        check_facts(self.spec, self.config)
 
     def train(
         self, *, local: bool = False, address: str | None = None, games_from: Path | None = None
@@ -51,7 +52,7 @@ class MuZero:
         from runs.launch import check_launch
         from saving.run_folder import new_run_folder
 
-        check_launch(local, address)
+        check_launch(self.config, local, address)
         _check_opponents(self.spec, self.config)
         start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
@@ -83,6 +84,7 @@ class MuZero:
         if config.ratio != earlier.ratio:
             checkpoint = checkpoint.with_ratio_from_here()
         game = games.load(checkpoint.game)
+        check_facts(game, config)
         _check_opponents(game, config)
         folder = run_folder_of(run)
         return _train(game, config, folder, resumed=checkpoint, local=local, address=address)

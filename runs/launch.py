@@ -7,9 +7,10 @@ from pathlib import Path
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.memory import usable_memory
 from games.api.spec import GameSpec
 from runs.interrupts import interruptible, sigterm_kept
-from runs.machine import check_memory, usable_memory
+from runs.machine import check_memory
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -29,9 +30,7 @@ def train(
 
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
-    check_launch(local, address)
-    if address is None:
-        check_memory(config, usable_memory())
+    check_launch(config, local, address)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     with interruptible() as interrupted:
         outcome = (
@@ -41,10 +40,12 @@ def train(
         return outcome
 
 
-def check_launch(local: bool, address: str | None) -> None:
+def check_launch(config: MuZeroConfig, local: bool, address: str | None) -> None:
     """Raises `ConfigurationError` when a training cannot run in this way; writes and starts nothing."""
     if local and address is not None:
         raise ConfigurationError("--local runs without Ray: leave out --address")
+    if address is None:
+        check_memory(config, usable_memory())
 
 
 def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutcome:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.memory import usable_memory
+from search.tree import tree_bytes
 
-LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),  # of the container, cgroups of version 2
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),  # and 1
-)
-
-
-def usable_memory(limits: tuple[Path, ...] = LIMITS) -> int:
-    """Bytes that this process may use: the machine's, or what the container is allowed."""
-    usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in limits:
-        try:
-            usable = min(usable, int(path.read_text()))
-        except (OSError, ValueError):  # no such file, or "max": no limit
-            continue
-    return usable
+NETWORK_COPIES = 8
+"""Of the parameters: the trainer's with its gradient and two moments, the target's, players', evaluator's."""
 
 
 def needed_memory(config: MuZeroConfig) -> dict[str, int]:
@@ -40,7 +30,28 @@ def needed_memory(config: MuZeroConfig) -> dict[str, int]:
         "running games (games_per_worker, segment_length, td_steps)": games * history * row,
         "replay buffer (replay_buffer_size, replay_buffer_mb)": buffer,
         "batches (batch_size)": 4 * batch,
+        "search trees (num_simulations, games_per_worker)": tree_bytes(
+            games, config.num_simulations + 1, config.num_actions
+        ),
+        "network (layers, encoding_size, channels, blocks)": NETWORK_COPIES * 4 * parameters_of(config),
     }
+
+
+def parameters_of(config: MuZeroConfig) -> int:
+    """About as many numbers as the network has, without making it."""
+    if config.network == "fullyconnected":
+        parts = config.perceptron_sizes
+        return sum(inputs * outputs for sizes in parts for inputs, outputs in itertools.pairwise(sizes))
+    convolution = 9 * config.channels**2
+    cells = math.prod(config.latent_board)
+    heads = (
+        (config.reduced_channels_value, config.resnet_fc_value_layers),
+        (config.reduced_channels_reward, config.resnet_fc_reward_layers),
+        (config.reduced_channels_policy, config.resnet_fc_policy_layers),
+    )
+    layers = ((cells * planes, *sizes) for planes, sizes in heads)
+    dense = sum(inputs * outputs for sizes in layers for inputs, outputs in itertools.pairwise(sizes))
+    return 2 * (2 * config.blocks + 1) * convolution + dense
 
 
 def check_memory(config: MuZeroConfig, usable: int) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.memory import require_room
 from core.policies import best_legal, divergence, legal_policy
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult, Weights
 from playing.game_table import GameTable
@@ -43,6 +44,8 @@ class Planner:
         fast_simulations: int = 0,
     ) -> None:
         self.config, self.simulations = config, simulations
+        latents = 4 * batch * (simulations + 1) * config.latent_size
+        require_room(latents, f"latent states of {simulations:,} simulations in {batch} game(s) at a time")
         self.model = make_model(config, batch, max(simulations, 1), device)
         self.search = Search(config, batch, max(simulations, 1))
         self.fast_search = Search(config, batch, fast_simulations) if fast_simulations else None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from core.memory import require_room
 from data import FloatArray
 
 
@@ -50,8 +51,20 @@ def record_types(dtype: np.dtype[Any]) -> Records:
     return Records(*(np.dtype(names_and_kinds, align=True) for names_and_kinds in fields))
 
 
+def tree_bytes(batch: int, nodes: int, actions: int, dtype: DTypeLike = np.float32) -> int:
+    """Bytes of what `make_tree` allocates."""
+    records, real = record_types(np.dtype(dtype)), np.dtype(dtype).itemsize
+    node = records.node.itemsize + actions * records.edge.itemsize + 2 * real
+    return batch * (records.row.itemsize + nodes * node + actions * real)
+
+
 def make_tree(batch: int, nodes: int, actions: int, dtype: DTypeLike) -> Tree:
-    """Room for `batch` trees of `nodes` nodes (N), values with one component."""
+    """Room for `batch` trees of `nodes` nodes (N), values with one component.
+
+    Raises `ConfigurationError` when there is no such room.
+    """
+    what = f"the trees of {nodes - 1:,} simulations in {batch} game(s) at a time"
+    require_room(tree_bytes(batch, nodes, actions, dtype), what)
     records = record_types(np.dtype(dtype))
     return Tree(
         rows=np.zeros(batch, records.row),

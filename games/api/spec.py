@@ -9,9 +9,14 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from config import MuZeroConfig
+from core.errors import ConfigurationError
 
 RAISES = (Exception, SystemExit)
 """What somebody's game may raise; `sys.exit` in it is no end of the program that plays it."""
+
+
+FACTS = ("observation_shape", "action_space", "players", "board_size")
+"""Fields in which a configuration describes its game."""
 
 
 class Capabilities(NamedTuple):
@@ -60,6 +65,26 @@ class GameSpec:
     def takes_config(self) -> bool:
         """Whether the constructor takes a configuration, on which the game then depends."""
         return _takes(self.game_class, "config")
+
+
+def check_facts(game: GameSpec, config: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` where `config` contradicts the game: what the game is, is no option.
+
+    A game with a `board_size` says itself what follows from it.
+    """
+    if game.config.board_size:
+        return
+    for name in FACTS:
+        own, given = getattr(game.config, name), getattr(config, name)
+        if given != own:
+            raise ConfigurationError(
+                f"{name}={_listed(given)} contradicts {game.name}, whose own is {_listed(own)}: leave it out"
+            )
+
+
+def _listed(value: Any) -> str:
+    """A value of the configuration as people write it."""
+    return str(list(value) if isinstance(value, tuple) else value)
 
 
 def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:

@@ -384,9 +384,9 @@ def test_without_ray_there_is_no_cluster_to_join(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--address"):
         train("cartpole", config, tmp_path, local=True, address="auto", resume_from=None, observer=Watcher())
     with pytest.raises(ConfigurationError, match="--address"):
-        check_launch(local=True, address="auto")
+        check_launch(MuZeroConfig(), local=True, address="auto")
     for local, address in ((True, None), (False, None), (False, "auto")):
-        check_launch(local, address)
+        check_launch(MuZeroConfig(), local, address)
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.memory import usable_memory
 from games.api.sources import OWN_GAMES
-from runs.machine import MOST_WORKERS, check_memory, fitted, fitted_here, needed_memory, usable_memory
+from models import make_network
+from runs.machine import MOST_WORKERS, check_memory, fitted, fitted_here, needed_memory, parameters_of
+from search.planner import Planner
+from search.tree import make_tree, tree_bytes
 
 GIB = 1 << 30
 
@@ -84,3 +89,25 @@ def test_look_ahead_takes_no_more_room_than_a_game() -> None:
 @pytest.mark.parametrize("name", OWN_GAMES.names())
 def test_presets_fit_into_two_gibibytes(name: str) -> None:
     check_memory(OWN_GAMES.load(name).config, 2 * GIB)
+
+
+@pytest.mark.parametrize("name", OWN_GAMES.names())
+def test_parameters_are_counted_without_a_network(name: str) -> None:
+    config = OWN_GAMES.load(name).config
+    counted = sum(parameter.numel() for parameter in make_network(config).parameters())
+    assert parameters_of(config) == pytest.approx(counted, rel=0.25)  # biases and norms are left out
+
+
+@pytest.mark.parametrize(("batch", "nodes", "actions"), [(1, 2, 2), (3, 51, 7), (64, 33, 121)])
+def test_trees_take_what_is_said(batch: int, nodes: int, actions: int) -> None:
+    for dtype in (np.float32, np.float64):
+        tree = make_tree(batch, nodes, actions, dtype)
+        assert tree_bytes(batch, nodes, actions, dtype) == sum(array.nbytes for array in tree)
+
+
+def test_searches_for_which_there_is_no_room_are_refused_in_one_line() -> None:
+    config = OWN_GAMES.load("cartpole").config
+    with pytest.raises(ConfigurationError, match=r"latent states of 99,999,999,999 simulations in 100 game"):
+        Planner(config, 100, 99_999_999_999)
+    with pytest.raises(ConfigurationError, match=r"trees of 99,999,999,999 simulations in 1 game.*GiB, and"):
+        make_tree(1, 10**11, 2, np.float32)
