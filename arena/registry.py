@@ -41,7 +41,7 @@ FOLDER = "models"
 REGISTRY = "registry.json"
 LOCK = "registry.lock"
 FORMAT: Final = "muzero-ray registry"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _NAME = re.compile(r"v(\d{4,})")
 
 
@@ -81,6 +81,7 @@ class MatchRecord:
     finished: bool  # all games were played, or the sequential test has decided
     sprt: Sprt | None = None  # the sequential test that the match was played under, if any
     digests: str = ""  # of the different games, see `digests_text`; none in matches of format 1
+    openings: int | None = None  # random first moves of each pair of games; None in formats 1 and 2
 
     def __post_init__(self) -> None:
         require(0 <= self.tally.games <= self.games, "match", f"has more than the {self.games} games wanted")
@@ -422,7 +423,7 @@ def _decoded(expected: Any, value: Any, name: str) -> Any:
         return None if value is None else _decoded(arguments[0], value, name)
     if dataclasses.is_dataclass(expected):
         fields = typing.get_type_hints(expected)
-        optional = {"digests"}  # not in format 1
+        optional = {"digests", "openings"}  # not in formats 1 and 2
         complete = isinstance(value, dict) and fields.keys() - optional <= value.keys() <= fields.keys()
         require(complete, name, f"must have {', '.join(fields)}")
         make: Any = expected

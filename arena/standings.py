@@ -173,7 +173,7 @@ def _continued(match: MatchRecord, played: PlayedBatch) -> MatchRecord:
         match.seats[1] + Tally(second.wins, second.draws, second.losses),
     )
     digests = digests_text(np.append(digests_of(match.digests), played.digests))
-    later = dataclasses.replace(match, seats=seats, digests=digests)
+    later = dataclasses.replace(match, seats=seats, digests=digests, openings=played.openings)
     decided = match.sprt is not None and stronger_side(match.sprt, later.told) != "undecided"
     return dataclasses.replace(later, finished=decided or later.tally.games >= match.games)
 

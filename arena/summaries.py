@@ -70,8 +70,7 @@ class MatchSummary(NamedTuple):
         )
 
     def _begun(self) -> str:
-        """A remark on random openings."""
-        return f"; pairs of games begin with {self.openings} random moves" if self.openings else ""
+        return f"; {openings_text(self.openings)}"
 
     def _distinct(self) -> str:
         """A remark on games that were played more than once."""
@@ -82,6 +81,11 @@ class MatchSummary(NamedTuple):
     def to_json(self) -> str:
         """One JSON object."""
         return json.dumps(self._asdict() | {"by_seat": [seat._asdict() for seat in self.by_seat]})
+
+
+def openings_text(openings: int) -> str:
+    """How games began that were played in pairs, once in each seat."""
+    return f"pairs of games begin with {openings} random moves" if openings else "no random openings"
 
 
 def summarised(duel: Duel, games: int) -> ReturnSummary | MatchSummary:

@@ -22,6 +22,7 @@ from arena.standings import (
     match_between,
     standings,
 )
+from arena.summaries import openings_text
 from commands._finding import known_game
 from commands._options import Parser, add_results_path_option, add_seed_option, command_parser, whole_number
 from config import MuZeroConfig
@@ -212,12 +213,13 @@ def match_text(match: MatchRecord) -> str:
     tally = match.tally
     elo, interval = elo_difference(match.told), wilson_interval(tally.score, match.different)
     first, second = entrants(match)
+    openings = "" if match.openings is None else f"; {openings_text(match.openings)}"
     different = "" if match.different == tally.games else f" ({match.different} different ones)"
     return (
         f"{first} against {second}: {tally.games} of {match.games} games{different}, "
         f"{tally.wins} wins, {tally.draws} draws, {tally.losses} losses, "
         f"score {tally.score:.1%} ({interval.low:.1%} to {interval.high:.1%}), "
-        f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f})"
+        f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f}){openings}"
     )
 
 
@@ -241,6 +243,7 @@ def _match_json(match: MatchRecord) -> dict[str, Any]:
         "simulations": match.simulations,
         "games": tally.games,
         "different_games": match.different,
+        "openings": match.openings,
         "wins": tally.wins,
         "draws": tally.draws,
         "losses": tally.losses,

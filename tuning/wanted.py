@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from games.api.spec import FACTS, GameSpec, check_facts
+from games.api.spec import GameSpec, check_facts
 from tuning.halving import REDUCTION, RUNGS, rung_shares
 from tuning.ledger import Opened
 from tuning.space import parse_space
@@ -88,8 +88,6 @@ def _check_space(wanted: Wanted, base: MuZeroConfig, options: Mapping[str, Any])
             raise ConfigurationError(
                 f"{parameter.name} is searched, so it cannot be given as an option as well"
             )
-        if parameter.name in FACTS:
-            raise ConfigurationError(f"{parameter.name} is what the game is, and cannot be searched")
     if not base.evaluation_interval:
         raise ConfigurationError("evaluation_interval=0: trials are compared by their evaluations")
 

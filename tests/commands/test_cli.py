@@ -198,7 +198,7 @@ def test_every_field_is_an_option(name: str) -> None:
             "most is for search trees",
         ),
         (["cartpole", "--max-moves", "9" * 14], "max_moves=99999999999999 is out of range"),
-        (["tune", "cartpole", "--param", "players=choice:1,2"], "players is what the game is"),
+        (["tune", "cartpole", "--param", "players=choice:1,2"], "it would change the game"),
         (["tune", "cartpole", "--param", "lr_init=log:1e-4:1", "--players", "2"], "players=2 contradicts"),
         (["cartpole", "--seed", "-1"], "seed=-1 is out of range"),
         (["cartpole", "{"], "the JSON argument is not valid JSON"),

@@ -191,6 +191,20 @@ def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureF
     assert promoted.name == "v0002"
 
 
+def test_the_two_commands_say_how_games_began(capsys: pytest.CaptureFixture) -> None:
+    """What one draws and the other does not made them contradict each other."""
+    for opponent, said in (
+        ("expert", "pairs of games begin with 3 random moves"),
+        ("random", "no random openings"),
+    ):
+        compared = output(capsys, "models", "compare", "tictactoe", "expert", opponent, "--games", "20")
+        evaluated = output(
+            capsys, "evaluate", "tictactoe", "--player", "expert", "--opponent", opponent, "--games", "20"
+        )
+        assert said in compared
+        assert said in evaluated
+
+
 def test_an_interrupted_match_keeps_its_games_and_goes_on(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
