@@ -34,12 +34,12 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
 
     game = games.load(known_game(parsed.game, games))
     agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
-    agent.say()
     path = agent.path
     found = load_checkpoint(path, expect_game=game.name)
     config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
     out = parsed.out or default_file(path, game.name, parsed.results_path)
     check_writable(out)
+    agent.say()
     diagnosis = diagnose(game, config, found.weights, found.training_step, show_progress)
     subject = f"{path}, {found.training_step:,} updates"
     write(out, diagnosis, subject)

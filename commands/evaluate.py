@@ -23,8 +23,8 @@ def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
 
     parsed = _parser().parse(arguments)
     game = games.load(known_game(parsed.game, games))
-    player = _player(game, parsed, games)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
+    player = _player(game, parsed, games)
     summary = summarised(Duel(game, player, opponent, parsed.seed, parsed.openings), parsed.games)
     against = "" if opponent is None else f" against {opponent}"
     print(summary.to_json() if parsed.json else f"{game.name}, {player}{against}: {summary}")

@@ -39,13 +39,13 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
 
     game = games.load(known_game(parsed.game, games))
     agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
-    agent.say()
     checkpoint = agent.path
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:
         check_kind(film)
     fps = parsed.fps or (FRAMES_PER_SECOND if game.can.draw_itself else MOVES_PER_SECOND)
     moments = _moments(game, checkpoint, parsed)
+    agent.say()
     if film is not None:
         record(moments, film, fps)
     elif sys.stdout.isatty():

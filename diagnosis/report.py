@@ -16,7 +16,12 @@ from diagnosis.verdict import Level
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS: dict[Level, str] = {"trusted": "#2e7d32", "care": "#b26a00", "untrusted": "#b3261e"}
+COLOURS: dict[Level, str] = {
+    "trusted": "#2e7d32",
+    "care": "#b26a00",
+    "untrusted": "#b3261e",
+    "unknown": "#5f6368",
+}
 WORD_COLOURS = {"good": "#2e7d32", "bad": "#b3261e", "unknown": "#666"}
 
 STYLE = """

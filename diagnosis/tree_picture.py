@@ -17,7 +17,9 @@ NODES = 26
 ROW_INCHES = 0.36
 COLUMN_INCHES = 2.1
 LEAST_SPREAD = 0.2
-"""Of values that differ in colour from red to green, by the largest of them."""
+"""Of values that differ in colour from red to green, by the largest of them: less is noise."""
+LEAST_SPREAD_FOR_TWO = 0.5
+"""The same in games for two, whose values are between a loss, -1, and a win, 1."""
 LIGHT = 0.5
 """Strength of the colours, from 0, white, to 1."""
 
@@ -124,6 +126,8 @@ def _colour(box: Box, boxes: Sequence[Box]) -> tuple[float, ...]:
     root = boxes[0].node
     values = [value_at_root(other.node, root) for other in boxes]
     low, high = min(values), max(values)
-    spread = max(high - low, LEAST_SPREAD * max(abs(low), abs(high), LEAST_SPREAD))
+    for_two = any(other.node.to_play != root.to_play for other in boxes)
+    least = LEAST_SPREAD_FOR_TWO if for_two else LEAST_SPREAD * max(abs(low), abs(high), LEAST_SPREAD)
+    spread = max(high - low, least)
     share = 0.5 + (value_at_root(box.node, root) - (low + high) / 2) / spread
     return tuple(1 - LIGHT + LIGHT * part for part in colormaps["RdYlGn"](share)[:3])

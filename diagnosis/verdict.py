@@ -21,7 +21,10 @@ MOST_DRIFT = 0.35
 DRIFT_FACTOR = 1.25
 """Error of rewards further ahead, by that one move ahead, where that is large."""
 
-Level = Literal["trusted", "care", "untrusted"]
+WEAK, STRONG = 0.2, 0.5
+"""Correlations below which values say next to nothing, or not much, of returns."""
+
+Level = Literal["trusted", "care", "untrusted", "unknown"]
 
 
 class Criterion(NamedTuple):
@@ -129,7 +132,10 @@ def _conclusion(checks: tuple[Criterion, ...], reach: Reach) -> tuple[Level, str
     if essential := [check for check in failed if check.essential]:
         return "untrusted", f"the model is NOT to be trusted: {_listed(essential)}"
     if any(check.essential and check.passed is None for check in checks):
-        return "untrusted", "the model is NOT to be trusted: no reward came up by which it could be judged"
+        return "unknown", (
+            "the model cannot be judged: no reward came up in these games; play more of them (--games), or "
+            "others (--seed), or train until games end with a result"
+        )
     if failed:
         return "care", f"the model is to be trusted with care: {_listed(failed)}"
     return "trusted", f"the model can be trusted: its rewards and values hold {reach.good} moves ahead"
@@ -147,7 +153,7 @@ def facts(
         Fact("reward error one move ahead", _of(rewards.rms_error, rewards.size, "reward")),
         Fact(f"reward error {unroll_steps} moves ahead", _of_horizon(horizon, unroll_steps)),
         Fact("value error against the return", _of(values.rms_error, values.size, "return")),
-        Fact("correlation of values and returns", _number(values.correlation)),
+        Fact("correlation of values and returns", _correlated(values.correlation)),
         Fact(
             "latent drift one move ahead",
             f"{_at(horizon.latent_drift, 1)} relative L2, cosine {_at(horizon.latent_cosine, 1)} "
@@ -169,6 +175,15 @@ def _of(error: float, size: float, what: str) -> str:
 
 def _of_horizon(horizon: Horizon, k: int) -> str:
     return _of(float(horizon.reward_error[k]), float(horizon.reward_size[k]), "reward")
+
+
+def _correlated(correlation: float) -> str:
+    """A correlation, and what it says in words."""
+    if math.isnan(correlation):
+        return "unknown: the values or the returns were all the same"
+    if correlation < WEAK:
+        return f"{correlation:.2f}, next to none: values do not tell positions that went well from others"
+    return f"{correlation:.2f}" + (", weak" if correlation < STRONG else "")
 
 
 def _at(values: FloatArray, k: int) -> str:

@@ -133,6 +133,7 @@ class RunLog:
             buffer=self.buffer,
             evaluations=evaluations,
             best_evaluation=best.mean if best is not None else None,
+            target_reward=self.config.target_reward,
             updates_per_second=updates,
             steps_per_second=rate("played_steps"),
             simulations_per_second=rate("simulations"),

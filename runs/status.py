@@ -20,6 +20,7 @@ class RunStatus:
     buffer: BufferStatus
     evaluations: tuple[EvaluationResult, ...]  # the newest against each opponent; the first one judges
     best_evaluation: float | None
+    target_reward: float | None  # configured
     updates_per_second: float
     steps_per_second: float
     simulations_per_second: float

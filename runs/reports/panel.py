@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
 
+    from data import EvaluationResult
     from runs.status import Observer, RunStatus
 
 Clock = Callable[[], float]
@@ -143,7 +144,6 @@ class Panel:
 
 def render(title: str, status: RunStatus) -> RenderableType:
     """The panel's content: a progress bar over a table of figures."""
-    from rich.console import Group
     from rich.panel import Panel as Frame
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -153,7 +153,10 @@ def render(title: str, status: RunStatus) -> RenderableType:
     for name, value in panel_rows(status):
         table.add_row(name, value)
     table.columns[0].style = "dim"
-    return Frame(Group(bar, table), title=title, width=100)
+    lines = Table.grid(expand=True)  # a bar alone would not end its line
+    for part in (bar, table):
+        lines.add_row(part)
+    return Frame(lines, title=title, width=100)
 
 
 def panel_rows(status: RunStatus) -> Rows:
@@ -165,10 +168,10 @@ def panel_rows(status: RunStatus) -> Rows:
         ("speed", _speed(status)),
         ("losses", _losses(status)),
         ("evaluation", _evaluation(status)),
-        ("ratio", f"{status.ratio:.3f} updates per step, weights {status.weights_age:.0f} updates old"),
+        ("ratio", f"{status.ratio:.3f} updates per step{_age(status)}"),
         ("buffer", _buffer(status)),
         ("memory", _memory(status)),
-        ("time", f"{duration(counters.seconds)} elapsed, {_remaining(status)} remaining"),
+        ("time", f"{duration(counters.seconds)} elapsed, {_remaining(status)}"),
     ]
 
 
@@ -184,7 +187,7 @@ def status_line(status: RunStatus) -> str:
         f"evaluation {_evaluation(status)}",
         f"ratio {status.ratio:.3f}",
         f"buffer {_buffer(status)}",
-        f"remaining {_remaining(status)}",
+        _remaining(status),
     ]
     return " | ".join(fields)
 
@@ -232,13 +235,23 @@ def _losses(status: RunStatus) -> str:
 
 
 def _evaluation(status: RunStatus) -> str:
-    best = status.best_evaluation
-    if status.evaluation is None or best is None:
-        return "- best -"
-    if status.evaluation.opponent is None:
-        return f"{status.evaluation.mean:.1f} best {best:.1f}"
-    scores = (f"{result.score:.0%} against {result.opponent}" for result in status.evaluations)
-    return f"{', '.join(scores)}; best {(best + 1) / 2:.0%}"
+    newest, best, target = status.evaluation, status.best_evaluation, status.target_reward
+    wanted = "" if target is None else f" target {target:g}"
+    if newest is None or newest.opponent is None:
+        now = "-" if newest is None else f"{newest.mean:.1f}"
+        return f"{now} best {'-' if best is None else f'{best:.1f}'}{wanted}"
+    scores = (f"{match_text(result)} against {result.opponent}" for result in status.evaluations)
+    return f"{', '.join(scores)}; best {'-' if best is None else score_of_mean(best)}{wanted}"
+
+
+def match_text(result: EvaluationResult) -> str:
+    """Games for two: the score, and wins, draws and losses."""
+    return f"{result.score:.0%} ({result.wins} won, {result.draws} drawn, {result.losses} lost)"
+
+
+def score_of_mean(mean: float) -> str:
+    """The mean return of games for two as a score, where returns are those of wins and losses."""
+    return f"{(mean + 1) / 2:.0%}" if abs(mean) <= 1 else f"mean return {mean:.1f}"
 
 
 def _buffer(status: RunStatus) -> str:
@@ -254,4 +267,11 @@ def _memory(status: RunStatus) -> str:
 
 
 def _remaining(status: RunStatus) -> str:
-    return duration(status.remaining_seconds)
+    """With a target, the run may end before its last update."""
+    at_most = "" if status.target_reward is None else "at most "
+    return f"{at_most}{duration(status.remaining_seconds)} remaining"
+
+
+def _age(status: RunStatus) -> str:
+    """Of the weights that self-play uses, if they have been seen."""
+    return f", weights {status.weights_age:.0f} updates old" if math.isfinite(status.weights_age) else ""

@@ -191,18 +191,21 @@ def test_a_match_is_recorded_rated_and_decides_promotion(capsys: pytest.CaptureF
     assert promoted.name == "v0002"
 
 
-def test_the_two_commands_say_how_games_began(capsys: pytest.CaptureFixture) -> None:
-    """What one draws and the other does not made them contradict each other."""
-    for opponent, said in (
-        ("expert", "pairs of games begin with 3 random moves"),
-        ("random", "no random openings"),
+@pytest.mark.parametrize(
+    ("opponent", "said"),
+    [("expert", "pairs of games begin with 3 random moves"), ("random", "no random openings")],
+)
+def test_the_two_commands_say_how_games_began(
+    opponent: str, said: str, capsys: pytest.CaptureFixture
+) -> None:
+    """They contradicted each other where one drew openings and the other did not."""
+    between = ["--player", "expert", "--opponent", opponent]
+    for command in (
+        ["models", "compare", "tictactoe", "expert", opponent],
+        ["evaluate", "tictactoe", *between],
     ):
-        compared = output(capsys, "models", "compare", "tictactoe", "expert", opponent, "--games", "20")
-        evaluated = output(
-            capsys, "evaluate", "tictactoe", "--player", "expert", "--opponent", opponent, "--games", "20"
-        )
-        assert said in compared
-        assert said in evaluated
+        assert line(*command, "--games", "20") == 0
+        assert said in capsys.readouterr().out
 
 
 def test_an_interrupted_match_keeps_its_games_and_goes_on(

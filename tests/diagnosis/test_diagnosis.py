@@ -272,11 +272,28 @@ def test_a_model_that_knows_nothing_is_not_trusted() -> None:
         assert judge(horizon_of(0.0, 0.0), rewards, values, NO_SEARCH, 5).level == "untrusted"
 
 
-def test_without_any_reward_nothing_is_trusted() -> None:
+def test_without_any_reward_nothing_can_be_said() -> None:
     zeros = calibrate(np.zeros(100), np.zeros(100))
     verdict = judge(horizon_of(0.0, 0.0), zeros, zeros, NO_SEARCH, 5)
-    assert verdict.level == "untrusted"
-    assert "no reward came up" in verdict.text
+    assert verdict.level == "unknown"
+    assert verdict.text.startswith("the model cannot be judged: no reward came up")
+    assert "--games" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("correlation", "words"),
+    [
+        (-0.1, "-0.10, next to none"),
+        (0.3, "0.30, weak"),
+        (0.9, "0.90"),
+        (float("nan"), "unknown: the values"),
+    ],
+)
+def test_correlations_are_explained(correlation: float, words: str) -> None:
+    values = WELL._replace(correlation=correlation)
+    found = judge(horizon_of(0.0, 0.0), WELL, values, NO_SEARCH, 5).facts
+    (text,) = [fact.text for fact in found if fact.name == "correlation of values and returns"]
+    assert text.startswith(words)
 
 
 @pytest.mark.parametrize("game", ["cartpole", "tictactoe"])

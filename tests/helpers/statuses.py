@@ -21,6 +21,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
         buffer=BufferStatus(40_000, 300, 3 * 2**20, 100_000, 512 * 2**20),
         evaluations=(evaluation_result(400, 425, version=step - 10, lengths=412),),
         best_evaluation=487.5,
+        target_reward=None,
         updates_per_second=123.0,
         steps_per_second=246.0,
         simulations_per_second=12_300.0,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
+from typing import Literal
 
 import pytest
 from rich.console import Console
 
 from runs.reports.panel import Lines, LogFile, Observers, Panel, count, duration, status_line
 from runs.status import RunStatus
+from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import EARLY, make_status
 
 
@@ -25,14 +28,14 @@ def test_line_has_every_figure() -> None:
         "evaluation 412.5 best 487.5",
         "ratio 0.499",
         "40000/100000 steps 3.0 MiB",
-        "remaining 1:02:05",
+        "| 1:02:05 remaining",
     ):
         assert part in line
 
 
 def test_line_before_anything_is_known() -> None:
     line = status_line(EARLY)
-    for part in ("step 0/10000", "loss - ", "evaluation - best - ", "remaining -"):
+    for part in ("step 0/10000", "loss - ", "evaluation - best - ", "- remaining"):
         assert part in line
 
 
@@ -52,9 +55,12 @@ def test_lines_come_at_the_interval_and_at_the_end() -> None:
     assert stream.getvalue().splitlines()[3] == "solved"
 
 
-def draw(status: RunStatus, width: int = 120) -> str:
+Colours = Literal["truecolor", "standard"]
+
+
+def draw(status: RunStatus, width: int = 120, colours: Colours | None = None) -> str:
     drawn = io.StringIO()
-    console = Console(file=drawn, force_terminal=True, width=width, height=40, color_system=None)
+    console = Console(file=drawn, force_terminal=True, width=width, height=24, color_system=colours)
     panel = Panel("cartpole", console)
     panel.event("a [notable] line")
     panel.status(status)
@@ -63,12 +69,46 @@ def draw(status: RunStatus, width: int = 120) -> str:
     return drawn.getvalue()
 
 
-@pytest.mark.parametrize("width", [120, 40])
-def test_panel_draws(width: int) -> None:
-    text = draw(make_status(), width)
+@pytest.mark.parametrize("colours", [None, "standard", "truecolor"])
+@pytest.mark.parametrize("width", [120, 80, 40])
+def test_panel_draws(width: int, colours: Colours | None) -> None:
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", draw(make_status(), width, colours))
     assert "cartpole" in text
     assert "a [notable] line" in text
-    assert "training steps" in text
+    bars = [line for line in text.splitlines() if "━" in line]
+    assert bars
+    assert not any(re.search("[a-z]", bar) for bar in bars), (
+        "the bar has a line of its own, with colours a full one"
+    )
+    assert "training steps  1,200 of 10,000" in text
+
+
+def test_with_a_target_the_run_may_end_before() -> None:
+    status = make_status(target_reward=475.0)
+    for text in (draw(status), status_line(status)):
+        assert "412.5 best 487.5 target 475" in text
+        assert "at most 1:02:05 remaining" in text
+
+
+def test_what_is_not_known_after_a_resume_is_not_shown() -> None:
+    status = make_status(evaluations=(), weights_age=float("nan"))
+    for text in (draw(status), status_line(status)):
+        assert "- best 487.5" in text
+        assert "nan" not in text
+
+
+def test_matches_have_wins_draws_and_losses() -> None:
+    expert, random = (
+        evaluation_result(1, 0, 0, -1, opponent="expert"),
+        evaluation_result(1, 1, opponent="random"),
+    )
+    results = expert, random
+    line = status_line(make_status(evaluations=results, best_evaluation=0.25))
+    assert "50% (1 won, 2 drawn, 1 lost) against expert, 100% (2 won, 0 drawn, 0 lost) against random" in line
+    assert "; best 62%" in line
+    beyond = status_line(make_status(evaluations=results, best_evaluation=20.0))
+    assert "best mean return 20.0" in beyond
+    assert "%" not in beyond.split("best")[1]
 
 
 def test_panel_has_every_figure() -> None:
