@@ -204,7 +204,7 @@ def test_the_one_process_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
-    _, earlier, _ = run(tmp_path / "one", ratio=0.1)
+    _, earlier, _ = run(tmp_path / "one", ratio=0.1, replay_window=1.0)
     config = toy_game("cartpole").config.replace(**SMALL | {"encoding_size": 8})
     start = facade._start_with_games(tmp_path / "one", "cartpole", config)
     stored = int((earlier.parts["buffer"].arrays["kind"] == OWN).sum())
@@ -214,7 +214,8 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     def act(status: RunStatus) -> None:
         played.append((status.counters.training_step, status.counters.played_steps))
 
-    outcome, last, _ = run(tmp_path / "two", act, resume_from=start, encoding_size=8, training_steps=140)
+    changes = {"encoding_size": 8, "training_steps": 140, "replay_window": 1.0}
+    outcome, last, _ = run(tmp_path / "two", act, resume_from=start, **changes)
     assert outcome.counters.training_step == 140
     learned = [steps for updates, steps in played if updates <= 0.2 * stored - 16]
     assert learned
