@@ -214,7 +214,7 @@ def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     def act(status: RunStatus) -> None:
         played.append((status.counters.training_step, status.counters.played_steps))
 
-    changes = {"encoding_size": 8, "training_steps": 140, "replay_window": 1.0}
+    changes: dict[str, Any] = {"encoding_size": 8, "training_steps": 140, "replay_window": 1.0}
     outcome, last, _ = run(tmp_path / "two", act, resume_from=start, **changes)
     assert outcome.counters.training_step == 140
     learned = [steps for updates, steps in played if updates <= 0.2 * stored - 16]
