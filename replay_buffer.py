@@ -45,7 +45,6 @@ from search.noise import RootNoise
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
 
-
 START_WINDOW = 3
 """Steps that a young run keeps, in `learning_starts`."""
 
@@ -100,7 +99,7 @@ class ReplayBuffer:
         self.tree = SumTree(self.capacity)
         self.first = self.next = self.cursor = 0  # positions: oldest kept, next new, next to reanalyse
         self.steps = self.games = self.added = 0
-        self.ever = 0  # steps added, in earlier sittings too
+        self.added_before = 0  # steps, in earlier sittings
 
     def add(self, histories: Sequence[GameHistory]) -> BufferStatus:
         """Stores `histories` in place of the oldest ones.
@@ -132,7 +131,6 @@ class ReplayBuffer:
         self.next += size
         self.steps += history.steps
         self.added += history.steps
-        self.ever += history.steps
         self.games += history.game_return is not None
 
     def _make_room(self, rows: int, steps: int) -> None:
@@ -142,7 +140,7 @@ class ReplayBuffer:
                 f"{self.status().capacity_steps} steps ({self.capacity} rows): raise replay_buffer_size or "
                 f"replay_buffer_mb, or lower segment_length"
             )
-        kept = max(steps, self._window(self.ever + steps))
+        kept = max(steps, self._window(self.added_before + self.added + steps))
         while self.next + rows - self.first > self.capacity or self.steps + steps > kept:
             self._evict_oldest()
 
@@ -306,7 +304,7 @@ class ReplayBuffer:
         facts = {
             "first": self.first,
             "cursor": self.cursor,
-            "ever": self.ever,
+            "ever": self.added_before + self.added,
             "generator": self.generator.bit_generator.state,
         }
         return Snapshot(arrays | {"weights": self.tree[places]}, facts)
@@ -327,7 +325,7 @@ class ReplayBuffer:
         self.steps = int(np.count_nonzero(saved.kind[start:] == OWN))
         self.games = int(np.count_nonzero((last_rows(saved) & saved.ends_game)[start:]))
         self.cursor = state.facts["cursor"]
-        self.ever = state.facts.get("ever", self.next)  # buffers from before kept all that they could
+        self.added_before = state.facts.get("ever", self.next)  # buffers from before kept all that they could
         self.generator.bit_generator.state = state.facts["generator"]
 
     def _first_that_fits(self, saved: StepRows) -> int:

@@ -25,6 +25,7 @@ from config import MuZeroConfig
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from runs.local_run import LocalRun
+from runs.machine import fitted_here
 from runs.reports.panel import Observers
 from runs.session import Session
 
@@ -83,11 +84,11 @@ def main() -> None:
     parsed = parser.parse(canonical(sys.argv[1:]))
     torch.set_num_threads(1)
     spec = load_game(parsed.game)
-    changes = {"num_workers": 1, **config_values(parsed)}
+    config = spec.config.replace(**config_values(parsed))
+    config = fitted_here(config, local=True, address=None).config
     rows = []
     for seed in parsed.seeds:
-        config = spec.config.replace(**{**changes, "seed": seed})
-        rows.append(learn(spec, config, parsed.every, parsed.limit))
+        rows.append(learn(spec, config.replace(seed=seed), parsed.every, parsed.limit))
         report(rows[-1], parsed.json)
     report(summary(rows), parsed.json)
 

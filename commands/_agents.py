@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._finding import find_run, shipped_checkpoint
+from commands._finding import first_existing, shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import CheckpointError
-from saving.run_folder import best_of
+from saving.run_folder import best_of, newest_run
 
 SHIPPED = "shipped"
 PRETRAINED = "pretrained"  # what muzero-general calls it
@@ -40,15 +40,25 @@ def chosen_agent(
     named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES
 ) -> ChosenAgent:
     """The agent called `named`, or the one in use. Raises `ConfigurationError` when there is none."""
-    if named is not None:
-        return named_agent(named, game, results_path, games)
-    found = agent_in_use(game, results_path, games)
+    found = find_agent(named, game, results_path, games)
     if found is None:
         raise ConfigurationError(
             f"no run of {game!r} with a checkpoint under {results_path}, and no agent is registered or "
             "ships: train first, or name a checkpoint"
         )
     return found
+
+
+def find_agent(
+    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES
+) -> ChosenAgent | None:
+    """The agent called `named`, or the one in use, if there is one.
+
+    Raises `ConfigurationError` when none is called so.
+    """
+    if named is None:
+        return agent_in_use(game, results_path, games)
+    return named_agent(named, game, results_path, games)
 
 
 def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent:
@@ -64,9 +74,9 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
     registry = Registry(results_path, game)
     if _VERSION.fullmatch(name):
         return ChosenAgent(registry.path(registry.version(name)), name, BY_NAME)
-    for path in (Path(name).expanduser(), results_path / game / name, results_path / name):
-        if path.exists():
-            return ChosenAgent(best_of(path) if path.is_dir() else path, name, BY_NAME)
+    path = first_existing(Path(name).expanduser(), results_path / game / name, results_path / name)
+    if path is not None:
+        return ChosenAgent(best_of(path) if path.is_dir() else path, name, BY_NAME)
     known = [version.name for version in registry.versions()] + [SHIPPED] * shipped.exists()
     known += sorted(path.name for path in (results_path / game).glob("*/"))
     raise CheckpointError(
@@ -90,7 +100,7 @@ def agent_in_use(game: str, results_path: Path, games: GameFolder = OWN_GAMES) -
     if known:
         return _best(known)
     try:
-        run = find_run(game, results_path, games)
+        run = newest_run(results_path, game)
     except CheckpointError:
         return None
     return ChosenAgent(best_of(run), str(run), "the newest run's best; none is registered or ships")
@@ -129,9 +139,8 @@ def _best(known: list[_Candidate]) -> ChosenAgent:
         if one.judged not in best or one.evaluation >= best[one.judged].evaluation:
             best[one.judged] = one
     found = max(best.values(), key=known.index)
-    kind = "shipped" if found.name == SHIPPED else "registered"
     if len(known) == 1:
-        why = f"the only one {kind}" if kind == "registered" else "it ships, and none is registered"
+        why = "it ships, and none is registered" if found.name == SHIPPED else "the only one registered"
     elif len(best) == 1:
         why = f"best evaluation, {found.evaluation:.4g}, of the {len(known)} that are registered or ship"
     else:

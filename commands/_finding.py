@@ -37,10 +37,15 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
 
     if run is None or run in games.names():
         return newest_run(results_path, run)
-    for path in (Path(run), results_path / run):
-        if path.exists():
-            return path
+    path = first_existing(Path(run), results_path / run)
+    if path is not None:
+        return path
     raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
+
+
+def first_existing(*paths: Path) -> Path | None:
+    """The first of these at which there is something."""
+    return next((path for path in paths if path.exists()), None)
 
 
 def shipped_checkpoint(game: str, games: GameFolder) -> Path:

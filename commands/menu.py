@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands._agents import agent_in_use
-from commands._finding import find_run, shipped_checkpoint
+from commands._finding import shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.prompts import meant
 from games.api.sources import OWN_GAMES, GameFolder
-from saving.run_folder import best_of
+from saving.run_folder import best_of, newest_run
 
 CarryOut = Callable[[str, Sequence[str]], int]
 """Carries out the command of this name with these arguments; says on its own what is wrong with them.
@@ -251,7 +251,7 @@ class GameMenu:
     def _load_newest(self) -> None:
         """Takes the best checkpoint of the newest run, else the agent in use."""
         try:
-            run = find_run(self.game, self.results_path, self.games)
+            run = newest_run(self.results_path, self.game)
             self.loaded = look_into(best_of(run), self.game)
         except ConfigurationError:
             self._load_used()

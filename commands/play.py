@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands._agents import agent_in_use, named_agent
+from commands._agents import find_agent
 from commands._finding import known_game
 from commands._options import Parser, add_agent_options, command_parser, whole_number
 from core.errors import ConfigurationError
@@ -64,10 +64,7 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
 
     if parsed.checkpoint is None and parsed.opponent == HUMAN:
         return None
-    if parsed.checkpoint is None:
-        found = agent_in_use(spec.name, parsed.results_path, games)
-    else:
-        found = named_agent(parsed.checkpoint, spec.name, parsed.results_path, games)
+    found = find_agent(parsed.checkpoint, spec.name, parsed.results_path, games)
     if found is None:
         return None
     found.say()

@@ -24,10 +24,14 @@ def usable_memory(limits: tuple[Path, ...] = LIMITS) -> int:
     return usable
 
 
-def require_room(needed: int, what: str) -> None:
-    """Raises `ConfigurationError` unless `needed` bytes for `what` fit into what this process may use."""
-    usable = usable_memory()
-    if needed > usable:
+def require_room(needed: int, what: str, remark: str = "", usable: int | None = None) -> None:
+    """Raises `ConfigurationError`, ending with `remark`, unless `needed` bytes for `what` fit into `usable`.
+
+    That is by default what this process may use.
+    """
+    room = usable_memory() if usable is None else usable
+    if needed > room:
         raise ConfigurationError(
-            f"{what} would take {needed / 2**30:.1f} GiB, and this process may use {usable / 2**30:.1f} GiB"
+            f"{what} would take {needed / 2**30:.1f} GiB, and this process may use {room / 2**30:.1f} GiB"
+            f"{remark}"
         )

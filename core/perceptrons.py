@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -13,3 +15,8 @@ class PerceptronSizes(NamedTuple):
     policy: tuple[int, ...]
     representation: tuple[int, ...]
     dynamics: tuple[int, ...]
+
+
+def weights_of(perceptrons: Iterable[tuple[int, ...]]) -> int:
+    """The number of weights between the layers of these sizes; biases are left out."""
+    return sum(inputs * outputs for sizes in perceptrons for inputs, outputs in itertools.pairwise(sizes))

@@ -181,9 +181,10 @@ def _correlated(correlation: float) -> str:
     """A correlation, and what it says in words."""
     if math.isnan(correlation):
         return "unknown: the values or the returns were all the same"
+    found = _number(correlation)
     if correlation < WEAK:
-        return f"{correlation:.2f}, next to none: values do not tell positions that went well from others"
-    return f"{correlation:.2f}" + (", weak" if correlation < STRONG else "")
+        return f"{found}, next to none: values do not tell positions that went well from others"
+    return found + (", weak" if correlation < STRONG else "")
 
 
 def _at(values: FloatArray, k: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from typing import NamedTuple
 
 from config import MuZeroConfig
-from core.errors import ConfigurationError
-from core.memory import usable_memory
+from core.memory import require_room, usable_memory
+from core.perceptrons import weights_of
 from search.tree import tree_bytes
 
 NETWORK_COPIES = 8
@@ -40,8 +39,7 @@ def needed_memory(config: MuZeroConfig) -> dict[str, int]:
 def parameters_of(config: MuZeroConfig) -> int:
     """About as many numbers as the network has, without making it."""
     if config.network == "fullyconnected":
-        parts = config.perceptron_sizes
-        return sum(inputs * outputs for sizes in parts for inputs, outputs in itertools.pairwise(sizes))
+        return weights_of(config.perceptron_sizes)
     convolution = 9 * config.channels**2
     cells = math.prod(config.latent_board)
     heads = (
@@ -50,20 +48,15 @@ def parameters_of(config: MuZeroConfig) -> int:
         (config.reduced_channels_policy, config.resnet_fc_policy_layers),
     )
     layers = ((cells * planes, *sizes) for planes, sizes in heads)
-    dense = sum(inputs * outputs for sizes in layers for inputs, outputs in itertools.pairwise(sizes))
-    return 2 * (2 * config.blocks + 1) * convolution + dense
+    return 2 * (2 * config.blocks + 1) * convolution + weights_of(layers)
 
 
 def check_memory(config: MuZeroConfig, usable: int) -> None:
     """Raises `ConfigurationError`, naming the largest, when a run's arrays do not fit into `usable` bytes."""
     needed = needed_memory(config)
-    if sum(needed.values()) <= usable:
-        return
     largest = max(needed, key=lambda what: needed[what])
-    raise ConfigurationError(
-        f"the run's arrays would take {sum(needed.values()) / 2**30:.1f} GiB, and this process may use "
-        f"{usable / 2**30:.1f} GiB: most is for {largest}, {needed[largest] / 2**30:.1f} GiB"
-    )
+    most = f": most is for {largest}, {needed[largest] / 2**30:.1f} GiB"
+    require_room(sum(needed.values()), "the run's arrays", most, usable)
 
 
 # --- players ---

@@ -252,8 +252,8 @@ class RayRun:
         counters = self.session.log.counters
         claimed = counters.added_steps + self._steps_arriving + sum(self._steps_in_flight.values())
         per_call = MOVES_PER_CALL * self.config.games_per_worker
-        due = self._updates_due(counters.training_step)
-        waiting = not (self._steps_arriving or self._updates_in_flight or due)
+        busy = self._steps_arriving or self._updates_in_flight
+        waiting = not (busy or self._updates_due(counters.training_step))
         steps = self.pacing.steps_to_play(claimed, counters.training_step, per_call, waiting)
         if not steps:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,7 +14,6 @@ from core.errors import ConfigurationError
 
 RAISES = (Exception, SystemExit)
 """What somebody's game may raise; `sys.exit` in it is no end of the program that plays it."""
-
 
 FACTS = ("observation_shape", "action_space", "players", "board_size")
 """Fields in which a configuration describes its game."""
@@ -75,16 +75,11 @@ def check_facts(game: GameSpec, config: MuZeroConfig) -> None:
     if game.config.board_size:
         return
     for name in FACTS:
-        own, given = getattr(game.config, name), getattr(config, name)
+        own, given = (json.dumps(getattr(source, name)) for source in (game.config, config))
         if given != own:
             raise ConfigurationError(
-                f"{name}={_listed(given)} contradicts {game.name}, whose own is {_listed(own)}: leave it out"
+                f"{name}={given} contradicts {game.name}, whose own is {own}: leave it out"
             )
-
-
-def _listed(value: Any) -> str:
-    """A value of the configuration as people write it."""
-    return str(list(value) if isinstance(value, tuple) else value)
 
 
 def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:

@@ -16,9 +16,9 @@ from checking.conformance import Report, check_game, check_names
 from commands.check_game import check_game_command
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from games.api.sources import GameFolder
 from games.api.spec import GameSpec
 from playing.environment import Environment
+from tests.helpers.game_folders import folder_of
 from tests.helpers.toy_games import FAULTS, toy_game
 
 
@@ -501,7 +501,7 @@ def test_every_check_has_a_test() -> None:
 def test_the_command_says_what_to_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = "Stuck as Game, NimConfig as MuZeroConfig"
     (tmp_path / "stuck.py").write_text(f"from {__name__} import {names}\n")  # a child process reads it
-    assert check_game_command(["stuck", "--games", "5"], GameFolder(tmp_path, "stuck_games")) == 1
+    assert check_game_command(["stuck", "--games", "5"], folder_of(tmp_path)) == 1
     printed = capsys.readouterr().out
     assert "5 random games" in printed
     assert "fault turn-order: it was always the turn of player 0" in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from checking.in_child import OUTSIDE, Order, Place, Pulse, check_in_child, plac
 from commands.check_game import check_game_command
 from core.errors import ConfigurationError
 from games.api.sources import GameFolder
+from tests.helpers.game_folders import folder_of
 
 GAME = """\
 import ctypes
@@ -55,7 +57,7 @@ FAULT_LINE = 1 + GAME[: GAME.index("FAULT")].count("\n")
 def folder_with(fault: str, folder: Path) -> GameFolder:
     """A folder with one game, which meets `fault` at its third move."""
     (folder / "toy.py").write_text(GAME.replace("FAULT", fault))
-    return GameFolder(folder, f"toys_{abs(hash(folder))}")
+    return folder_of(folder)
 
 
 @pytest.mark.parametrize(
@@ -133,16 +135,9 @@ def children() -> set[str]:
 # --- parts ---
 
 
-class Sent:
-    def __init__(self) -> None:
-        self.messages: list[object] = []
-
-    def send(self, message: object) -> None:
-        self.messages.append(message)
-
-
 def test_a_call_is_timed_from_when_it_was_first_seen() -> None:
-    pulse = Pulse(Sent(), "nowhere.py", 0)  # type: ignore[arg-type]
+    _, sender = multiprocessing.Pipe(duplex=False)
+    pulse = Pulse(sender, "nowhere.py", 0)
     frame = sys._getframe()  # no caller of a game is above it: the whole stack counts as the call
     first = pulse.look(frame, 10.0)
     assert first is not None
