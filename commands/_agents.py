@@ -119,10 +119,11 @@ def _candidate(name: str, path: Path, game: str) -> _Candidate | None:
 
     try:
         found = load_checkpoint(path, expect_game=game)
-    except CheckpointError:
+        judged = _judged(found.config)
+    except ConfigurationError:
         return None
     mean = float("-inf") if found.evaluation is None else found.evaluation
-    return _Candidate(name, path, mean, _judged(found.config))
+    return _Candidate(name, path, mean, judged)
 
 
 def _judged(config: MuZeroConfig) -> tuple[object, ...]:

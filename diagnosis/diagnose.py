@@ -58,6 +58,7 @@ class Scene(NamedTuple):
     text: str  # the position as text
     analysis: Analysis
     action_names: tuple[str, ...]
+    line_end: str  # why the expected line ends, in words
 
 
 class Diagnosis(NamedTuple):
@@ -174,5 +175,6 @@ def scenes(spec: GameSpec, agent: Agent, played: Played, number: int) -> Iterato
             game.play(action)
         title = "at the start" if made == 0 else f"after {made} moves"
         names = tuple(game.action_name(action) for action in range(played.config.num_actions))
-        yield Scene(title, game.text(), game.analyse(limit=TREE), names)
+        analysis = game.analyse(limit=TREE)
+        yield Scene(title, game.text(), analysis, names, game.line_end(analysis))
     game.close()

@@ -123,6 +123,7 @@ def _section(title: str, figure: Figure, caption: str) -> str:
 def _scene(scene: Scene) -> str:
     found = scene.analysis
     line = ", ".join(scene.action_names[action] for action in found.principal_variation)
+    line += f" ({scene.line_end})" if scene.line_end else ""
     caption = (
         f"The most visited nodes of a search of {found.simulations} simulations. Value of the position to "
         f"the player to move {found.value:.3g}, before the search {found.network_value:.3g}; expected line: "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from showing.analysis import TreeNode
+from showing.analysis import Standing, TreeNode, most_visited
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +19,8 @@ LEAST_SPREAD = 0.2
 """Of values that differ in colour from red to green, by the largest of them: less is noise."""
 LEAST_SPREAD_FOR_TWO = 0.5
 """The same in games for two, whose values are between a loss, -1, and a win, 1."""
+MARKS: dict[Standing, str] = {"over": "  END", "illegal": "  ILLEGAL", "beyond": "  beyond the end"}
+"""Behind the nodes whose move the game would end with, or not allow."""
 LIGHT = 0.5
 """Strength of the colours, from 0, white, to 1."""
 
@@ -54,23 +55,6 @@ def figure(tree: TreeNode, action_names: Sequence[str]) -> Figure:
     return drawn
 
 
-def most_visited(tree: TreeNode, limit: int) -> TreeNode:
-    """The tree's `limit` most visited nodes (a child is never visited more often than its parent)."""
-    order = itertools.count()  # breaks ties, in the order of discovery
-    waiting = [(-tree.visits, next(order), tree)]
-    kept: set[int] = set()
-    while waiting and len(kept) < limit:
-        _, _, node = heapq.heappop(waiting)
-        kept.add(id(node))
-        for child in node.children:
-            heapq.heappush(waiting, (-child.visits, next(order), child))
-    return _pruned(tree, kept)
-
-
-def _pruned(node: TreeNode, kept: set[int]) -> TreeNode:
-    return node._replace(children=tuple(_pruned(child, kept) for child in node.children if id(child) in kept))
-
-
 def place(tree: TreeNode) -> list[Box]:
     """A place for every node, parents first: a leaf takes a row, others are in their children's middle."""
     rows = itertools.count()
@@ -101,11 +85,12 @@ def _draw(panel: Any, box: Box, boxes: Sequence[Box], action_names: Sequence[str
             alpha=0.9 if box.best else 0.5,
             zorder=1,
         )
+    mark = MARKS.get(box.node.standing, "")
     name = "root" if box.node.action is None else action_names[box.node.action]
     panel.text(
         box.column,
         box.row,
-        f"{name}  {value_at_root(box.node, root):+.2f}  n={box.node.visits}",
+        f"{name}  {value_at_root(box.node, root):+.2f}  n={box.node.visits}{mark}",
         fontsize=8,
         va="center",
         weight="bold" if box.best else "normal",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import heapq
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,11 @@ class TreeLimit(NamedTuple):
     width: int = 6  # most visited children of each node
 
 
+Standing = Literal["unknown", "possible", "over", "illegal", "beyond"]
+"""Of an imagined move by the game's rules: not tried; possible; the game's last one; impossible; after one of
+the two before."""
+
+
 class TreeNode(NamedTuple):
     """A visited node of a search tree, with its most visited children first."""
 
@@ -43,6 +50,14 @@ class TreeNode(NamedTuple):
     reward: float  # of the action, to the player who moved; 0 at the root
     to_play: int  # who moves here
     children: tuple[TreeNode, ...]
+    standing: Standing = "unknown"  # of the action, in the game itself
+
+
+class LineEnd(NamedTuple):
+    """Why the moves that an agent expects end where they do."""
+
+    standing: Literal["unknown", "over", "illegal"] = "unknown"  # by default the search went no further
+    believed: int | None = None  # the illegal action with which the model goes on
 
 
 class Analysis(NamedTuple):
@@ -51,10 +66,12 @@ class Analysis(NamedTuple):
     action: int  # that the agent would play
     value: float  # after the search
     network_value: float  # before it
-    visits: NDArray[np.int32]  # [A]
+    policy: NDArray[np.float32]  # [A] what the search makes of the prior: what it would rather play
+    visits: NDArray[np.int32]  # [A] Gumbel's are forced upon bad actions too
     prior: NDArray[np.float32]  # [A] the network's policy over the legal actions
     action_values: NDArray[np.float32]  # [A] nan where the search has not been
     principal_variation: tuple[int, ...]  # the most visited line, `action` first
+    line_end: LineEnd
     tree: TreeNode
     to_play: int
     simulations: int
@@ -140,10 +157,12 @@ def read_tree(tree: Tree, found: SearchResult, simulations: int, limit: TreeLimi
         action=action,
         value=value,
         network_value=float(tree.nodes[0, ROOT]["raw_value"]),
+        policy=found.policy[0].astype(np.float32),
         visits=visits,
         prior=edges["prior"].astype(np.float32),
         action_values=np.where(visits > 0, edges["q"], np.nan).astype(np.float32),
         principal_variation=tuple(_line(tree, action)),
+        line_end=LineEnd(),
         tree=_node(tree, ROOT, None, limit)._replace(value=value),
         to_play=int(tree.nodes[0, ROOT]["to_play"]),
         simulations=simulations,
@@ -183,6 +202,23 @@ def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNo
     )
 
 
+def most_visited(tree: TreeNode, limit: int) -> TreeNode:
+    """The tree's `limit` most visited nodes (a child is never visited more often than its parent)."""
+    order = itertools.count()  # breaks ties, in the order of discovery
+    waiting = [(-tree.visits, next(order), tree)]
+    kept: set[int] = set()
+    while waiting and len(kept) < limit:
+        _, _, node = heapq.heappop(waiting)
+        kept.add(id(node))
+        for child in node.children:
+            heapq.heappush(waiting, (-child.visits, next(order), child))
+    return _pruned(tree, kept)
+
+
+def _pruned(node: TreeNode, kept: set[int]) -> TreeNode:
+    return node._replace(children=tuple(_pruned(child, kept) for child in node.children if id(child) in kept))
+
+
 def _unsearched(found: SearchResult, to_play: int) -> Analysis:
     """What the network alone says of one position."""
     action, value, prior = int(found.action[0]), float(found.value[0, 0]), found.policy[0]
@@ -190,10 +226,12 @@ def _unsearched(found: SearchResult, to_play: int) -> Analysis:
         action=action,
         value=value,
         network_value=value,
+        policy=prior.astype(np.float32),
         visits=found.visit_counts[0].astype(np.int32),
         prior=prior.astype(np.float32),
         action_values=np.full(len(prior), np.nan, np.float32),
         principal_variation=(action,),
+        line_end=LineEnd(),
         tree=TreeNode(None, 0, 1, value, 1.0, 0.0, to_play, ()),
         to_play=to_play,
         simulations=0,

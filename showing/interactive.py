@@ -5,6 +5,8 @@ The terminal and the web page both stand on it.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ from games.api.shown import ShownGame
 from games.api.spec import GameSpec
 from playing.make_table import make_table
 from showing.analysis import Agent, Analysis, TreeLimit
+from showing.real_moves import RealMoves
 
 
 class InteractiveGame:
@@ -181,7 +184,7 @@ class InteractiveGame:
         simulations: int | None = None,
         limit: TreeLimit = TreeLimit(),  # noqa: B008 - immutable
     ) -> Analysis:
-        """What the agent thinks of the position; in a game for two its line ends where the rules end it.
+        """What the agent thinks of the position, and what the game says of the moves that it imagines.
 
         Raises `ConfigurationError` where there is no agent, or the game is over.
         """
@@ -190,20 +193,18 @@ class InteractiveGame:
         if self.over:
             raise ConfigurationError("the game is over: there is nothing to analyse")
         analysis = self.agent.analyse(self._table, 0, simulations, limit)
-        if self.players == 1:
-            return analysis
-        return analysis._replace(principal_variation=self._playable(analysis.principal_variation))
+        return self._real_moves.marked(analysis, self.seed, self.moves, self._table.stacks[0])
 
-    def _playable(self, line: tuple[int, ...]) -> tuple[int, ...]:
-        """The moves of `line` up to the first that is not possible: the learned model knows no rules."""
-        before = self.moves
-        for action in line:
-            if action not in self.legal_actions:
-                break
-            self.play(action)
-        played = self.moves[len(before) :]
-        self._replay(before)
-        return played
+    @cached_property
+    def _real_moves(self) -> RealMoves:
+        return RealMoves(self.spec, self.config)
+
+    def line_end(self, analysis: Analysis) -> str:
+        """Why the line of `analysis` ends, in words; empty where the search just went no further."""
+        standing, believed = analysis.line_end
+        if believed is not None:
+            return f"then {self.action_name(believed)}, which is illegal"
+        return "the game's end" if standing == "over" else ""
 
     def choice_of(self, player: Player) -> int:
         """The action that `player` would play here."""

@@ -99,7 +99,7 @@ def board_picture(text: str, before: str, symbols: str) -> Text:
 
 
 def analysis_picture(game: InteractiveGame, analysis: Analysis, title: str) -> Panel:
-    """The value, the most visited moves and the line that the agent expects."""
+    """The value, the moves that the search prefers and the line that the agent expects."""
     network = "the network alone" if analysis.simulations == 0 else f"{analysis.simulations} simulations"
     names = [game.action_name(action) for action in analysis.principal_variation]
     parts = [
@@ -107,18 +107,19 @@ def analysis_picture(game: InteractiveGame, analysis: Analysis, title: str) -> P
         Text(""),
         _moves(game, analysis),
         Text(""),
-        Text.assemble(("expects ", "dim"), line(names)),
+        Text.assemble(("expects ", "dim"), line(names, game.line_end(analysis))),
     ]
     return Panel(Group(*parts), title=f"{title}, {network}", expand=False, border_style="cyan")
 
 
-def line(names: list[str]) -> str:
-    """Moves one after the other, as many as fit into `LINE_WIDTH`."""
+def line(names: list[str], end: str = "") -> str:
+    """Moves one after the other, as many as fit into `LINE_WIDTH`; below them why they end there."""
     separator = ", " if any(" " in name for name in names) else " "
     fitting = names
     while len(separator.join(fitting)) > LINE_WIDTH:
         fitting = fitting[:-1]
-    return separator.join([*fitting, *["..."] * (len(fitting) < len(names))])
+    moves = separator.join([*fitting, *["..."] * (len(fitting) < len(names))])
+    return "\n".join(filter(None, [moves, end and f"        {end}"]))
 
 
 def _balance(game: InteractiveGame, analysis: Analysis) -> RenderableType:
@@ -139,19 +140,18 @@ def _value(analysis: Analysis) -> Text:
 
 
 def _moves(game: InteractiveGame, analysis: Analysis) -> Table:
-    two, searched = game.players == 2, analysis.simulations > 0
-    shares = analysis.visits / analysis.visits.sum() if searched else analysis.prior
-    columns = ("  move", "visits" if searched else "policy", "", "wins" if two else "value", "prior")
+    two = game.players == 2
+    columns = ("  move", "policy", "visits", "wins" if two else "value", "prior")
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     for column in table.columns[2:]:
         column.justify = "right"
-    order = np.lexsort((-analysis.prior, -analysis.visits))
+    order = np.lexsort((-analysis.prior, -analysis.visits, -analysis.policy))
     for action in [int(a) for a in order if analysis.prior[a] > 0][:MOVES_SHOWN]:
         visits, value = int(analysis.visits[action]), float(analysis.action_values[action])
         shown = f"{win_probability(value):.0%}" if two else f"{value:.2f}"
         table.add_row(
             _marked(game.action_name(action), action == analysis.action),
-            Bar(1.0, 0.0, float(shares[action]), width=BAR_WIDTH, color="cyan"),
+            Bar(1.0, 0.0, float(analysis.policy[action]), width=BAR_WIDTH, color="cyan"),
             str(visits),
             shown if visits else "-",
             f"{analysis.prior[action]:.0%}",

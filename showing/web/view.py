@@ -27,6 +27,7 @@ Json = dict[str, Any]
 TREE_NODES = 40
 TREE_DEPTH = 6
 """Of the tree as it is drawn: the most visited nodes, and moves below the root."""
+NODE_FIELDS = ("action", "value", "prior", "reward", "to_play", "standing")
 MILESTONES = 14
 """Most moments of a search at which its growth is shown."""
 
@@ -128,13 +129,14 @@ def analysis(room: Room, found: Analysis) -> Json:
         "value": found.value,
         "network_value": found.network_value,
         "line": found.principal_variation,
+        "line_end": room.game.line_end(found),
         "moves": [_move(found, action, by_action.get(action, [])) for action in room.game.legal_actions],
         "tree": [_node(*seen_node) for seen_node in drawn(seen)],
     }
 
 
 def _node(node: TreeNode, parent: int | None, growth: list[int]) -> Json:
-    shown = {name: getattr(node, name) for name in ("action", "value", "prior", "reward", "to_play")}
+    shown = {name: getattr(node, name) for name in NODE_FIELDS}
     return {**shown, "parent": parent, "growth": growth}
 
 
@@ -143,6 +145,7 @@ def _move(found: Analysis, action: int, growth: list[int]) -> Json:
     return {
         "action": action,
         "prior": float(found.prior[action]),
+        "policy": float(found.policy[action]),
         "visits": int(found.visits[action]),
         "value": value if math.isfinite(value) else None,
         "growth": growth,

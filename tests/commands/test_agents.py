@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from arena.registry import Registry
 from commands._agents import ChosenAgent, agent_in_use, chosen_agent, named_agent
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
-from saving.checkpoint import Checkpoint, load_checkpoint, save_generation
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.helpers.checkpoints import saved
 
 GAME = "tictactoe"
@@ -23,7 +24,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.results, self.shipped = folder / "results", folder / "shipped"
-        self.games: GameFolder = dataclasses.replace(OWN_GAMES, pretrained=self.shipped)
+        self.games: GameFolder = replace(OWN_GAMES, pretrained=self.shipped)
         self.registry = Registry(self.results, GAME)
         self._seed = 0
 
@@ -115,6 +116,18 @@ def test_a_version_whose_file_is_damaged_is_passed_over(world: World) -> None:
     (world.registry.folder / "v0002.checkpoint").write_bytes(b"nonsense")
     assert world.used is not None
     assert world.used.name == "v0001"
+
+
+def test_a_version_with_options_of_another_version_is_passed_over(world: World) -> None:
+    """Its configuration cannot be judged here, which must not take every command down."""
+    best = world.run("later", 0.9) / "best.checkpoint"
+    found = load_checkpoint(best)
+    options = json.loads(found.config_json) | {"an_option_of_tomorrow": 1}
+    world.ship(0.1)
+    name = world.registry.add(best.parent).name
+    save_best(world.registry.folder / f"{name}.checkpoint", replace(found, config_json=json.dumps(options)))
+    assert world.used is not None
+    assert world.used.name == "shipped"
 
 
 def test_agents_by_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from games.api.sources import load_game
 from models import get_weights, make_network
 from playing.game_table import GameTable
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
-from showing.analysis import TreeNode
+from showing.analysis import TreeNode, most_visited
 from tests.helpers.histories import make_history
 
 SMALL = {"fc_representation_layers": (8,), "fc_dynamics_layers": (8,), "num_simulations": 4}
@@ -349,7 +349,7 @@ TREE = node(
 
 
 def test_the_most_visited_nodes_are_kept() -> None:
-    kept = tree_picture.most_visited(TREE, 4)
+    kept = most_visited(TREE, 4)
     assert [child.action for child in kept.children] == [2, 0]
     assert [[grandchild.action for grandchild in child.children] for child in kept.children] == [[0], []]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from arena.players import PlayerSpec, RandomPlayer, load_player
 from core.errors import ConfigurationError
@@ -16,8 +17,10 @@ from core.prompts import meant
 from games.api.sources import OWN_GAMES, load_game
 from games.api.spec import GameSpec
 from playing.make_table import make_table
-from showing.analysis import Agent, Analysis, TreeLimit, TreeNode
+from saving.checkpoint import load_checkpoint
+from showing.analysis import Agent, Analysis, LineEnd, TreeLimit, TreeNode
 from showing.interactive import InteractiveGame
+from showing.screen import analysis_picture
 from tests.helpers.toy_games import toy_game
 
 WHOLE = TreeLimit(depth=1000, width=1000)
@@ -294,6 +297,28 @@ def test_without_search_the_network_speaks() -> None:
     assert (alone.tree.children, alone.visits.sum()) == ((), 0)
 
 
+def test_forced_visits_are_no_preference() -> None:
+    """Sequential halving visits bad actions as often as good ones; what it would play it likes best."""
+    config = load_game("connect4").config.replace(search="gumbel", gumbel_scale=0.0)
+    shipped = load_checkpoint(PRETRAINED / "connect4" / "best.checkpoint")
+    agent = Agent(
+        config.replace(channels=shipped.config.channels, blocks=shipped.config.blocks), shipped.weights
+    )
+    game = InteractiveGame(load_game("connect4"), agent, seed=1)
+    for action in (3, 2, 3, 2, 3, 2):  # the fourth stone on 3 wins
+        game.play(action)
+    found = game.analyse(16)
+    order = np.argsort(-found.policy)
+    assert found.action == order[0] == 3
+    assert found.policy[3] > 0.9 > found.visits[3] / 16
+    shown = Console(width=80)
+    with shown.capture() as printed:
+        shown.print(analysis_picture(game, found, "MuZero"))
+    rows = [line for line in printed.get().splitlines() if "%" in line]  # the balance, then the moves
+    assert rows[1].strip("│ ").split()[:2] == [">", game.action_name(3)]
+    assert found.value == pytest.approx(found.action_values[3], abs=0.01)
+
+
 def test_analyses_repeat_whatever_was_asked_between() -> None:
     agent = agent_of("cartpole", 8)
     game = InteractiveGame(load_game("cartpole"), agent, seed=2)
@@ -307,7 +332,8 @@ def test_analyses_repeat_whatever_was_asked_between() -> None:
 def test_win_probabilities() -> None:
     nothing = np.zeros(1, np.float32)
     root = TreeNode(None, 0, 1, 0.0, 1.0, 0.0, 0, ())
-    some = Analysis(0, 0.5, 0.0, np.zeros(1, np.int32), nothing, nothing, (0,), root, 0, 0)
+    visits = np.zeros(1, np.int32)
+    some = Analysis(0, 0.5, 0.0, nothing, visits, nothing, nothing, (0,), LineEnd(), root, 0, 0)
     assert some.win_probability == 0.75
     assert some._replace(value=-1.2).win_probability == 0.0
 

@@ -18,6 +18,9 @@ export function showThoughts(analysis, moment, about, names) {
   byId("line").replaceChildren(
     html("span", { class: "label" }, "Expected line "),
     ...analysis.line.slice(0, LONGEST_LINE).map((action) => html("span", { class: "move" }, about.actions[action])),
+    ...(analysis.line_end && analysis.line.length <= LONGEST_LINE
+      ? [html("span", { class: "label" }, ` ${analysis.line_end}`)]
+      : []),
   );
   showCandidates(analysis, moment, about);
   showTree(analysis, moment, about);
@@ -42,6 +45,8 @@ function valueInWords(analysis, about, names) {
 
 function showCandidates(analysis, moment, about) {
   const share = shares(analysis, moment);
+  const worth = (value) => (about.players === 2 ? percent(chance(value)) : signed(value));
+  byId("worth").textContent = about.players === 2 ? "Wins" : "Value";
   const ranked = [...analysis.moves].sort(
     (one, other) => share.get(other.action) - share.get(one.action) || other.prior - one.prior,
   );
@@ -55,7 +60,7 @@ function showCandidates(analysis, moment, about) {
       html("td", { class: "track" }, bar, html("span", {}, percent(share.get(move.action)))),
       html("td", {}, String(move.growth[moment] ?? 0)),
       html("td", {}, percent(move.prior)),
-      html("td", {}, move.value === null ? "–" : signed(move.value)),
+      html("td", {}, move.value === null ? "–" : worth(move.value)),
     );
   });
   byId("candidates").tBodies[0].replaceChildren(...rows);

@@ -7,6 +7,11 @@ const LETTER = 7.2; // width
 const BRANCH = 40; // length of a line between a label and the next node
 const MARGIN = 12;
 const WIDEST = 600;
+const STANDINGS = {
+  over: "the game's end",
+  illegal: "illegal: the model only believes in it",
+  beyond: "behind the game's end or an illegal move",
+};
 
 /** The tree of an analysis at a moment of the search. All places are those of the grown tree. */
 export function drawTree(analysis, moment, about) {
@@ -85,10 +90,11 @@ function knot(node, all, moment, onLine, about) {
     `value ${node.value.toFixed(2)} to the player to move`,
     isRoot ? "" : `prior ${percent(node.prior)}`,
     isRoot || !node.reward ? "" : `reward ${node.reward.toFixed(2)}`,
+    STANDINGS[node.standing],
   ];
   return svg(
     "g",
-    { class: `node ${mover} ${onLine.has(node) ? "main" : ""}`, transform: `translate(${node.x} ${node.y})` },
+    { class: `node ${mover} ${node.standing} ${onLine.has(node) ? "main" : ""}`, transform: `translate(${node.x} ${node.y})` },
     svg("title", {}, told.filter(Boolean).join(", ")),
     svg("circle", { r: (3 + 5 * Math.sqrt(visits / all)).toFixed(2) }),
     isRoot ? null : svg("text", { x: 10, y: 0 }, name, svg("tspan", { class: "visits", dx: 4 }, visits)),
