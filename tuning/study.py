@@ -160,6 +160,8 @@ class Study:
         trial = self.trials[event.trial]
         told: float | None = None
         match event:
+            case Finished(updates=0):  # in searches of earlier versions
+                trial.phase, trial.failed = "failed", Failed(event.trial, "it has made no update")
             case Finished():
                 trial.phase, trial.finished, told = "finished", event, event.score
             case Stopped():

@@ -52,7 +52,7 @@ class Plan:
 class TrialProgress(NamedTuple):
     """How far a trial has come."""
 
-    share: float  # of its budget, up to 1
+    share: float  # of its budget, from its first update on, up to 1
     evaluation: float | None  # the best of the training's own
     memory_mib: float | None  # of all its processes
     scoring: bool = False  # the training is over
@@ -146,13 +146,14 @@ class TrialProcess:
         self._read()
         share = max((self._share(point) for point in self._points), default=0.0)
         memory = newest(self._points, MEMORY)
-        return TrialProgress(min(share, 1.0), newest(self._points, BEST), memory, self._scoring)
+        return TrialProgress(min(share, 1.0), newest(self._learned, BEST), memory, self._scoring)
 
     def evaluation_at(self, share: float) -> float | None:
         """See `RunningTrial`."""
-        for number, point in enumerate(self._points):
+        learned = self._learned
+        for number, point in enumerate(learned):
             if self._share(point) >= share:
-                best = newest(self._points[: number + 1], BEST)
+                best = newest(learned[: number + 1], BEST)
                 if best is not None:
                     return best
         return None
@@ -170,6 +171,8 @@ class TrialProcess:
         if run is None:
             return Died("the training has left no run folder")
         self._read(now=True)
+        if not self._learned:
+            return Died(self._never_learned())
         self._scoring = True
         end_group(self._process)  # what the training may have left
         self._process = self._evaluate(run)
@@ -235,10 +238,28 @@ class TrialProcess:
         with suppress(OSError):  # there is none yet
             self._points = read_metrics(run / METRICS_NAME)
 
+    @property
+    def _learned(self) -> list[MetricPoint]:
+        """What was measured of weights that have learned: evaluations before the first update say nothing."""
+        return [point for point in self._points if point.updates > 0]
+
     def _share(self, point: MetricPoint) -> float:
+        """How much of the budget was used; what passed before the first update is no part of it."""
         config = self.plan.config
-        by_time = point.seconds / (60 * config.training_minutes) if config.training_minutes else 0.0
+        if point.updates == 0:
+            return 0.0
+        waited = max((other.seconds for other in self._points if other.updates == 0), default=0.0)
+        budget = 60 * config.training_minutes - waited
+        by_time = (point.seconds - waited) / budget if budget > 0 else 0.0
         return max(by_time, point.updates / config.training_steps)
+
+    def _never_learned(self) -> str:
+        config = self.plan.config
+        played = max((point.played_steps for point in self._points), default=0)
+        return (
+            f"its budget ended before the first update: {played} of learning_starts={config.learning_starts} "
+            "steps were played; give more --minutes, or fewer --learning-starts"
+        )
 
     def _scored(self) -> Scored | Died:
         run = self._run_folder()

@@ -738,6 +738,53 @@ def test_a_trial_that_is_not_yet_at_a_share_has_no_evaluation_there(stub: Path) 
     assert trial.progress().share == 0.1
 
 
+def written(trial: TrialProcess, *points: tuple[int, float, float | None]) -> None:
+    """Replaces the training's metrics by (updates, seconds, best evaluation)."""
+    lines = []
+    for updates, seconds, best in points:
+        scalars = {} if best is None else {"reward/evaluation_best": best}
+        lines.append(json.dumps({"updates": updates, "played_steps": 7, "seconds": seconds} | scalars))
+    metrics = next(trial.plan.folder.glob(f"cartpole/*/{METRICS_NAME}"))
+    metrics.write_text("".join(line + "\n" for line in lines))
+    trial._read(now=True)
+
+
+def test_rungs_begin_with_the_first_update(stub: Path) -> None:
+    """Of a minute, 20 s pass before learning begins; a third of the rest is over after 33.4 s."""
+    config = trial_config(CARTPOLE, {}, seed=0, minutes=1.0, steps=100_000, folder=stub / "001")
+    trial = TrialProcess(Plan("cartpole", config, stub / "001", 4, 9))
+    outcome_of(trial)
+    trial.close()
+    before = ((0, 5.0, None), (0, 20.0, 9.32))
+    written(trial, *before)
+    assert trial.progress()[:2] == (0.0, None)
+    assert trial.evaluation_at(0.001) is None, "those weights have learned nothing"
+    written(trial, *before, (10, 30.0, None))
+    assert trial.progress()[:2] == (0.25, None)
+    assert trial.evaluation_at(0.2) is None
+    written(trial, *before, (10, 30.0, 11.0), (20, 33.0, 12.0), (30, 34.0, 13.0))
+    assert trial.evaluation_at(1 / 3) == 13.0
+    assert trial.progress().share == pytest.approx(0.35)
+    assert trial.progress().evaluation == 13.0
+
+
+def test_a_trial_that_never_learned_is_no_result(stub: Path) -> None:
+    trial = TrialProcess(plan(stub / "001", 2))
+    assert _eventually(lambda: any((stub / "001").glob(f"cartpole/*/{METRICS_NAME}")))
+    written(trial, (0, 5.0, None), (0, 20.0, 9.32))
+    trial.interrupt()
+    trial._process.wait(30)
+    trial._process.returncode = 0  # as a training ends whose minutes are over
+    ended = trial.outcome()
+    trial.close()
+    assert isinstance(ended, Died)
+    assert ended.reason.startswith("its budget ended before the first update: 7 of learning_starts=")
+    state = Study(opened())
+    state.apply(state.proposal())
+    state.apply(Finished(1, 9.32, None, 12.0, 0, 7, "best.checkpoint"))
+    assert (state.best, state.trials[1].phase) == (None, "failed"), "as searches of earlier versions recorded"
+
+
 def test_the_last_words_of_a_trial(stub: Path) -> None:
     trial = TrialProcess(plan(stub / "001", 1))
     assert outcome_of(trial) == Died("error: the last line")
