@@ -73,6 +73,16 @@ def run(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
         from commands.menu import menu
 
         return menu(lambda name, rest: _reported(lambda: command(name)(rest, games)), games)
+    if tuple(arguments) in (("-h",), ("--help",), ("help",)):
+        from commands._overview import overview
+
+        print(overview(games))
+        return 0
+    if tuple(arguments) == ("--version",):
+        from commands._overview import version
+
+        print(version())
+        return 0
     if arguments[0] in NAMES:
         return command(arguments[0])(arguments[1:], games)
     return command("train")(arguments, games)

@@ -14,6 +14,7 @@ from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
 from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
 from arena.registry import MatchRecord, Registry, Version, digests_of, digests_text
 from config import MuZeroConfig
+from core.wording import counted
 from games.api.spec import GameSpec
 from saving.checkpoint import load_checkpoint
 
@@ -29,7 +30,11 @@ class Entrant(NamedTuple):
     simulations: int | None  # per move; None for a built-in player, which the matches' number does not touch
 
     def __str__(self) -> str:
-        return self.name if self.simulations is None else f"{self.name} ({self.simulations} simulations)"
+        return (
+            self.name
+            if self.simulations is None
+            else f"{self.name} ({counted(self.simulations, 'simulation')})"
+        )
 
 
 def entrants(match: MatchRecord) -> tuple[Entrant, Entrant]:

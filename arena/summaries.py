@@ -10,6 +10,7 @@ import numpy as np
 
 from arena.duel import Duel, play_batches, total
 from arena.ratings import wilson_interval
+from core.wording import counted, record
 from data import EvaluationResult
 
 
@@ -25,7 +26,7 @@ class ReturnSummary(NamedTuple):
     def __str__(self) -> str:
         error = "-" if self.standard_error is None else f"{self.standard_error:.2f}"
         return (
-            f"{self.games} games, mean {self.mean:.2f}, standard error {error}, "
+            f"{counted(self.games, 'game')}, mean {self.mean:.2f}, standard error {error}, "
             f"min {self.min:g}, max {self.max:g}"
         )
 
@@ -43,7 +44,7 @@ class SeatSummary(NamedTuple):
     losses: int
 
     def __str__(self) -> str:
-        return f"{self.games} games: {self.wins} wins, {self.draws} draws, {self.losses} losses"
+        return f"{counted(self.games, 'game')}: {record(self.wins, self.draws, self.losses)}"
 
 
 class MatchSummary(NamedTuple):
@@ -65,8 +66,8 @@ class MatchSummary(NamedTuple):
         seats = "\n".join(f"  as player {seat + 1}: {summary}" for seat, summary in enumerate(self.by_seat))
         return (
             f"score {self.score:.1%} (95 % interval {self.score_low:.1%} to {self.score_high:.1%}) in "
-            f"{self.games} games{self._distinct()}: {self.wins} wins, {self.draws} draws, "
-            f"{self.losses} losses, {self.mean_length:.1f} moves on average{self._begun()}\n{seats}"
+            f"{counted(self.games, 'game')}{self._distinct()}: {record(self.wins, self.draws, self.losses)}, "
+            f"{self.mean_length:.1f} moves on average{self._begun()}\n{seats}"
         )
 
     def _begun(self) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.common import numbers, report
-from commands._config_options import add_config_options, canonical, config_values
+from commands._config_options import add_config_options, canonical, config_values, shown_fields
 from commands._options import Parser
 from config import MuZeroConfig
 from games.api.sources import load_game
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=numbers, default=[1, 2, 3, 4, 5])
     parser.add_argument("--every", type=int, default=150, help="updates between two evaluations")
     parser.add_argument("--limit", type=int, default=9000, help="updates after which a seed is given up")
-    add_config_options(parser, MuZeroConfig())
+    add_config_options(parser, MuZeroConfig(), shown_fields(sys.argv))
     parsed = parser.parse(canonical(sys.argv[1:]))
     torch.set_num_threads(1)
     spec = load_game(parsed.game)

@@ -1,11 +1,24 @@
 """The commands: one file for each word typed after `python muzero.py`, for parsing and printing only.
 
-Read `train` first. Seventeen files: twelve words, the menu, and what they share: `_options` (options of
-several commands), `_config_options` (one for each field of the configuration), `_finding`, `_launching`.
+Read `train` first. Nineteen files: a file for each word, the menu, the help of all (`_overview`), and what
+they share: `_options` (of several commands), `_config_options` (one for each field of the configuration),
+`_without_effect` (which of these change nothing beside others), `_finding`, `_agents`, `_launching`.
 """
 
-NAMES = (
-    *("train", "resume", "evaluate", "models", "play", "watch", "diagnose", "tune", "plot"),
-    *("games", "new-game", "check-game"),
-)
+DESCRIPTIONS = {
+    "train": "train an agent; the word may be left out",
+    "resume": "go on with a training that was stopped",
+    "play": "play against an agent, at the terminal or in the browser",
+    "watch": "watch an agent play, or record a film of it",
+    "evaluate": "let an agent play many games, and count",
+    "diagnose": "see how far an agent's learned model can be trusted",
+    "models": "register agents, compare them, and choose the one in use",
+    "tune": "search for better options by many trainings",
+    "plot": "draw the learning curves of runs",
+    "games": "list the games",
+    "new-game": "write a game's file to start from",
+    "check-game": "check that a game keeps its contract",
+}
+"""What each command does."""
+NAMES = tuple(DESCRIPTIONS)
 """Of the commands."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +21,66 @@ TRUTHS |= {"none": "none", "null": "none"}
 _NEGATIVE_NUMBER = re.compile(r"-[\d.]")
 
 
+FIRST = (
+    *("num_simulations", "search", "discount", "td_steps", "lr_init", "batch_size", "ratio"),
+    *("replay_buffer_size", "training_steps", "training_minutes", "target_reward", "games_per_worker"),
+    *("num_workers", "num_reanalyse_workers", "network", "channels", "blocks", "opponents"),
+    *("seed", "results_path"),
+)
+"""The fields that people change first."""
+FACTS = ("observation_shape", "action_space", "players")
+"""The game's own: a run's `config.json` has them, but nobody chooses them."""
+ALL = "all"
+"""Behind `--help`: every option is shown."""
+
+
 def option_name(field: str) -> str:
     """The option of a field: `--per-alpha` for `PER_alpha`."""
     return "--" + field.lower().replace("_", "-")
 
 
-def add_config_options(parser: Parser, defaults: MuZeroConfig) -> None:
-    """Adds one option for every field, by group, showing the values in `defaults`.
+def asks_help(arguments: Sequence[str]) -> bool:
+    """Whether help is asked for."""
+    return bool({"-h", "--help", f"--help={ALL}"} & set(arguments))
+
+
+def shown_fields(arguments: Sequence[str], possible: Collection[str] | None = None) -> list[str]:
+    """The fields whose options the help shows: all after `--help all`, else those that matter first.
+
+    Of all of them only the `possible` ones.
+    """
+    words = [word for argument in arguments for word in argument.split("=")]
+    every = any(pair in (("-h", ALL), ("--help", ALL)) for pair in itertools.pairwise(words))
+    names = [name for name in field_docs() if name not in FACTS] if every else FIRST
+    return [name for name in names if possible is None or name in possible]
+
+
+def add_config_options(parser: Parser, defaults: MuZeroConfig | None, shown: Collection[str]) -> None:
+    """Adds one option for every field; the help has those that are `shown`, with their values in `defaults`
+    (without: a run's own).
 
     A parsed option is text under the field's name; `config_values` gives it its type.
     """
-    types = field_types()
+    types, docs = field_types(), field_docs()
     groups: dict[str, Any] = {}
-    for name, doc in field_docs().items():
-        if doc.group not in groups:
-            groups[doc.group] = parser.add_argument_group(f"{doc.group} options")
+    names = [*shown, *(name for name in docs if name not in shown)]
+    for name in names:
+        title = f"{docs[name].group} options" if not set(shown) <= set(FIRST) else MATTER_FIRST
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
         kind = type_name(types[name])
-        groups[doc.group].add_argument(
+        usual = "the run's own" if defaults is None else json.dumps(getattr(defaults, name))
+        text = _help(kind, docs[name], usual).replace("%", "%%")
+        groups[title].add_argument(
             option_name(name),
             dest=name,
             default=argparse.SUPPRESS,
             metavar=_metavar(kind),
-            help=_help(kind, doc, getattr(defaults, name)).replace("%", "%%"),
+            help=text if name in shown else argparse.SUPPRESS,
         )
+
+
+MATTER_FIRST = "options of a training that matter first (--help all shows the rest)"
 
 
 def _metavar(kind: str) -> str:
@@ -52,8 +90,8 @@ def _metavar(kind: str) -> str:
     return words.get(kind.removesuffix(" or none"), "VALUE")
 
 
-def _help(kind: str, doc: FieldDoc, default: Any) -> str:
-    return f"{doc.doc} ({kind}{_bounds(doc)}; default {json.dumps(default)})"
+def _help(kind: str, doc: FieldDoc, default: str) -> str:
+    return f"{doc.doc} ({kind}{_bounds(doc)}; default {default})"
 
 
 def _bounds(doc: FieldDoc) -> str:
@@ -98,6 +136,8 @@ def canonical(arguments: Sequence[str]) -> list[str]:
     rest = list(arguments)
     while rest:
         head, equals, value = rest.pop(0).partition("=")
+        if (head, value) == ("--help", ALL):
+            equals = value = ""
         option = _spelled(head)
         if option in fields and _is_truth(types[fields[option]]):
             if not equals:

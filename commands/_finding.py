@@ -7,21 +7,27 @@ from pathlib import Path
 
 from commands import NAMES
 from core.errors import ConfigurationError, nearest
+from core.prompts import read_line
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.run_folder import BEST_NAME
 
+SURE = 0.75
+"""How alike a command must be to be suggested where a game stands."""
 
-def known_game(name: str, games: GameFolder = OWN_GAMES) -> str:
+
+def known_game(name: str, games: GameFolder = OWN_GAMES, commands: bool = False) -> str:
     """`name`, or the game that it misspells, if the person at the terminal says so.
 
-    Raises `ConfigurationError` on any other unknown name.
+    With `commands` one of these may have been meant. Raises `ConfigurationError` on any other unknown name.
     """
     names = games.names()
-    near = nearest(name, [*names, *NAMES])
+    near = nearest(name, names)
+    if commands:
+        near = nearest(name, list(NAMES), SURE) or near
     if name in names:
         return name
     if near in names and sys.stdin.isatty():
-        answer = input(f"unknown game {name!r}: did you mean {near!r}? [Y/n] ").strip().lower()
+        answer = read_line(f"unknown game {name!r}: did you mean {near!r}? [Y/n] ").lower()
         if answer in ("", "y", "yes"):
             return near
     suggestion = f", did you mean {near!r}?" if near else ""

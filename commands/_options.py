@@ -15,8 +15,14 @@ from core.errors import ConfigurationError, did_you_mean
 class Parser(argparse.ArgumentParser):
     """An `argparse` parser whose errors are `ConfigurationError`s and which takes whole option names only."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, examples: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=_Formatter, **settings)
+        self._examples = tuple(examples)
+
+    def format_help(self) -> str:
+        """The help, with the examples at its end."""
+        lines = "".join(f"  python muzero.py {example}\n" for example in self._examples)
+        return super().format_help() + (f"\nfor example:\n{lines}" if lines else "")
 
     def error(self, message: str) -> NoReturn:
         """Raises `ConfigurationError`."""
@@ -43,9 +49,14 @@ class _Formatter(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=32)
 
 
-def command_parser(usage: str, description: str) -> Parser:
-    """A parser for `python muzero.py <usage>`."""
-    return Parser(usage=f"python muzero.py {usage} [options]", description=description)
+def command_parser(usage: str, description: str, *examples: str) -> Parser:
+    """A parser for `python muzero.py <usage>`, whose help ends with the `examples`."""
+    return Parser(examples, usage=f"python muzero.py {usage} [options]", description=description)
+
+
+def add_game_argument(parser: Parser) -> None:
+    """`GAME`: what a command is about."""
+    parser.add_argument("game", metavar="GAME", help="its name; python muzero.py games lists all")
 
 
 def add_checkpoint_option(parser: Parser) -> None:
@@ -70,13 +81,20 @@ def add_simulations_option(parser: Parser) -> None:
 
 def add_seed_option(parser: Parser) -> None:
     """`--seed INT`, by default 0."""
-    parser.add_argument("--seed", metavar="INT", type=whole_number(0), default=0)
+    parser.add_argument(
+        "--seed",
+        metavar="INT",
+        type=whole_number(0),
+        default=0,
+        help="of all that is random; the same seed repeats; default: 0",
+    )
 
 
 def add_results_path_option(parser: Parser) -> None:
     """`--results-path PATH`: where runs are looked for."""
+    usual = MuZeroConfig().results_path
     parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
+        "--results-path", metavar="PATH", type=Path, default=Path(usual), help=f"of runs; default: {usual}"
     )
 
 

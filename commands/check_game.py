@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from commands._finding import known_game
-from commands._options import Parser, command_parser, whole_number
+from commands._options import Parser, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError, did_you_mean
+from core.wording import counted, grouped
 from games.api.sources import OWN_GAMES, GameFolder
 
 FAULTY = 1
@@ -28,7 +29,7 @@ def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) 
     deadline = parsed.deadline or DEADLINE
     report = check_in_child(Order(games, game, parsed.games or GAMES, tuple(parsed.ignore), deadline))
     speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
-    print(f"{game}: {report.games} random games, {report.moves:,} moves{speed}")
+    print(f"{game}: {counted(report.games, 'random game')}, {grouped(report.moves, 'move')}{speed}")
     for finding in report.findings:
         print(finding)
     if not report.faults:
@@ -43,9 +44,13 @@ def _parser() -> Parser:
     parser = command_parser(
         "check-game GAME",
         "Play random games and check that the game keeps the contract; the exit status is 1 if it does not.",
+        "check-game mygame",
+        "check-game mygame --games 200 --ignore seeding",
     )
-    parser.add_argument("game", metavar="GAME")
-    parser.add_argument("--games", metavar="INT", type=whole_number(1))
+    add_game_argument(parser)
+    parser.add_argument(
+        "--games", metavar="INT", type=whole_number(1), help="to play; more find rarer faults"
+    )
     parser.add_argument(
         "--ignore", metavar="CHECK", action="append", default=[], help="leave out a check; may be repeated"
     )

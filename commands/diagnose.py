@@ -13,11 +13,14 @@ from commands._finding import known_game
 from commands._options import (
     Parser,
     add_checkpoint_option,
+    add_game_argument,
     add_results_path_option,
     add_seed_option,
     command_parser,
     whole_number,
 )
+from core.errors import ConfigurationError
+from core.wording import grouped
 from diagnosis.extent import GAMES, MOVES, diagnosed
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import check_writable
@@ -38,10 +41,12 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     found = load_checkpoint(path, expect_game=game.name)
     config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
     out = parsed.out or default_file(path, game.name, parsed.results_path)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigurationError(f"--out {out}: a diagnosis is a .html page")
     check_writable(out)
     agent.say()
     diagnosis = diagnose(game, config, found.weights, found.training_step, show_progress)
-    subject = f"{path}, {found.training_step:,} updates"
+    subject = f"{path}, {grouped(found.training_step, 'update')}"
     write(out, diagnosis, subject)
     print(as_json(diagnosis, out) if parsed.json else summary(diagnosis, subject, out))
     return 0
@@ -102,8 +107,10 @@ def _parser() -> Parser:
         "diagnose GAME",
         "Play games and compare what the learned model says of them with what happens: rewards, values and "
         "policies by horizon, latent drift, calibration, search trees. Prints a verdict, writes a page.",
+        "diagnose tictactoe",
+        "diagnose connect4 --checkpoint v0003 --out report.html",
     )
-    parser.add_argument("game", metavar="GAME")
+    add_game_argument(parser)
     add_checkpoint_option(parser)
     parser.add_argument(
         "--games",

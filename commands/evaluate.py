@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from arena.players import PlayerSpec, parse_player
 from commands._agents import chosen_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, command_parser, whole_number
+from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec
@@ -23,12 +23,24 @@ def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
 
     parsed = _parser().parse(arguments)
     game = games.load(known_game(parsed.game, games))
+    _check(game, parsed)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
     player = _player(game, parsed, games)
     summary = summarised(Duel(game, player, opponent, parsed.seed, parsed.openings), parsed.games)
     against = "" if opponent is None else f" against {opponent}"
     print(summary.to_json() if parsed.json else f"{game.name}, {player}{against}: {summary}")
     return 0
+
+
+def _check(game: GameSpec, parsed: argparse.Namespace) -> None:
+    """Raises `ConfigurationError` on options of which one would be ignored."""
+    if parsed.player is not None and parsed.checkpoint is not None:
+        raise ConfigurationError("give either --checkpoint or --player")
+    if parsed.openings and game.config.players == 1:
+        raise ConfigurationError(f"--openings are for games for two, {game.name} is a game for one")
+    if (parsed.openings or 0) >= game.config.max_moves:
+        most = game.config.max_moves - 1
+        raise ConfigurationError(f"--openings {parsed.openings}: nothing would be left; give at most {most}")
 
 
 def _player(game: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> PlayerSpec:
@@ -51,13 +63,18 @@ def _parser() -> Parser:
     parser = command_parser(
         "evaluate GAME",
         "Play greedy games with a checkpoint; print their returns or, in a game for two, wins and losses.",
+        "evaluate cartpole",
+        "evaluate connect4 --opponent mcts:1000 --games 200",
+        "evaluate tictactoe --checkpoint v0002 --opponent expert --simulations 100",
     )
     players = "random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint"
-    parser.add_argument("game", metavar="GAME")
+    add_game_argument(parser)
     add_agent_options(parser)
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")
-    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
+    parser.add_argument(
+        "--games", metavar="INT", type=whole_number(1), default=GAMES, help=f"default: {GAMES}"
+    )
     parser.add_argument(
         "--opponent-simulations", metavar="INT", type=whole_number(0), help="the same for the opponent"
     )

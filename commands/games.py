@@ -51,6 +51,6 @@ def cells(
 
 
 def _parser() -> Parser:
-    parser = command_parser("games", "List the games: what an agent sees and can do in them.")
+    parser = command_parser("games", "List the games: what an agent sees and can do in them.", "games")
     parser.add_argument("--json", action="store_true", help="print one JSON list")
     return parser

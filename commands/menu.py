@@ -16,7 +16,8 @@ from commands._agents import agent_in_use
 from commands._finding import shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
-from core.prompts import meant
+from core.prompts import meant, read_line
+from core.wording import counted, judged
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.run_folder import best_of, newest_run
 
@@ -28,18 +29,26 @@ Returns the exit status.
 RUNS_LISTED = 8
 
 
+LEAVE = ("q", "quit", "exit", "bye")
+HELP = ("?", "help", "h")
+"""What people type at any question to leave the program, or to be told what is possible."""
+
+
 class BackError(Exception):
     """One level back, as Ctrl-C and Ctrl-D ask for."""
+
+
+class LeaveError(Exception):
+    """Out of the program."""
 
 
 def menu(carry_out: CarryOut, games: GameFolder = OWN_GAMES) -> int:
     """Asks for a game and what to do with it, until told to exit; returns the exit status."""
     names = games.names()
-    with contextlib.suppress(BackError):
+    with contextlib.suppress(BackError, LeaveError):
         while (choice := choose("Which game?", [*names, "exit"])) < len(names):
             try:
-                if GameMenu(names[choice], carry_out, games).run():
-                    break
+                GameMenu(names[choice], carry_out, games).run()
             except ConfigurationError as error:  # the game's file is not as it should be
                 print(error)
     return 0
@@ -51,19 +60,33 @@ def menu(carry_out: CarryOut, games: GameFolder = OWN_GAMES) -> int:
 def read(prompt: str) -> str:
     """What is typed, stripped. Raises `BackError` on Ctrl-C and at the input's end."""
     try:
-        return input(prompt).strip()
+        return read_line(prompt)
     except (KeyboardInterrupt, EOFError):
         print()
         raise BackError from None
 
 
+def read_or_back(prompt: str) -> str:
+    """As `read`; words that mean to leave raise `BackError`."""
+    answer = read(prompt)
+    if answer.lower() in LEAVE:
+        raise BackError
+    return answer
+
+
 def choose(question: str, choices: Sequence[str]) -> int:
-    """The index of the one of `choices` that was typed, by number or name. Raises `BackError`."""
-    print(f"\n{question}")
-    for number, choice in enumerate(choices, 1):
-        print(f"{number:4}. {choice}")
+    """The index of the one of `choices` that was typed, by number or name.
+
+    Raises `BackError`, or `LeaveError` where a person wants to leave.
+    """
+    _list_choices(question, choices)
     while True:
         answer = read("> ")
+        if answer.lower() in HELP:
+            _list_choices(HOW_TO_CHOOSE, choices)
+            continue
+        if answer.lower() in LEAVE:
+            raise LeaveError
         number_typed = whole(answer)
         index = meant(answer, choices) if number_typed is None else number_typed - 1
         if index is not None and 0 <= index < len(choices):
@@ -75,6 +98,15 @@ def choose(question: str, choices: Sequence[str]) -> int:
         print(f"{typed}{suggestion}: type a number or a name")
 
 
+HOW_TO_CHOOSE = "Type a number or a name, or its beginning; Ctrl-D: one level back; q: leave."
+
+
+def _list_choices(question: str, choices: Sequence[str]) -> None:
+    print(f"\n{question}")
+    for number, choice in enumerate(choices, 1):
+        print(f"{number:4}. {choice}")
+
+
 def whole(text: str) -> int | None:
     """The whole number from 0 that `text` is, if it is one and not endless."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
@@ -82,7 +114,7 @@ def whole(text: str) -> int | None:
 
 def read_number(prompt: str, most: int) -> int | None:
     """A whole number from 0 to `most`, or `None` for nothing typed. Raises `BackError`."""
-    while answer := read(prompt):
+    while answer := read_or_back(prompt):
         number = whole(answer)
         if number is not None and number <= most:
             return number
@@ -99,11 +131,12 @@ class Loaded(NamedTuple):
     path: Path
     updates: int  # that made it
     evaluation: float | None  # mean return, where known
+    players: int
     simulations: int  # per move, by default
 
     def __str__(self) -> str:
-        judged = "" if self.evaluation is None else f", mean return {self.evaluation:.4g}"
-        return f"{shown(self.path)} ({self.updates} updates{judged})"
+        known = "" if self.evaluation is None else f", {judged(self.evaluation, self.players)}"
+        return f"{shown(self.path)} ({counted(self.updates, 'update')}{known})"
 
 
 def look_into(path: Path, game: str) -> Loaded:
@@ -111,7 +144,8 @@ def look_into(path: Path, game: str) -> Loaded:
     from saving.checkpoint import load_checkpoint
 
     found = load_checkpoint(path, expect_game=game)
-    return Loaded(path, found.training_step, found.evaluation, found.config.evaluation_simulations)
+    config = found.config
+    return Loaded(path, found.training_step, found.evaluation, config.players, config.evaluation_simulations)
 
 
 def checkpoints(game: str, results_path: Path, games: GameFolder) -> dict[str, Path]:
@@ -145,8 +179,8 @@ class GameMenu:
         self._carry_out = carry_out
         self._load_used()
 
-    def run(self) -> bool:
-        """Asks what to do and does it, again and again; whether the person wants to leave the program."""
+    def run(self) -> None:
+        """Asks what to do and does it, again and again, until the person goes back. Raises `LeaveError`."""
         entries = [
             ("Train", self.train),
             ("Resume the newest training", self.resume),
@@ -163,9 +197,11 @@ class GameMenu:
             try:
                 choice = choose(f"{self.game}, {self._state()}", choices)
             except BackError:
-                return False
+                return
+            if choices[choice] == "Exit":
+                raise LeaveError
             if choice >= len(entries):
-                return choices[choice] == "Exit"
+                return
             with contextlib.suppress(BackError):
                 entries[choice][1]()
 
@@ -192,10 +228,10 @@ class GameMenu:
         print(f"\nWhich checkpoint of {self.game}?")
         for number, (name, path) in enumerate(found.items(), 1):
             print(f"{number:4}. {name:22} {shown(path)}")
-        print("      or the path of a best.checkpoint file or of a run's folder")
+        print("      or the path of a best.checkpoint file or of a run's folder; q: back")
         while True:
             try:
-                self.loaded = look_into(_checkpoint_meant(read("> "), found), self.game)
+                self.loaded = look_into(_checkpoint_meant(read_or_back("> "), found), self.game)
                 return
             except ConfigurationError as error:
                 print(f"{error}: try again")
@@ -271,14 +307,14 @@ class GameMenu:
         """Asks for options and runs a command, again if they are refused. Raises `BackError`."""
         such = f", such as {example}" if example else ""
         while True:
-            text = read(f"Options{such} (Enter: none, ?: list them): ")
+            text = read_or_back(f"Options{such} (Enter: none, ?: list them, q: back): ")
             try:
                 options = shlex.split(text)
             except ValueError as error:
                 print(f"{text}: {error}: try again")
                 continue
-            status = self._run(name, [self.game, "--help"] if text == "?" else [*arguments, *options])
-            if text != "?" and (status != BAD_INPUT or not options):
+            status = self._run(name, [self.game, "--help"] if text in HELP else [*arguments, *options])
+            if text not in HELP and (status != BAD_INPUT or not options):
                 return
 
     def _run(self, name: str, arguments: Sequence[str]) -> int:

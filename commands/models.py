@@ -24,9 +24,17 @@ from arena.standings import (
 )
 from arena.summaries import openings_text
 from commands._finding import known_game
-from commands._options import Parser, add_results_path_option, add_seed_option, command_parser, whole_number
+from commands._options import (
+    Parser,
+    add_game_argument,
+    add_results_path_option,
+    add_seed_option,
+    command_parser,
+    whole_number,
+)
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
+from core.wording import counted, grouped, judged, record
 from games.api.sources import OWN_GAMES, GameFolder
 
 GAMES = 2000
@@ -54,7 +62,12 @@ USAGE = """usage: python muzero.py models COMMAND GAME [options]
   compare GAME FIRST SECOND    a match between two versions, or with random, expert, minimax, mcts:N
   promote GAME VERSION         make a version the one in use, once it has beaten the one that is
 
-Each takes --help."""
+Each takes --help.
+
+for example:
+  python muzero.py models add connect4 results/connect4/2026-01-31--12-00-00
+  python muzero.py models compare connect4 v0002 v0001
+  python muzero.py models promote connect4 v0002"""
 
 
 # --- list ---
@@ -74,12 +87,12 @@ def list_command(arguments: Sequence[str], games: GameFolder) -> int:
         return 0
     if not rows:
         print(f"no versions of {registry.game} yet: train, or add a checkpoint")
-    for line in listing_text(rows):
+    for line in listing_text(rows, games.load(registry.game).config.players):
         print(line)
     return 0
 
 
-def listing_text(rows: Sequence[Standing]) -> Iterator[str]:
+def listing_text(rows: Sequence[Standing], players: int) -> Iterator[str]:
     """The lines of `models list`; with several groups, each under its heading."""
     several = len({row.group for row in rows} - {None}) > 1
     for group, members in itertools.groupby(rows, key=lambda row: row.group):
@@ -89,15 +102,17 @@ def listing_text(rows: Sequence[Standing]) -> Iterator[str]:
                 if group is None
                 else f"group {group + 1}, Elo among its own players only:"
             )
-        yield from map(_row_text, members)
+        for row in members:
+            yield _row_text(row, players)
 
 
-def _row_text(row: Standing) -> str:
+def _row_text(row: Standing, players: int) -> str:
     rating = "      -       " if row.elo is None else f"{row.elo:+7.0f} ± {row.error or 0:<4.0f}"
-    steps = "built in" if row.training_steps is None else f"{row.training_steps:,} updates"
-    evaluation = "" if row.evaluation is None else f"evaluation {row.evaluation:.2f}"
+    steps = "built in" if row.training_steps is None else grouped(row.training_steps, "update")
+    evaluation = "" if row.evaluation is None else judged(row.evaluation, players)
     mark = "*" if row.promoted else " "
-    start = f"{mark} {Entrant(row.name, row.simulations)!s:24} {rating} {row.games:6} games  {steps:>18}"
+    games = counted(row.games, "game")
+    start = f"{mark} {Entrant(row.name, row.simulations)!s:24} {rating} {games:>12}  {steps:>18}"
     return f"{start}  {evaluation:17} {row.date} {row.note}".rstrip()
 
 
@@ -134,8 +149,9 @@ def _shown_text(shown: KnownVersion, preset: MuZeroConfig) -> Iterator[str]:
         yield f"{name:15} {value}"
     for player, rating in shown.ratings.items():
         yield (
-            f"{'rating':15} {rating.elo:+.0f} ± {rating.error:.0f} Elo in {rating.games} games with "
-            f"{player.simulations} simulations (group {rating.group + 1} of {shown.groups})"
+            f"{'rating':15} {rating.elo:+.0f} ± {rating.error:.0f} Elo in "
+            f"{counted(rating.games, 'game')} with {player.simulations} simulations "
+            f"(group {rating.group + 1} of {shown.groups})"
         )
     if not shown.ratings:
         yield f"{'rating':15} none: no matches with others yet"
@@ -216,8 +232,8 @@ def match_text(match: MatchRecord) -> str:
     openings = "" if match.openings is None else f"; {openings_text(match.openings)}"
     different = "" if match.different == tally.games else f" ({match.different} different ones)"
     return (
-        f"{first} against {second}: {tally.games} of {match.games} games{different}, "
-        f"{tally.wins} wins, {tally.draws} draws, {tally.losses} losses, "
+        f"{first} against {second}: {tally.games} of {counted(match.games, 'game')}{different}, "
+        f"{record(tally.wins, tally.draws, tally.losses)}, "
         f"score {tally.score:.1%} ({interval.low:.1%} to {interval.high:.1%}), "
         f"Elo {elo.difference:+.0f} ({elo.low:+.0f} to {elo.high:+.0f}){openings}"
     )
@@ -262,12 +278,18 @@ def _compare_parser() -> Parser:
         "compare GAME FIRST SECOND",
         "Play a match; interrupted, the same command goes on with it. Games come in pairs: the same opening, "
         "once in each seat.",
+        "compare connect4 v0002 v0001",
+        "compare connect4 v0002 mcts:1000 --games 400",
     )
     players = "a version, or random, expert, minimax[:DEPTH], mcts[:SIMULATIONS]"
     parser.add_argument("first", metavar="FIRST", help=players)
     parser.add_argument("second", metavar="SECOND", help=players)
-    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=GAMES)
-    parser.add_argument("--simulations", metavar="INT", type=whole_number(0), default=50, help="per move")
+    parser.add_argument(
+        "--games", metavar="INT", type=whole_number(1), default=GAMES, help=f"at most; default: {GAMES}"
+    )
+    parser.add_argument(
+        "--simulations", metavar="INT", type=whole_number(0), default=50, help="per move; default: 50"
+    )
     add_seed_option(parser)
     parser.add_argument(
         "--all-games", action="store_true", help="do not stop when a sequential test (SPRT) has decided"
@@ -275,9 +297,9 @@ def _compare_parser() -> Parser:
     return parser
 
 
-def _parser(usage: str, description: str) -> Parser:
-    parser = command_parser(f"models {usage}", description)
-    parser.add_argument("game", metavar="GAME")
+def _parser(usage: str, description: str, *examples: str) -> Parser:
+    parser = command_parser(f"models {usage}", description, *(f"models {example}" for example in examples))
+    add_game_argument(parser)
     add_results_path_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -59,7 +59,12 @@ def check_name(name: str, taken: Sequence[str]) -> None:
 
 
 def _parser() -> Parser:
-    parser = command_parser("new-game NAME", "Write a small, complete game to games/NAME.py, to start from.")
-    parser.add_argument("name", metavar="NAME")
-    parser.add_argument("--players", choices=["1", "2"], default="1", help="default: 1")
+    parser = command_parser(
+        "new-game NAME",
+        "Write a small, complete game to games/NAME.py, to start from.",
+        "new-game mygame",
+        "new-game mygame --players 2",
+    )
+    parser.add_argument("name", metavar="NAME", help="of the game: letters, digits and _")
+    parser.add_argument("--players", choices=["1", "2"], default="1", help="of the game; default: 1")
     return parser

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from commands._agents import find_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, command_parser, whole_number
+from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError
+from core.wording import counted
 from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec
 from showing.web import PORT
@@ -144,7 +145,7 @@ def _welcome(agent: Agent | None, opponent: Player | None, parsed: argparse.Name
     elif agent is None:
         who = f"{parsed.opponent} plays against you; no checkpoint to ask for hints was found."
     else:
-        who = f"MuZero: {agent.name}\n{agent.simulations} simulations per move."
+        who = f"MuZero: {agent.name}\n{counted(agent.simulations, 'simulation')} per move."
     return f"{who} ? lists what you can type."
 
 
@@ -153,8 +154,11 @@ def _parser() -> Parser:
         "play GAME",
         "Play against an agent, with its view of the game beside the board. Without a checkpoint, try the "
         "game by hand.",
+        "play connect4",
+        "play connect4 --seat 2 --simulations 400",
+        "play tictactoe --web",
     )
-    parser.add_argument("game", metavar="GAME")
+    add_game_argument(parser)
     add_agent_options(parser)
     parser.add_argument(
         "--opponent",

@@ -9,8 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from commands._finding import find_run
-from commands._options import Parser, command_parser
-from config import MuZeroConfig
+from commands._options import Parser, add_results_path_option, command_parser
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import writing
@@ -152,6 +151,8 @@ def _parser() -> Parser:
     parser = command_parser(
         "plot RUN [RUN...]",
         "Draw learning curves. Runs that differ in nothing but the seed are drawn as one: mean and spread.",
+        "plot cartpole",
+        "plot results/cartpole/* --x minutes --out curves.png",
     )
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run folder, or a game: its newest run")
     parser.add_argument("--x", choices=tuple(AXES), default="updates", help="default: updates")
@@ -164,7 +165,5 @@ def _parser() -> Parser:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, help="picture (.png, .svg, .pdf); default: beside the run"
     )
-    parser.add_argument(
-        "--results-path", metavar="PATH", type=Path, default=Path(MuZeroConfig().results_path)
-    )
+    add_results_path_option(parser)
     return parser

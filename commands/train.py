@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands import NAMES
-from commands._config_options import add_config_options, canonical, config_values, file_values
+from commands._config_options import (
+    add_config_options,
+    asks_help,
+    canonical,
+    config_values,
+    file_values,
+    shown_fields,
+)
 from commands._finding import find_run, known_game
 from commands._launching import add_launch_options, exit_status
 from commands._options import Parser, command_parser
+from commands._without_effect import say_without_effect
 from config import MuZeroConfig
 from core.options import parse_json_object
 from games.api.sources import OWN_GAMES, GameFolder
@@ -18,24 +25,26 @@ from runs.facade import MuZero
 
 def train_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """`python muzero.py [train] GAME [JSON] [options]`."""
-    arguments = canonical(arguments)
-    asks_help = bool({"-h", "--help"} & set(arguments))
     named = [game for game in games.names() if game in arguments]
-    parser = _parser(games.load(named[0]).config if asks_help and named else MuZeroConfig(), games)
-    parsed = parser.parse(arguments)
-    game = games.load(known_game(parsed.game, games))
-    overrides = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
-    trainer = MuZero(game, file_values(parsed.config) | overrides | config_values(parsed))
+    defaults = games.load(named[0]).config if asks_help(arguments) and named else MuZeroConfig()
+    parsed = _parser(defaults, shown_fields(arguments), games).parse(canonical(arguments))
+    game = games.load(known_game(parsed.game, games, commands=True))
+    given = {} if parsed.overrides is None else parse_json_object(parsed.overrides, "the JSON argument")
+    given |= config_values(parsed)
+    trainer = MuZero(game, file_values(parsed.config) | given)
+    say_without_effect(trainer.config, given, local=parsed.local)
     games_from = parsed.games_from and find_run(parsed.games_from, Path(trainer.config.results_path), games)
     return exit_status(trainer.train(local=parsed.local, address=parsed.address, games_from=games_from))
 
 
-def _parser(defaults: MuZeroConfig, games: GameFolder = OWN_GAMES) -> Parser:
+def _parser(defaults: MuZeroConfig, shown: Sequence[str], games: GameFolder = OWN_GAMES) -> Parser:
     parser = command_parser(
         "[train] GAME [JSON]",
-        "Train MuZero on a game. Without arguments there is a menu. Other commands, each with its own "
-        f"--help: {', '.join(name for name in NAMES if name != 'train')}. Options that are true or false are "
-        "written --per, --no-per or --per false.",
+        "Train MuZero on a game, in a new folder under results/, until its target or limit is reached, or "
+        "Ctrl-C. Options that are true or false are written --per, --no-per or --per false.",
+        "cartpole",
+        "cartpole --lr-init 0.01 --seed 7",
+        "connect4 --training-minutes 30 --opponents mcts:1000",
     )
     parser.add_argument("game", metavar="GAME", help=f"one of: {', '.join(games.names())}")
     parser.add_argument("overrides", metavar="JSON", nargs="?", help="options as '{\"lr_init\": 0.01}'")
@@ -52,5 +61,5 @@ def _parser(defaults: MuZeroConfig, games: GameFolder = OWN_GAMES) -> Parser:
         "need not play them again",
     )
     add_launch_options(parser)
-    add_config_options(parser, defaults)
+    add_config_options(parser, defaults, shown)
     return parser

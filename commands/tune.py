@@ -9,15 +9,23 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands._config_options import add_config_options, canonical, config_values
+from commands._config_options import (
+    add_config_options,
+    asks_help,
+    canonical,
+    config_values,
+    shown_fields,
+)
 from commands._finding import known_game
 from commands._options import Parser, command_parser, whole_number
-from config import MuZeroConfig
+from commands._without_effect import say_without_effect
+from config import MuZeroConfig, field_docs
 from core.errors import INTERRUPTED, ConfigurationError
+from core.wording import counted, grouped
 from games.api.sources import OWN_GAMES, GameFolder
 from tuning.halving import REDUCTION, RUNGS
 from tuning.space import FORMS
-from tuning.wanted import BUDGET, GAMES, PARALLEL, Wanted, opened
+from tuning.wanted import BUDGET, GAMES, OWN_FIELDS, PARALLEL, Wanted, opened
 
 if TYPE_CHECKING:
     from tuning.display import SearchLines, SearchTable
@@ -56,6 +64,7 @@ def _new(parsed: Namespace, games: GameFolder) -> AbstractContextManager[Sitting
         reduction=parsed.reduction,
     )
     checked = opened(wanted)
+    say_without_effect(wanted.game.config.replace(**checked.options), checked.options)
     results_path = Path(wanted.options.get("results_path", MuZeroConfig().results_path))
     return first_sitting(new_search_folder(results_path, checked.game), checked)
 
@@ -104,12 +113,13 @@ def _plan(state: Study, folder: Path) -> str:
     opened = state.opened
     steps = opened.steps or state.base.training_steps
     minutes = "1 minute" if opened.minutes == 1 else f"{opened.minutes:g} minutes"
-    budget = minutes if opened.minutes else f"{steps:,} updates"
+    budget = minutes if opened.minutes else grouped(steps, "update")
     at_once = f", {state.parallel} at a time" if state.parallel > 1 else ""
     again = [str(trial.number) for trial in state.trials.values() if not trial.ended]
     ended = f"; {len(state.ended)} have ended" if state.trials else ""
     ended += f", to be run again: {', '.join(again)}" if again else ""
-    return f"search folder: {folder}\n{state.budget} trials of {opened.game}, {budget} each{at_once}{ended}"
+    trials = f"{counted(state.budget, 'trial')} of {opened.game}, {budget} each"
+    return f"search folder: {folder}\n{trials}{at_once}{ended}"
 
 
 def _memory_warning(sitting: Sitting) -> str:
@@ -147,20 +157,22 @@ def _summary(state: Study, folder: Path) -> str:
 
 
 def _parse(arguments: Sequence[str], games: GameFolder) -> Namespace:
-    arguments = canonical(arguments)
     named = [game for game in games.names() if game in arguments]
-    shown = games.load(named[0]).config if named and {"-h", "--help"} & set(arguments) else MuZeroConfig()
-    return _parser(shown).parse(arguments)
+    defaults = games.load(named[0]).config if named and asks_help(arguments) else MuZeroConfig()
+    possible = [name for name in field_docs() if name not in OWN_FIELDS]
+    return _parser(defaults, shown_fields(arguments, possible)).parse(canonical(arguments))
 
 
-def _parser(defaults: MuZeroConfig) -> Parser:
+def _parser(defaults: MuZeroConfig, shown: Sequence[str]) -> Parser:
     parser = command_parser(
         "tune GAME --param NAME=SCALE:...",
         "Search hyperparameters: nevergrad chooses values, each trial is a full training of its own, trials "
         "that lag behind are stopped early (ASHA), and the best checkpoint of the others is scored by games. "
         "Options of the configuration hold in all trials; --seed is that of the search.",
+        "tune cartpole --param lr_init=log:1e-4:1e-1 --budget 20 --minutes 2",
+        "tune --resume results/tune/cartpole/2026-01-31--12-00-00",
     )
-    parser.add_argument("game", metavar="GAME", nargs="?")
+    parser.add_argument("game", metavar="GAME", nargs="?", help="its name; not needed to go on")
     parser.add_argument(
         "--param", metavar="PARAM", action="append", help=f"what to search: {FORMS}; repeatable"
     )
@@ -188,7 +200,7 @@ def _parser(defaults: MuZeroConfig) -> Parser:
         help=f"of so many trials at a point one goes on; also the ratio between points (default {REDUCTION})",
     )
     parser.add_argument("--resume", metavar="FOLDER", type=Path, help="go on with a search")
-    add_config_options(parser, defaults)
+    add_config_options(parser, defaults, shown)
     return parser
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands._agents import chosen_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, command_parser, whole_number
+from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 
@@ -187,10 +187,16 @@ def value_bar(moment: Moment) -> Text:
 
 
 def _parser() -> Parser:
-    parser = command_parser("watch GAME", "Watch a trained agent play, or record it as a film.")
-    parser.add_argument("game", metavar="GAME")
+    parser = command_parser(
+        "watch GAME",
+        "Watch a trained agent play, or record it as a film.",
+        "watch cartpole",
+        "watch connect4 --opponent expert --games 2",
+        "watch lunarlander --record landing.gif",
+    )
+    add_game_argument(parser)
     add_agent_options(parser)
-    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1)
+    parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1, help="default: 1")
     parser.add_argument(
         "--explore", action="store_true", help="play as in self-play, with noise and temperature; else greedy"
     )

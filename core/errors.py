@@ -15,11 +15,20 @@ def did_you_mean(name: str, names: list[str]) -> str:
     return f", did you mean {near!r}?" if near else ""
 
 
-def nearest(name: str, names: list[str]) -> str | None:
-    """The one of `names` that `name` most probably misspells."""
+def nearest(name: str, names: list[str], cutoff: float = 0.6) -> str | None:
+    """The one of `names` that `name` most probably misspells, or shortens: `--lr` is more like `--lr-init`
+    than like `--per`. `cutoff` is how alike they must be at least, from 0 to 1.
+    """
     lowered = {candidate.lower(): candidate for candidate in names}
-    matches = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    begun = [candidate for candidate in lowered if _begins(name.lower(), candidate)]
+    matches = difflib.get_close_matches(name.lower(), begun or lowered, n=1, cutoff=0.0 if begun else cutoff)
     return lowered[matches[0]] if matches else None
+
+
+def _begins(name: str, candidate: str) -> bool:
+    """Whether `name` is the first words of `candidate`."""
+    rest = candidate.removeprefix(name)
+    return name.strip("-") != "" and rest != candidate and rest[:1] in ("-", "_", " ")
 
 
 def require(condition: bool, name: str, message: str) -> None:

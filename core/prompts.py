@@ -1,8 +1,9 @@
-"""Asking a person for a move."""
+"""Asking a person at the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def listed(words: Sequence[str], most: int = 12) -> str:
@@ -29,8 +30,20 @@ def _shortens(answer: str, name: str) -> bool:
     return plain and any(part.startswith(answer) for part in (name, *name.split()))
 
 
+def read_line(prompt: str) -> str:
+    """What a person types, stripped; with arrow keys to edit it, and to find what was typed before.
+
+    Raises `EOFError` at the input's end.
+    """
+    with suppress(ImportError):  # not everywhere; importing it gives `input` its editing
+        import readline
+
+        readline.parse_and_bind("set enable-bracketed-paste off")
+    return input(prompt).strip()
+
+
 def ask(question: str, answers: Sequence[str]) -> int:
     """Asks at the terminal until one of `answers` is typed; its index. Raises `EOFError`."""
-    while (index := meant(answer := input(question), answers)) is None:
-        print(f"{answer.strip()!r} is not possible; type one of {listed(answers)}")
+    while (index := meant(answer := read_line(question), answers)) is None:
+        print(f"{answer!r} is not possible; type one of {listed(answers)}")
     return index

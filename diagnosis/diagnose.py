@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.policies import legal_policy
 from core.randomness import Stream, make_generator
+from core.wording import counted
 from data import FloatArray, Weights
 from diagnosis.measures import (
     MOST_GUESSED,
@@ -173,7 +174,7 @@ def scenes(spec: GameSpec, agent: Agent, played: Played, number: int) -> Iterato
     for made in dict.fromkeys((0, moves // 2)):
         for action in actions[len(game.moves) : made]:
             game.play(action)
-        title = "at the start" if made == 0 else f"after {made} moves"
+        title = f"after {counted(made, 'move')}" if made else "at the start"
         names = tuple(game.action_name(action) for action in range(played.config.num_actions))
         analysis = game.analyse(limit=TREE)
         yield Scene(title, game.text(), analysis, names, game.line_end(analysis))

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from core.wording import counted, grouped
 from diagnosis import figures, tree_picture
 from diagnosis.diagnose import Diagnosis, Scene
 from diagnosis.measures import MOST_GUESSED
@@ -64,8 +65,9 @@ def played(diagnosis: Diagnosis) -> str:
     returns = diagnosis.played.returns
     whose = "of player 1 " if diagnosis.config.players == 2 else ""
     return (
-        f"{len(returns)} self-play games, {len(diagnosis.played.moves):,} moves, mean return {whose}"
-        f"{returns.mean():.2f}, {diagnosis.config.num_simulations} simulations a move"
+        f"{counted(len(returns), 'self-play game')}, {grouped(len(diagnosis.played.moves), 'move')}, "
+        f"mean return {whose}{returns.mean():.2f}, "
+        f"{counted(diagnosis.config.num_simulations, 'simulation')} a move"
     )
 
 
@@ -125,9 +127,9 @@ def _scene(scene: Scene) -> str:
     line = ", ".join(scene.action_names[action] for action in found.principal_variation)
     line += f" ({scene.line_end})" if scene.line_end else ""
     caption = (
-        f"The most visited nodes of a search of {found.simulations} simulations. Value of the position to "
-        f"the player to move {found.value:.3g}, before the search {found.network_value:.3g}; expected line: "
-        f"{line}."
+        f"The most visited nodes of a search of {counted(found.simulations, 'simulation')}. "
+        f"Value of the position to the player to move {found.value:.3g}, before the search "
+        f"{found.network_value:.3g}; expected line: {line}."
     )
     picture = tree_picture.figure(found.tree, scene.action_names)
     title = f"Search tree {scene.title}"

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from core.wording import counted
 from data import FloatArray
 from diagnosis.measures import Calibration, Horizon, SearchEffect, relative
 
@@ -138,7 +139,10 @@ def _conclusion(checks: tuple[Criterion, ...], reach: Reach) -> tuple[Level, str
         )
     if failed:
         return "care", f"the model is to be trusted with care: {_listed(failed)}"
-    return "trusted", f"the model can be trusted: its rewards and values hold {reach.good} moves ahead"
+    return (
+        "trusted",
+        f"the model can be trusted: its rewards and values hold {counted(reach.good, 'move')} ahead",
+    )
 
 
 def _listed(failed: list[Criterion]) -> str:
@@ -151,7 +155,7 @@ def facts(
     """Figures without a threshold: there is none that holds for every game."""
     return (
         Fact("reward error one move ahead", _of(rewards.rms_error, rewards.size, "reward")),
-        Fact(f"reward error {unroll_steps} moves ahead", _of_horizon(horizon, unroll_steps)),
+        Fact(f"reward error {counted(unroll_steps, 'move')} ahead", _of_horizon(horizon, unroll_steps)),
         Fact("value error against the return", _of(values.rms_error, values.size, "return")),
         Fact("correlation of values and returns", _correlated(values.correlation)),
         Fact(

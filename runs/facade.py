@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config import MuZeroConfig
+from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder, game_of
 from games.api.spec import GameSpec, check_facts
@@ -115,16 +115,16 @@ def _check_opponents(game: GameSpec, config: MuZeroConfig) -> None:
     check_opponents(game, config)
 
 
+def resumable(name: str) -> bool:
+    """Whether a training that is resumed may go on with another value of field `name`."""
+    inside = field_docs()[name].group in RESUMABLE_GROUPS and name not in RESUMABLE_EXCEPTIONS
+    return inside or name in RESUMABLE_FIELDS
+
+
 def _resumable(options: dict[str, Any]) -> dict[str, Any]:
     """`options` themselves. Raises `ConfigurationError` on one that a running training cannot change."""
-    from config import field_docs
-
-    docs = field_docs()
     for name in options:
-        group = docs[name].group if name in docs else None
-        if group is None or name in RESUMABLE_FIELDS:
-            continue
-        if group not in RESUMABLE_GROUPS or name in RESUMABLE_EXCEPTIONS:
+        if name in field_docs() and not resumable(name):
             raise ConfigurationError(
                 f"{name} cannot be changed when a run is resumed: train a new run with it"
             )

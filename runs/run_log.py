@@ -145,6 +145,7 @@ class RunLog:
             gpu_memory=self.metrics.gpu_memory if self.metrics is not None else None,
             cost=self.cost,
             video=self.video,
+            players=self.config.players,
         )
 
 

@@ -13,6 +13,7 @@ from config import MuZeroConfig
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
+from core.wording import counted
 from data import Counters, EvaluationResult, PlayReport, Snapshot, TrainingMetrics, Video, Weights
 from games.api.sources import game_of
 from games.api.spec import GameSpec
@@ -159,7 +160,7 @@ class Session:
             counters = self.log.counters
             self.observer.event(
                 f"solved: mean of {len(result.returns)} greedy games {result.mean:.1f} "
-                f"(target {self.config.target_reward:g}) after {counters.training_step} updates, "
+                f"(target {self.config.target_reward:g}) after {counted(counters.training_step, 'update')}, "
                 f"{counters.played_steps} played steps, {self.log.seconds:.1f} s of training"
             )
         return judgement

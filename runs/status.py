@@ -32,6 +32,7 @@ class RunStatus:
     gpu_memory: int | None  # bytes, where there is a GPU
     cost: Cost = NOTHING  # of the run so far
     video: Video | None = None  # the newest
+    players: int = 1
 
     @property
     def evaluation(self) -> EvaluationResult | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
+from core.wording import counted
 from games.api.shown import ShownGame
 from games.api.spec import GameSpec
 from playing.make_table import make_table
@@ -105,12 +106,12 @@ class InteractiveGame:
             return ""
         if self.players == 1:
             ended = "ended" if self._terminated else "stopped"
-            return f"{ended} after {len(self.moves)} moves, return {self.returns[0]:g}"
+            return f"{ended} after {counted(len(self.moves), 'move')}, return {self.returns[0]:g}"
         if self.resigned_by is not None:
             winner = self.player_name(1 - self.resigned_by)
             return f"{self.player_name(self.resigned_by)} resigns, {winner} wins"
         if self.returns[0] == 0:
-            return "a draw" if self._terminated else f"stopped after {len(self.moves)} moves"
+            return "a draw" if self._terminated else f"stopped after {counted(len(self.moves), 'move')}"
         return f"{self.player_name(0 if self.returns[0] > 0 else 1)} wins"
 
     def player_name(self, player: int) -> str:
@@ -168,7 +169,8 @@ class InteractiveGame:
         Raises `ConfigurationError` if fewer have been made, and changes nothing.
         """
         if not 0 <= moves <= len(self.moves):
-            raise ConfigurationError(f"{len(self.moves)} moves have been made: {moves} cannot be taken back")
+            made = counted(len(self.moves), "move")
+            raise ConfigurationError(f"{moves} cannot be taken back: {made} so far")
         self._replay(self.moves[: len(self.moves) - moves])
 
     def _replay(self, actions: tuple[int, ...]) -> None:

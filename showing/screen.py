@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from core.wording import counted
 from showing import frames
 from showing.analysis import Analysis, win_probability
 from showing.interactive import InteractiveGame
@@ -100,7 +101,9 @@ def board_picture(text: str, before: str, symbols: str) -> Text:
 
 def analysis_picture(game: InteractiveGame, analysis: Analysis, title: str) -> Panel:
     """The value, the moves that the search prefers and the line that the agent expects."""
-    network = "the network alone" if analysis.simulations == 0 else f"{analysis.simulations} simulations"
+    network = (
+        "the network alone" if analysis.simulations == 0 else counted(analysis.simulations, "simulation")
+    )
     names = [game.action_name(action) for action in analysis.principal_variation]
     parts = [
         _balance(game, analysis) if game.players == 2 else _value(analysis),

@@ -12,7 +12,7 @@ from rich.panel import Panel
 
 from arena.players import Player
 from core.errors import ConfigurationError
-from core.prompts import listed
+from core.prompts import listed, read_line
 from core.randomness import game_seed
 from showing.analysis import MOST_SIMULATIONS
 from showing.interactive import InteractiveGame
@@ -91,7 +91,7 @@ class TerminalPlay:
 
     def _ask(self) -> None:
         try:
-            text = input(self._question()).strip()
+            text = read_line(self._question())
         except EOFError:
             print()
             self._left = True

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.wording import counted, grouped
 from tuning.space import Parameter, short
 from tuning.study import Study, Trial
 
@@ -70,11 +71,11 @@ def title(state: Study, trials: Sequence[Trial]) -> str:
     budget = (
         f"{opened.minutes:g} min"
         if opened.minutes
-        else f"{opened.steps or state.base.training_steps:,} updates"
+        else grouped(opened.steps or state.base.training_steps, "update")
     )
     return (
-        f"Search of {opened.game}: {len(trials)} trials of {budget} each, {stopped} stopped early{lost} "
-        f"({opened.optimizer}, seed {opened.seed})"
+        f"Search of {opened.game}: {counted(len(trials), 'trial')} of {budget} each, "
+        f"{stopped} stopped early{lost} ({opened.optimizer}, seed {opened.seed})"
     )
 
 
@@ -212,5 +213,5 @@ def score_name(state: Study) -> str:
     """What the score is, with its unit."""
     games = state.opened.games
     if state.base.players == 2:
-        return f"score against {state.base.opponents[0]}\n(share of points, {games} games)"
-    return f"score\n(mean return of {games} games)"
+        return f"score against {state.base.opponents[0]}\n(share of points, {counted(games, 'game')})"
+    return f"score\n(mean return of {counted(games, 'game')})"

@@ -70,6 +70,8 @@ def opened(wanted: Wanted) -> Opened:
         optimizer=OPTIMIZER,
         nevergrad=nevergrad_version(),
     )
+    if not found.rungs and wanted.reduction is not None:
+        raise ConfigurationError("--reduction needs --rungs: with none, no trial is compared or stopped")
     rung_shares(found.rungs, found.reduction)
     return found
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
+from core.wording import counted, grouped, score_of_mean
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
@@ -164,7 +166,7 @@ def panel_rows(status: RunStatus) -> Rows:
     counters = status.counters
     return [
         ("training steps", f"{counters.training_step:,} of {status.training_steps:,}"),
-        ("played", f"{counters.played_games:,} games, {counters.played_steps:,} steps"),
+        ("played", f"{grouped(counters.played_games, 'game')}, {grouped(counters.played_steps, 'step')}"),
         ("speed", _speed(status)),
         ("losses", _losses(status)),
         ("evaluation", _evaluation(status)),
@@ -181,7 +183,7 @@ def status_line(status: RunStatus) -> str:
     fields = [
         f"{counters.seconds:7.1f} s",
         f"step {counters.training_step}/{status.training_steps}",
-        f"played {counters.played_games} games {counters.played_steps} steps",
+        f"played {counted(counters.played_games, 'game')} {counted(counters.played_steps, 'step')}",
         _speed(status),
         f"loss {_losses(status)}",
         f"evaluation {_evaluation(status)}",
@@ -237,21 +239,16 @@ def _losses(status: RunStatus) -> str:
 def _evaluation(status: RunStatus) -> str:
     newest, best, target = status.evaluation, status.best_evaluation, status.target_reward
     wanted = "" if target is None else f" target {target:g}"
-    if newest is None or newest.opponent is None:
+    if status.players == 1:
         now = "-" if newest is None else f"{newest.mean:.1f}"
         return f"{now} best {'-' if best is None else f'{best:.1f}'}{wanted}"
-    scores = (f"{match_text(result)} against {result.opponent}" for result in status.evaluations)
-    return f"{', '.join(scores)}; best {'-' if best is None else score_of_mean(best)}{wanted}"
+    scores = [f"{match_text(result)} against {result.opponent}" for result in status.evaluations]
+    return f"{', '.join(scores) or '-'}; best {'-' if best is None else score_of_mean(best)}{wanted}"
 
 
 def match_text(result: EvaluationResult) -> str:
     """Games for two: the score, and wins, draws and losses."""
     return f"{result.score:.0%} ({result.wins} won, {result.draws} drawn, {result.losses} lost)"
-
-
-def score_of_mean(mean: float) -> str:
-    """The mean return of games for two as a score, where returns are those of wins and losses."""
-    return f"{(mean + 1) / 2:.0%}" if abs(mean) <= 1 else f"mean return {mean:.1f}"
 
 
 def _buffer(status: RunStatus) -> str:

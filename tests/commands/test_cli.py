@@ -21,18 +21,18 @@ from arena import summaries
 from arena.duel import Duel, PlayedBatch
 from arena.players import PlayerSpec
 from arena.summaries import return_summary
-from commands import NAMES, train
+from commands import train
 from commands._config_options import canonical, config_values, option_name
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.options import parse_json_object
-from core.project import PROJECT
 from data import Counters, Snapshot
 from games.api.sources import OWN_GAMES, load_game
 from games.api.spec import GameSpec
 from games.boards.game import BoardGame
 from runs import launch as training
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
+from tests.helpers.command_line import python
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import make_status
 from tests.helpers.typing_people import type_lines
@@ -155,7 +155,7 @@ def test_interrupted_training_exits_with_130(calls: list[dict[str, Any]]) -> Non
 )
 def test_spellings_of_options(arguments: list[str], expected: dict[str, Any]) -> None:
     for line_ in ([*arguments, "cartpole"], ["cartpole", *arguments]):
-        parsed = train._parser(MuZeroConfig()).parse(canonical(line_))
+        parsed = train._parser(MuZeroConfig(), []).parse(canonical(line_))
         assert parsed.game == "cartpole"
         assert config_values(parsed) == expected
 
@@ -164,7 +164,7 @@ def test_spellings_of_options(arguments: list[str], expected: dict[str, Any]) ->
 def test_every_field_is_an_option(name: str) -> None:
     value = getattr(MuZeroConfig(), name)
     text = value if isinstance(value, str) else json.dumps(value)
-    parsed = train._parser(MuZeroConfig()).parse(canonical(["cartpole", option_name(name), text]))
+    parsed = train._parser(MuZeroConfig(), []).parse(canonical(["cartpole", option_name(name), text]))
     assert config_values(parsed) == {name: value}
 
 
@@ -435,13 +435,6 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line("cartoole") == 130
 
 
-def python(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "muzero.py", *arguments]
-    return subprocess.run(
-        command, cwd=PROJECT, text=True, capture_output=True, timeout=60, check=False, **settings
-    )
-
-
 def test_piped_misspelling_exits_with_2() -> None:
     finished = python("cartoole", stdin=subprocess.DEVNULL)
     assert finished.returncode == 2
@@ -457,62 +450,3 @@ def test_real_terminal_is_asked() -> None:
     os.close(parent)
     assert "unknown game 'cartoole': did you mean 'cartpole'? [Y/n]" in finished.stdout
     assert finished.returncode == 2
-
-
-# --- help ---
-
-
-def test_help_shows_every_field() -> None:
-    finished = python("--help", env={**os.environ, "COLUMNS": "500"})
-    assert finished.returncode == 0
-    for name, doc in field_docs().items():
-        assert f"  {option_name(name)} " in finished.stdout
-        assert doc.doc in finished.stdout
-        assert f"{doc.group} options:" in finished.stdout
-
-
-def test_help_of_a_game_shows_its_defaults(capsys: pytest.CaptureFixture) -> None:
-    for game in OWN_GAMES.names():
-        with pytest.raises(SystemExit) as caught:
-            line(game, "--help")
-        assert caught.value.code == 0
-        shown = " ".join(capsys.readouterr().out.split())
-        assert f"(int, at least 1; default {load_game(game).config.encoding_size})" in shown
-
-
-@pytest.mark.parametrize("command", ["resume", "evaluate", "train"])
-def test_commands_have_help(command: str, capsys: pytest.CaptureFixture) -> None:
-    with pytest.raises(SystemExit) as caught:
-        line(command, "--help")
-    assert caught.value.code == 0
-    assert "usage: python muzero.py" in capsys.readouterr().out
-
-
-HEAVY = {"torch", "ray", "matplotlib", "nevergrad", "tensorboard", "starlette", "rich"}
-NUMERIC = {"numpy", "numba", "gymnasium"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "heavy"),
-    [
-        ([], HEAVY | NUMERIC),
-        *(([name], HEAVY | NUMERIC) for name in NAMES if name not in ("evaluate", "models")),
-        (["evaluate"], HEAVY),
-        (["models"], HEAVY),
-        (["cartpole"], HEAVY | {"numba"}),
-        (["tune", "cartpole"], HEAVY | {"numba"}),
-    ],
-)
-def test_help_imports_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
-    code = (
-        "import sys, muzero\n"
-        f"sys.argv = ['muzero.py', *{arguments}, '--help']\n"
-        "try: muzero.main()\n"
-        "except SystemExit: pass\n"
-        f"print(sorted({heavy} & set(sys.modules)))"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, text=True, capture_output=True, check=True
-    )
-    assert finished.stdout.splitlines()[-1] == "[]"
-    assert "usage: python muzero.py" in finished.stdout

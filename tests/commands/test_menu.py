@@ -112,7 +112,7 @@ def test_what_is_loaded_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     used(monkeypatch, "tictactoe", "back", "cartpole", "play", "diagnose", "exit", "never read")
     printed = capsys.readouterr().out
     best = "results/tictactoe/2026-01-01--00-00-00/best.checkpoint"
-    assert f"tictactoe, loaded: {best} (5 updates, mean return 0.25)" in printed
+    assert f"tictactoe, loaded: {best} (5 updates, score 62%)" in printed
     assert "cartpole, nothing loaded: train first, or load a checkpoint" in printed
     assert printed.count("no model of cartpole is loaded: train one, or load a checkpoint") == 2
     assert printed.count("Which game?") == 2, "exit leaves the program"
@@ -166,8 +166,8 @@ def test_checkpoints_are_listed_newest_first() -> None:
 
 def test_what_is_loaded_in_words() -> None:
     folder = save("run", step=9)
-    assert str(look_into(folder, "tictactoe")) == "results/tictactoe/run (9 updates, mean return 0.25)"
-    assert str(Loaded(Path("x"), 3, None, 50)) == "x (3 updates)"
+    assert str(look_into(folder, "tictactoe")) == "results/tictactoe/run (9 updates, score 62%)"
+    assert str(Loaded(Path("x"), 3, None, 2, 50)) == "x (3 updates)"
     assert shown(Path("/somewhere/else")) == "/somewhere/else"
     with pytest.raises(ConfigurationError):
         look_into(folder, "cartpole")
@@ -202,6 +202,27 @@ def test_bad_choices_are_asked_again(
     type_lines(monkeypatch, answer, "2")
     assert choose("Which?", ["connect4", "othello"]) == 1
     assert reason in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["q", "quit", "Exit", "bye"])
+def test_words_that_leave(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    assert used(monkeypatch, word) == []
+    assert used(monkeypatch, "tictactoe", word) == []
+    assert used(monkeypatch, "tictactoe", "Train", word, "Back to the games", word) == [], "one level back"
+    save("run")
+    assert used(monkeypatch, "tictactoe", "Play against MuZero", "here", word) == []
+    assert used(monkeypatch, "tictactoe", "Play against MuZero", "here", "watch", word, word) == []
+
+
+@pytest.mark.parametrize("word", ["?", "help", "H"])
+def test_words_that_ask_for_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    assert used(monkeypatch, word, "tictactoe", word, "q") == []
+    printed = capsys.readouterr().out
+    assert printed.count("Type a number or a name, or its beginning; Ctrl-D: one level back; q: leave.") == 2
+    assert printed.count("  1. cartpole\n") == 2
+    assert printed.count("  1. Train\n") == 2
 
 
 def test_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

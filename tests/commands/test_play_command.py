@@ -112,7 +112,7 @@ def test_a_game_for_one(play: Play) -> None:
     assert "MuZero would play push " in printed
     assert re.search(r"expects push \w+, push \w+, \.\.\. ", printed)
     assert "expected from here (discounted), network alone" in printed
-    assert "cartpole, 1 move   stopped after 1 moves, return 1" in printed
+    assert "cartpole, 1 move   stopped after 1 move, return 1" in printed
     watched = play("cartpole --seat none --simulations 0")
     assert "MuZero before its move, the network alone" in watched
     assert "moves, return " in watched

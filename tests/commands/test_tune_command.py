@@ -81,7 +81,7 @@ def test_a_search_from_the_command_line(runner: FakeRunner, capsys: pytest.Captu
     assert f"to train with it: python muzero.py cartpole --config {folder}/best.json" in printed
     assert {path.name for path in folder.iterdir()} >= {"results.csv", "best.json", "search.png", "hparams"}
     best = json.loads((folder / "best.json").read_text())
-    parsed = train._parser(load_game("cartpole").config).parse(
+    parsed = train._parser(load_game("cartpole").config, []).parse(
         ["cartpole", "--config", str(folder / "best.json")]
     )
     assert file_values(parsed.config) == best

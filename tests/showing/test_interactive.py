@@ -123,7 +123,7 @@ def test_games_for_one_count_their_return() -> None:
     assert game.outcome == "stopped after 3 moves, return 3"
     twentyone = played("twentyone")
     twentyone.play(twentyone.action_named("stick"))
-    assert twentyone.outcome.startswith("ended after 1 moves, return ")
+    assert twentyone.outcome.startswith("ended after 1 move, return ")
 
 
 def test_resigning_loses_and_can_be_taken_back() -> None:
@@ -137,7 +137,7 @@ def test_resigning_loses_and_can_be_taken_back() -> None:
     assert (game.over, game.moves) == (False, (0,))
     alone = played("cartpole", 0)
     alone.resign()
-    assert alone.outcome == "stopped after 1 moves, return 1"
+    assert alone.outcome == "stopped after 1 move, return 1"
     assert (alone.resigned, alone.resigned_by) == (True, None)
     alone.undo(0)
     assert (alone.over, alone.resigned, alone.moves) == (False, False, (0,))
@@ -171,7 +171,7 @@ def test_games_in_the_old_api_can_be_taken_back() -> None:
 def test_more_moves_than_were_made_cannot_be_taken_back() -> None:
     game = played("tictactoe", 4)
     for moves in (2, -1):
-        with pytest.raises(ConfigurationError, match=f"1 moves have been made: {moves} cannot"):
+        with pytest.raises(ConfigurationError, match=f"{moves} cannot be taken back: 1 move so far"):
             game.undo(moves)
     assert game.moves == (4,)
 

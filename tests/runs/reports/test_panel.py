@@ -103,10 +103,12 @@ def test_matches_have_wins_draws_and_losses() -> None:
         evaluation_result(1, 1, opponent="random"),
     )
     results = expert, random
-    line = status_line(make_status(evaluations=results, best_evaluation=0.25))
+    line = status_line(make_status(evaluations=results, best_evaluation=0.25, players=2))
+    resumed = status_line(make_status(evaluations=(), best_evaluation=0.25, players=2))
+    assert "evaluation -; best 62% " in resumed, "before its first evaluation"
     assert "50% (1 won, 2 drawn, 1 lost) against expert, 100% (2 won, 0 drawn, 0 lost) against random" in line
     assert "; best 62%" in line
-    beyond = status_line(make_status(evaluations=results, best_evaluation=20.0))
+    beyond = status_line(make_status(evaluations=results, best_evaluation=20.0, players=2))
     assert "best mean return 20.0" in beyond
     assert "%" not in beyond.split("best")[1]
 

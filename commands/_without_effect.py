@@ -1,0 +1,115 @@
+"""Options that change nothing beside others: who gives them is told, rather than left to wonder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from commands._config_options import option_name
+from config import MuZeroConfig
+
+
+class Idle(NamedTuple):
+    """Options that have no effect where `when` holds of the configuration."""
+
+    when: Callable[[MuZeroConfig], bool]
+    why: str
+    names: tuple[str, ...]
+
+
+RULES = (
+    Idle(
+        lambda config: config.players == 1,
+        "this is a game for one",
+        ("opponents", "resign_value", "resign_check"),
+    ),
+    Idle(
+        lambda config: config.search == "puct",
+        "the search is puct",
+        ("value_scale", "maxvisit_init", "rescale_values", "max_num_considered_actions", "gumbel_scale"),
+    ),
+    Idle(
+        lambda config: config.search == "gumbel",
+        "the search is gumbel",
+        (
+            *("root_dirichlet_alpha", "root_exploration_fraction", "pb_c_base", "pb_c_init"),
+            *("q_transform", "value_bounds"),
+        ),
+    ),
+    Idle(
+        lambda config: config.q_transform != "bounds",
+        "q_transform is not bounds",
+        ("value_bounds",),
+    ),
+    Idle(
+        lambda config: (
+            config.search == "gumbel" and not config.move_temperature and not config.temperature_threshold
+        ),
+        "gumbel explores by its own noise, where there is no temperature by move",
+        ("visit_softmax_temperature",),
+    ),
+    Idle(
+        lambda config: bool(config.move_temperature),
+        "move_temperature is used in its place",
+        ("visit_softmax_temperature",),
+    ),
+    Idle(lambda config: config.resign_value == -1.0, "resign_value=-1: nobody resigns", ("resign_check",)),
+    Idle(
+        lambda config: config.full_search_probability == 1.0,
+        "full_search_probability=1: all searches are full",
+        ("fast_simulations",),
+    ),
+    Idle(
+        lambda config: config.network == "fullyconnected",
+        "the network is fully connected",
+        (
+            *("latent_scaling", "downsample", "blocks", "channels", "batch_norm", "action_planes"),
+            *("reduced_channels_reward", "reduced_channels_value", "reduced_channels_policy"),
+            *("resnet_fc_reward_layers", "resnet_fc_value_layers", "resnet_fc_policy_layers"),
+        ),
+    ),
+    Idle(
+        lambda config: config.network == "resnet",
+        "the network is a resnet",
+        (
+            *("encoding_size", "fc_representation_layers", "fc_dynamics_layers", "fc_residual_dynamics"),
+            *("fc_reward_layers", "fc_value_layers", "fc_policy_layers", "fused_update"),
+        ),
+    ),
+    Idle(lambda config: config.optimizer != "SGD", "the optimiser is not SGD", ("momentum",)),
+    Idle(
+        lambda config: config.lr_decay_rate == 1.0,
+        "lr_decay_rate=1: the learning rate stays",
+        ("lr_decay_steps",),
+    ),
+    Idle(lambda config: not config.PER, "PER is off", ("PER_alpha", "PER_beta")),
+    Idle(
+        lambda config: config.num_reanalyse_workers == 0,
+        "num_reanalyse_workers=0: nothing is reanalysed",
+        ("reanalyse_policy", "reanalyse_batch", "reanalyse_ratio", "target_update_interval"),
+    ),
+    Idle(
+        lambda config: config.evaluation_interval == 0,
+        "evaluation_interval=0: there are no evaluations",
+        ("evaluation_games", "opponents"),
+    ),
+    Idle(lambda config: config.target_reward is None, "there is no target_reward", ("target_games",)),
+)
+WITHOUT_RAY = ("num_workers", "object_store_mb")
+
+
+def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> Iterator[str]:
+    """A line for each of the options `given` that changes nothing in a run of `config`."""
+    for name in given:
+        why = next((rule.why for rule in RULES if name in rule.names and rule.when(config)), None)
+        if why is None and local and name in WITHOUT_RAY:
+            why = "a --local run is one process"
+        if why is not None:
+            yield f"{option_name(name)} has no effect: {why}"
+
+
+def say_without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> None:
+    """Prints these lines to stderr."""
+    for line in without_effect(config, given, local=local):
+        print(f"note: {line}", file=sys.stderr)
