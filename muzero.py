@@ -23,8 +23,8 @@ answers at once.
 
 from __future__ import annotations
 
+import errno
 import importlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -32,6 +32,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from commands import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
+from core.output import say_plainly, silence
+from core.project import PROJECT
 from core.threads import use_one_thread
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
@@ -88,24 +90,43 @@ def run(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     return command("train")(arguments, games)
 
 
+INSTALL = "pip install -r requirements.txt"
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Of a disk that is full, or broken."""
+
+
 def _reported(action: Callable[[], int]) -> int:
     """The action's exit status; bad input becomes one line on stderr, and Ctrl-C no traceback."""
     try:
-        return action()
+        status = action()
+        sys.stdout.flush()
+        return status
     except ConfigurationError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name is None or (PROJECT / error.name.partition(".")[0]).exists():
+            raise
+        print(f"error: {error.name} is not installed; run: {INSTALL}", file=sys.stderr)
         return BAD_INPUT
     except (KeyboardInterrupt, EOFError):
         print(file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has had enough of it: `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         return 0
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        silence(sys.stdout)
+        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
 
 
 def main() -> None:
     """Runs the command line."""
     use_one_thread()
+    say_plainly()
     sys.exit(_reported(lambda: run(sys.argv[1:])))
 
 

@@ -5,6 +5,10 @@ they share: `_options` (of several commands), `_config_options` (one for each fi
 `_without_effect` (which of these change nothing beside others), `_finding`, `_agents`, `_launching`.
 """
 
+from core.interpreter import require_python
+
+require_python()
+
 DESCRIPTIONS = {
     "train": "train an agent; the word may be left out",
     "resume": "go on with a training that was stopped",

@@ -24,6 +24,10 @@ class Parser(argparse.ArgumentParser):
         lines = "".join(f"  python muzero.py {example}\n" for example in self._examples)
         return super().format_help() + (f"\nfor example:\n{lines}" if lines else "")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Prints help, and raises `OSError` where it cannot be written: argparse would be silent."""
+        print(message, end="", file=file, flush=True)
+
     def error(self, message: str) -> NoReturn:
         """Raises `ConfigurationError`."""
         raise ConfigurationError(f"{message} (see --help)")

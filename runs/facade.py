@@ -50,13 +50,14 @@ class MuZero:
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
         """
         from runs.launch import check_launch
-        from saving.run_folder import new_run_folder
+        from saving.run_folder import discarded_if_empty, new_run_folder
 
         check_launch(self.config, local, address)
         _check_opponents(self.spec, self.config)
         start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
-        return _train(self.spec, self.config, folder, resumed=start, local=local, address=address)
+        with discarded_if_empty(folder):
+            return _train(self.spec, self.config, folder, resumed=start, local=local, address=address)
 
     @staticmethod
     def resume(

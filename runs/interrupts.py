@@ -26,6 +26,23 @@ def sigterm_kept() -> Iterator[None]:
 
 
 @contextmanager
+def killable(wanted: bool) -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM end the process at once, where `wanted`: there is nothing to save yet.
+
+    While Ray looks for a cluster, for minutes, Python's own handlers are not asked.
+    """
+    if not wanted or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def interruptible() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C (or a SIGTERM) sets; a second one interrupts at once."""
     event = threading.Event()

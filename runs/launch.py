@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.memory import usable_memory
+from core.processes import free_processes
 from games.api.spec import GameSpec
-from runs.interrupts import interruptible, sigterm_kept
-from runs.machine import check_memory
+from runs.interrupts import interruptible, killable, sigterm_kept
+from runs.machine import check_memory, check_processes
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -46,6 +48,28 @@ def check_launch(config: MuZeroConfig, local: bool, address: str | None) -> None
         raise ConfigurationError("--local runs without Ray: leave out --address")
     if address is None:
         check_memory(config, usable_memory())
+        if not local:
+            check_processes(config, free_processes())
+    else:
+        check_address(address)
+
+
+PROBE_SECONDS = 5.0
+
+
+def check_address(address: str) -> None:
+    """Raises `ConfigurationError` unless somebody answers at a cluster's `address`: Ray tries for minutes."""
+    if address in ("auto", "local"):
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    whole = port.isdecimal() and 0 < int(port) < 1 << 16
+    if not (colon and host and whole):
+        raise ConfigurationError(f"--address {address}: must be HOST:PORT, ray://HOST:PORT or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or "nobody answers" if not isinstance(error, TimeoutError) else "nobody answers"
+        raise ConfigurationError(f"--address {address}: no Ray cluster can be reached there: {why}") from None
 
 
 def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutcome:
@@ -67,7 +91,7 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
         from runs.actors import Launcher, start_ray
         from runs.ray_run import RayRun
 
-        with sigterm_kept():
+        with sigterm_kept(), killable(address is not None):
             start_ray(session.config, address)
     try:
         run = RayRun(session, Launcher(session.game, session.config))

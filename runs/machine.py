@@ -7,6 +7,8 @@ import os
 from typing import NamedTuple
 
 from config import MuZeroConfig
+from core.actor_kinds import members
+from core.errors import ConfigurationError
 from core.memory import require_room, usable_memory
 from core.perceptrons import weights_of
 from search.tree import tree_bytes
@@ -57,6 +59,24 @@ def check_memory(config: MuZeroConfig, usable: int) -> None:
     largest = max(needed, key=lambda what: needed[what])
     most = f": most is for {largest}, {needed[largest] / 2**30:.1f} GiB"
     require_room(sum(needed.values()), "the run's arrays", most, usable)
+
+
+RAY_THREADS = 250
+"""Processes and threads of Ray itself, measured on two cores."""
+ACTOR_THREADS = 40
+
+
+def check_processes(config: MuZeroConfig, free: int | None) -> None:
+    """Raises `ConfigurationError` where a run on Ray needs more processes and threads than may be started.
+
+    Ray says nothing useful then: it hangs, or takes it for want of memory.
+    """
+    needed = RAY_THREADS + ACTOR_THREADS * len(members(config))
+    if free is not None and needed > free:
+        raise ConfigurationError(
+            f"a run on Ray needs about {needed} processes and threads, and only {free} more may be started "
+            "here: raise the limit (ulimit -u, or the container's), or train in one process with --local"
+        )
 
 
 # --- players ---

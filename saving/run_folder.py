@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import ConfigurationError
@@ -47,6 +50,28 @@ def new_run_folder(results_path: Path, game: str) -> Path:
     except OSError as error:
         raise _unwritable(results_path, error) from None
     return folder
+
+
+METRICS_NAME = "metrics.jsonl"
+EVIDENCE = "Traceback"
+"""What a log has where something went wrong in a way that is worth to be kept."""
+
+
+@contextmanager
+def discarded_if_empty(folder: Path) -> Iterator[None]:
+    """Removes a new run's `folder` when its training fails before anything was measured or saved."""
+    try:
+        yield
+    except BaseException:
+        log = folder / LOG_NAME
+        measured = (folder / METRICS_NAME).exists() and (folder / METRICS_NAME).stat().st_size > 0
+        saved = any((folder / GENERATIONS).iterdir())
+        evidence = log.exists() and EVIDENCE in log.read_text(encoding="utf-8", errors="replace")
+        if not (measured or saved or evidence):
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # other runs are in it
+                folder.parent.rmdir()
+        raise
 
 
 def newest_run(results_path: Path, game: str | None = None) -> Path:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, TextIO
 
-from runs.reports.panel import Clock, silence
+from core.output import print_on
+from runs.reports.panel import Clock
 from tuning.ledger import Asked, Event, Failed, Finished, RungReached, Stopped
 from tuning.space import listed, short
 from tuning.study import Study, Trial
@@ -48,11 +49,7 @@ class SearchLines:
         """Nothing is left to be done."""
 
     def _print(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except BrokenPipeError:  # nobody reads on: the search goes on all the same
-            silence(self._stream)
+        print_on(self._stream, line)
 
 
 class SearchTable:

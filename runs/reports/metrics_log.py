@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from runs.reports.scalars import ScalarLog, Scalars
 from saving.files import write_whole
+from saving.run_folder import METRICS_NAME
 
 if TYPE_CHECKING:
     from data import Counters
     from runs.reports.panel import Clock
 
-FILE_NAME = "metrics.jsonl"
+FILE_NAME = METRICS_NAME
 DIGITS = 7
 """Of a number that is written: as many as a float32 has."""
 

@@ -7,11 +7,11 @@ Both are observers of the run: `status` with its state a few times a second, `ev
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TextIO
 
+from core.output import print_on
 from core.wording import counted, grouped, score_of_mean
 
 if TYPE_CHECKING:
@@ -87,11 +87,7 @@ class Lines:
             self._newest = None
 
     def _print(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except BrokenPipeError:  # nobody reads on: the run goes on all the same
-            silence(self._stream)
+        print_on(self._stream, line)
 
 
 class LogFile(Lines):
@@ -100,13 +96,6 @@ class LogFile(Lines):
     def evidence(self, text: str) -> None:
         """Writes it at once."""
         self._print(text)
-
-
-def silence(stream: TextIO) -> None:
-    """Lets whatever is still written to a stream whose reader has gone disappear, also at the exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 class Panel:
