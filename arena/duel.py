@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.match import Match, openings_of, widest
+from arena.match import Match, PlayCallback, openings_of, widest
 from arena.players import NetworkPlayer, Player, PlayerSpec, make_player
 from arena.ratings import Sprt, Tally
 from config import MuZeroConfig
@@ -66,7 +66,13 @@ def play(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> I
     return (played.result for played in play_batches(duel, games, batch, first))
 
 
-def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int = 0) -> Iterator[PlayedBatch]:
+def play_batches(
+    duel: Duel,
+    games: int,
+    batch: int = SIDE_BY_SIDE,
+    first: int = 0,
+    progress: PlayCallback | None = None,
+) -> Iterator[PlayedBatch]:
     """Plays `games` games of `duel`, about `batch` at a time; yields each batch when it is over.
 
     A batch is determined by the duel, its number and its size, `first` being the number of the first one to
@@ -87,9 +93,17 @@ def play_batches(duel: Duel, games: int, batch: int = SIDE_BY_SIDE, first: int =
         if match is None or len(match.seats) != size:
             match = Match(duel.game, config, size, player, opponent)
         match.start(batch_seed(duel.seed, number), openings)
-        match.play()
+        match.play(progress=_counting_on(progress, start))
         actions = [tuple(played) for played in match.table.played]
         yield PlayedBatch(match.result(version, named), actions, openings)
+
+
+def _counting_on(progress: PlayCallback | None, before: int) -> PlayCallback | None:
+    """`progress`, which counts the games of the batches `before` as well."""
+    if progress is None:
+        return None
+    told = progress
+    return lambda ended, moves: told(before + ended, moves)
 
 
 def batch_seed(seed: int, number: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from core.randomness import Stream, make_generator
 from data import EvaluationResult, IntArray
 from games.api.spec import GameSpec
 from playing.make_table import make_table
+
+PlayCallback = Callable[[int, int], None]
+"""Is told how many games have ended, and how many moves the longest of them has had."""
 
 
 class Match:
@@ -59,13 +63,18 @@ class Match:
             self.table.replay(row, int(self.table.seeds[row]), self.table.played[row][:-1])
         self._live = everyone
 
-    def play(self, seconds: float = float("inf")) -> bool:
-        """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves."""
+    def play(self, seconds: float = float("inf"), progress: PlayCallback | None = None) -> bool:
+        """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves.
+
+        `progress` is told after each move how many games have ended, and how many moves the longest has.
+        """
         began = time.perf_counter()
         while self._live.size:
             if time.perf_counter() - began > seconds:
                 return False
             self._step(self._chosen())
+            if progress is not None:
+                progress(len(self.seats) - len(self._live), max(map(len, self.table.played)))
         return True
 
     def _chosen(self) -> IntArray:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.duel import Duel, PlayedBatch, play_batches, stronger_side
+from arena.match import PlayCallback
 from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
 from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
 from arena.registry import MatchRecord, Registry, Version, digests_of, digests_text
@@ -148,11 +149,16 @@ def match_between(
 
 
 def compare(
-    registry: Registry, game: GameSpec, wanted: MatchRecord, progress: MatchCallback | None = None
+    registry: Registry,
+    game: GameSpec,
+    wanted: MatchRecord,
+    progress: MatchCallback | None = None,
+    played_on: PlayCallback | None = None,
 ) -> MatchRecord:
     """Plays a match, or goes on with it, and records it batch by batch; returns it as it ended.
 
-    It ends when all games are played or, with a sequential test, when that has decided.
+    It ends when all games are played or, with a sequential test, when that has decided. `progress` is told of
+    every batch, `played_on` of every move.
     """
     match = next((m for m in registry.matches() if m.key == wanted.key), wanted)
     left = match.games - int(match.tally.games)
@@ -160,7 +166,7 @@ def compare(
         return match
     first, second = (_spec(registry, name, match.simulations) for name in (match.first, match.second))
     duel = Duel(game, first, second, match.seed)
-    for played in play_batches(duel, left, BATCH, first=int(match.tally.games) // BATCH):
+    for played in play_batches(duel, left, BATCH, int(match.tally.games) // BATCH, played_on):
         match = _continued(match, played)
         registry.record(match)
         if progress is not None:

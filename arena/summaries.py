@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from arena.duel import Duel, play_batches, total
+from arena.match import PlayCallback
 from arena.ratings import wilson_interval
 from core.wording import counted, record
 from data import EvaluationResult
@@ -89,9 +90,9 @@ def openings_text(openings: int) -> str:
     return f"pairs of games begin with {openings} random moves" if openings else "no random openings"
 
 
-def summarised(duel: Duel, games: int) -> ReturnSummary | MatchSummary:
+def summarised(duel: Duel, games: int, progress: PlayCallback | None = None) -> ReturnSummary | MatchSummary:
     """What `games` games of `duel` come to. Raises `ConfigurationError` where a player cannot play."""
-    batches = list(play_batches(duel, games))
+    batches = list(play_batches(duel, games, progress=progress))
     result = total([batch.result for batch in batches])
     if duel.opponent is None:
         return return_summary(result)

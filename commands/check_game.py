@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from commands._finding import known_game
 from commands._options import Parser, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError, did_you_mean
+from core.progress import Progress
 from core.wording import counted, grouped
 from games.api.sources import OWN_GAMES, GameFolder
 
@@ -27,7 +28,11 @@ def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) 
             )
     game = known_game(parsed.game, games)
     deadline = parsed.deadline or DEADLINE
-    report = check_in_child(Order(games, game, parsed.games or GAMES, tuple(parsed.ignore), deadline))
+    order = Order(games, game, parsed.games or GAMES, tuple(parsed.ignore), deadline)
+    with Progress(
+        "checking", 1, at_first=f"{counted(order.games, 'random game')} and what follows from them"
+    ):
+        report = check_in_child(order)
     speed = f", {report.moves_per_second:,.0f} moves a second" if report.moves_per_second else ""
     print(f"{game}: {counted(report.games, 'random game')}, {grouped(report.moves, 'move')}{speed}")
     for finding in report.findings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from commands._options import (
     whole_number,
 )
 from core.errors import ConfigurationError
+from core.progress import Progress
 from core.wording import grouped
 from diagnosis.extent import GAMES, MOVES, diagnosed
 from games.api.sources import OWN_GAMES, GameFolder
@@ -45,7 +45,12 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
         raise ConfigurationError(f"--out {out}: a diagnosis is a .html page")
     check_writable(out)
     agent.say()
-    diagnosis = diagnose(game, config, found.weights, found.training_step, show_progress)
+    with Progress("playing", config.games_per_worker) as shown:
+
+        def progress(done: int, games: int) -> None:
+            shown.update(done, "comparing" if done == games else "")
+
+        diagnosis = diagnose(game, config, found.weights, found.training_step, progress)
     subject = f"{path}, {grouped(found.training_step, 'update')}"
     write(out, diagnosis, subject)
     print(as_json(diagnosis, out) if parsed.json else summary(diagnosis, subject, out))
@@ -93,13 +98,6 @@ def as_json(diagnosis: Diagnosis, out: Path) -> str:
             "report": str(out),
         }
     )
-
-
-def show_progress(done: int, games: int) -> None:
-    """Overwrites a line on a terminal, which ends when all games have; elsewhere nothing."""
-    if sys.stderr.isatty():
-        end = "\r\x1b[K" if done == games else "\r"
-        print(f"playing: {done} of {games} games have ended", end=end, file=sys.stderr, flush=True)
 
 
 def _parser() -> Parser:

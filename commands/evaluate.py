@@ -10,6 +10,7 @@ from commands._agents import chosen_agent
 from commands._finding import known_game
 from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError
+from core.progress import Progress
 from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec
 
@@ -18,15 +19,20 @@ GAMES = 100
 
 def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
-    from arena.duel import Duel
-    from arena.summaries import summarised
-
     parsed = _parser().parse(arguments)
     game = games.load(known_game(parsed.game, games))
     _check(game, parsed)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
     player = _player(game, parsed, games)
-    summary = summarised(Duel(game, player, opponent, parsed.seed, parsed.openings), parsed.games)
+    with Progress("evaluating", parsed.games) as shown:
+        from arena.duel import Duel
+        from arena.summaries import summarised
+
+        def progress(ended: int, moves: int) -> None:
+            shown.update(ended, f"move {moves}")
+
+        duel = Duel(game, player, opponent, parsed.seed, parsed.openings)
+        summary = summarised(duel, parsed.games, progress)
     against = "" if opponent is None else f" against {opponent}"
     print(summary.to_json() if parsed.json else f"{game.name}, {player}{against}: {summary}")
     return 0

@@ -34,6 +34,7 @@ from commands._options import (
 )
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
+from core.progress import Progress
 from core.wording import counted, grouped, judged, record
 from games.api.sources import OWN_GAMES, GameFolder
 
@@ -219,7 +220,12 @@ def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
     players = parsed.first, parsed.second
     wanted = match_between(registry, game, players, parsed.games, parsed.seed, parsed.simulations, sprt)
     progress = None if parsed.json else lambda so_far: print(match_text(so_far))
-    match = compare(registry, game, wanted, progress)
+    with Progress("playing", parsed.games) as shown:
+
+        def played_on(ended: int, moves: int) -> None:
+            shown.update(ended, f"move {moves}")
+
+        match = compare(registry, game, wanted, progress, played_on)
     print(json.dumps(_match_json(match)) if parsed.json else _verdict(match))
     return 0
 

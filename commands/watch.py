@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from commands._agents import chosen_agent
 from commands._finding import known_game
 from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
 from core.errors import ConfigurationError
+from core.progress import Progress
 from games.api.sources import OWN_GAMES, GameFolder
 
 if TYPE_CHECKING:
@@ -47,11 +49,11 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     moments = _moments(game, checkpoint, parsed)
     agent.say()
     if film is not None:
-        record(moments, film, fps)
+        record(moments, film, fps, parsed.games)
     elif sys.stdout.isatty():
-        show_live(moments, fps)
+        show_live(begun(moments), fps)
     else:
-        show_lines(moments)
+        show_lines(begun(moments))
     return 0
 
 
@@ -83,16 +85,24 @@ def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) 
     return folder_for_files(checkpoint, game.name, results_path) / f"watch-{time_stamp()}.gif"
 
 
-def record(moments: Iterator[Moment], path: Path, fps: float) -> None:
+def begun(moments: Iterator[Moment]) -> Iterator[Moment]:
+    """`moments`, whose first is there already: it takes long where code is compiled for it."""
+    with Progress("watching", 1):
+        first = list(itertools.islice(moments, 1))
+    return itertools.chain(first, moments)
+
+
+def record(moments: Iterator[Moment], path: Path, fps: float, games: int) -> None:
     """Writes the film `path`, and says how the games ended."""
     from showing.films import film_file, shoot
 
     pictures, endings = 0, []
-    with film_file(path, fps) as sink:  # nothing is printed in here, whose errors are the film's
-        for moment in shoot(moments, sink, fps):
+    with Progress("recording", games) as shown, film_file(path, fps) as sink:
+        for moment in shoot(moments, sink, fps):  # nothing is printed in here, whose errors are the film's
             pictures += 1
             if moment.action is None:
                 endings.append(ending(moment))
+            shown.update(len(endings), f"picture {pictures}")
     print(*endings, sep="\n")
     print(f"{pictures} pictures at {fps:g} a second: {path}, {path.stat().st_size / 2**20:.1f} MiB")
 

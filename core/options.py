@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import numbers
 import types
 import typing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike, fspath
 from typing import Any, Literal, TypeVar, cast
 
 from core.errors import ConfigurationError
@@ -45,24 +48,33 @@ def type_name(expected: Any) -> str:
 
 
 def coerce(expected: Any, value: Any, name: str) -> Any:
-    """`value` as `expected`: lists become tuples and integers floats; nothing else is converted.
+    """`value` as `expected`: lists become tuples, integers floats, NumPy's numbers and paths Python's own.
 
-    Raises `ConfigurationError` when it is of another type.
+    Nothing else is converted. Raises `ConfigurationError` when it is of another type.
     """
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin in (typing.Union, types.UnionType):
         return None if value is None else coerce(arguments[0], value, name)
     if origin is Literal and value in arguments:
         return value
-    if origin is tuple and isinstance(value, list | tuple | range):
+    if origin is tuple and isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        value = list(value)
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(inner) == len(value):
             return tuple(coerce(t, v, name) for t, v in zip(inner, value, strict=True))
-    elif expected is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif expected in (int, bool, str) and type(value) is expected:
-        return value
+    elif _is_scalar(expected, value):
+        return fspath(value) if expected is str else expected(value)
     raise ConfigurationError(f"{name}={value!r} must be {type_name(expected)}")
+
+
+def _is_scalar(expected: Any, value: Any) -> bool:
+    """Whether `value` is one of type `expected`, or NumPy's like it, or a path for a text."""
+    truth = type(value).__name__ in ("bool", "bool_")  # or NumPy's, without importing it
+    if expected is bool or truth:
+        return truth and expected is bool
+    if expected in (int, float):
+        return isinstance(value, numbers.Integral if expected is int else numbers.Real)
+    return expected is str and isinstance(value, str | PathLike)
 
 
 def parse_json_object(text: str, what: str) -> dict[str, Any]:

@@ -6,11 +6,12 @@ Everything heavy is imported when it is needed: the command line must answer at 
 from __future__ import annotations
 
 import sys
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import MuZeroConfig, field_docs
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, require
 from games.api.sources import OWN_GAMES, GameFolder, game_of
 from games.api.spec import GameSpec, check_facts
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from runs.status import Observer
     from saving.checkpoint import Checkpoint
 
+AnyPath = str | PathLike[str]
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
 RESUMABLE_FIELDS = (
@@ -33,7 +35,8 @@ RESUMABLE_FIELDS = (
 class MuZero:
     """Training, resuming and evaluating from Python.
 
-    `MuZero("cartpole", {"lr_init": 0.01}).train()`. Raises `ConfigurationError` on whatever cannot be run.
+    `MuZero("cartpole", {"lr_init": 0.01}).train().agent`; paths may be text. Raises `ConfigurationError` on
+    whatever cannot be run.
     """
 
     def __init__(self, game: str | GameSpec, options: dict[str, Any] | None = None) -> None:
@@ -43,7 +46,7 @@ class MuZero:
         check_facts(self.spec, self.config)
 
     def train(
-        self, *, local: bool = False, address: str | None = None, games_from: Path | None = None
+        self, *, local: bool = False, address: str | None = None, games_from: AnyPath | None = None
     ) -> TrainingOutcome:
         """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C.
 
@@ -54,14 +57,14 @@ class MuZero:
 
         check_launch(self.config, local, address)
         _check_opponents(self.spec, self.config)
-        start = None if games_from is None else _start_with_games(games_from, self.game, self.config)
+        start = None if games_from is None else _start_with_games(Path(games_from), self.game, self.config)
         folder = new_run_folder(Path(self.config.results_path), self.game)
         with discarded_if_empty(folder):
             return _train(self.spec, self.config, folder, resumed=start, local=local, address=address)
 
     @staticmethod
     def resume(
-        run: Path,
+        run: AnyPath,
         options: dict[str, Any] | None = None,
         *,
         local: bool = False,
@@ -73,6 +76,7 @@ class MuZero:
         from saving.files import CheckpointError
         from saving.run_folder import run_folder_of
 
+        run = Path(run)
         checkpoint = load_checkpoint(run)
         if not checkpoint.parts:
             raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
@@ -93,17 +97,23 @@ class MuZero:
     @staticmethod
     def evaluate(
         game: str | GameSpec,
-        checkpoint: Path,
+        checkpoint: AnyPath,
         games: int = 100,
         seed: int = 0,
         simulations: int | None = None,
         opponent: str | None = None,
     ) -> EvaluationResult:
-        """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`."""
+        """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`.
+
+        `checkpoint` is a file or a run's folder, of which it is the best.
+        """
         from arena.duel import Duel, play, total
         from arena.players import PlayerSpec, parse_player
+        from saving.run_folder import best_of
 
-        player = PlayerSpec("checkpoint", simulations, checkpoint)
+        require(games >= 1, f"games={games}", "must be at least 1")
+        require(simulations is None or simulations >= 0, f"simulations={simulations}", "must be at least 0")
+        player = PlayerSpec("checkpoint", simulations, best_of(Path(checkpoint)))
         against = None if opponent is None else parse_player(opponent)
         duel = Duel(game_of(game), player, against, seed)
         return total(list(play(duel, games)))

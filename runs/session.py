@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from arena.registry import Registry
 from config import MuZeroConfig
@@ -22,7 +22,10 @@ from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
 from saving.checkpoint import Checkpoint, save_best, save_generation
-from saving.run_folder import BEST_NAME
+from saving.run_folder import BEST_NAME, best_of
+
+if TYPE_CHECKING:
+    from showing.analysis import Agent
 
 Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted"]
 
@@ -33,6 +36,18 @@ class TrainingOutcome(NamedTuple):
     reason: Reason
     counters: Counters
     evaluation: EvaluationResult | None  # the newest that judges; of target_games games if it ended the run
+    game: GameSpec
+    folder: Path  # of the run
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that evaluated best, to play with; without evaluations that of the newest weights.
+
+        Raises `CheckpointError` when the run has saved none.
+        """
+        from showing.analysis import Agent
+
+        return Agent.load(best_of(self.folder), self.game)
 
 
 class Session:
@@ -201,4 +216,5 @@ class Session:
 
     def outcome(self, reason: Reason) -> TrainingOutcome:
         """How this sitting ended."""
-        return TrainingOutcome(reason, self.log.counters, next(iter(self.judge.evaluations), None))
+        evaluation = next(iter(self.judge.evaluations), None)
+        return TrainingOutcome(reason, self.log.counters, evaluation, self.spec, self.folder)

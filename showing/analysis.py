@@ -6,6 +6,7 @@ import functools
 import heapq
 import itertools
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, require
 from data import SearchResult, Weights
+from games.api.sources import game_of
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
 from search.mcts import ROOT
@@ -88,7 +90,10 @@ def win_probability(value: float) -> float:
 
 
 class Agent:
-    """A checkpoint's network with a search, on the CPU. Not for several threads at the same time."""
+    """A checkpoint's network with a search, on the CPU. Not for several threads at the same time.
+
+    Raises `ConfigurationError` on a number of simulations that cannot be.
+    """
 
     def __init__(
         self,
@@ -98,17 +103,22 @@ class Agent:
         simulations: int | None = None,
         name: str = "agent",
     ) -> None:
+        _check_simulations(simulations)
         self.config, self.version, self.name = config, version, name
         self.simulations = config.evaluation_simulations if simulations is None else simulations
         self._weights = weights
         self._planner = functools.lru_cache(PLANNERS_KEPT)(self._make_planner)
 
     @classmethod
-    def load(cls, path: Path, game: GameSpec, simulations: int | None = None) -> Agent:
-        """The agent of a checkpoint. Raises `CheckpointError` if it is unreadable or of another game."""
-        from saving.checkpoint import load_checkpoint
+    def load(cls, path: str | PathLike[str], game: str | GameSpec, simulations: int | None = None) -> Agent:
+        """The agent of a checkpoint's file, or of a run's folder.
 
-        found = load_checkpoint(path, expect_game=game.name)
+        Raises `CheckpointError` if it is unreadable or of another game.
+        """
+        from saving.checkpoint import load_checkpoint
+        from saving.run_folder import best_of
+
+        found = load_checkpoint(best_of(Path(path)), expect_game=game_of(game).name)
         return cls(found.config, found.weights, found.training_step, simulations, str(path))
 
     def _make_planner(self, simulations: int) -> Planner:
@@ -128,12 +138,18 @@ class Agent:
         The same position and number of simulations lead to the same analysis. Raises `ConfigurationError`
         when the network's figures are not finite.
         """
+        _check_simulations(simulations)
         simulations = self.simulations if simulations is None else simulations
         planner = self._planner(simulations)
         found = planner.plan(planner.seen(table, np.array([row])))
         if not simulations:
             return checked(_unsearched(found, int(table.to_play[row])))
         return checked(read_tree(planner.search.tree, found, simulations, limit))
+
+
+def _check_simulations(simulations: int | None) -> None:
+    possible = simulations is None or 0 <= simulations <= MOST_SIMULATIONS
+    require(possible, f"simulations={simulations}", f"must be from 0 to {MOST_SIMULATIONS}")
 
 
 def checked(analysis: Analysis) -> Analysis:

@@ -12,9 +12,10 @@ from rich.panel import Panel
 
 from arena.players import Player
 from core.errors import ConfigurationError
+from core.progress import Progress
 from core.prompts import listed, read_line
 from core.randomness import game_seed
-from showing.analysis import MOST_SIMULATIONS
+from showing.analysis import MOST_SIMULATIONS, Analysis
 from showing.interactive import InteractiveGame
 from showing.screen import Screen, analysis_picture
 
@@ -68,9 +69,10 @@ class TerminalPlay:
             time.sleep(self.settings.pause)
         game, opponent = self.game, self.settings.opponent
         if opponent is not None:
-            action = game.choice_of(opponent)
+            with self._thinking():
+                action = game.choice_of(opponent)
         else:
-            analysis = game.analyse(self.simulations)
+            analysis = self._analyse()
             action = analysis.action
             shown = self.view is View.OWN
             self._panel = analysis_picture(game, analysis, f"{AGENT} before its move") if shown else None
@@ -85,7 +87,15 @@ class TerminalPlay:
         self.screen.show(self.game, self.people, self._panel, message)
 
     def _analysed(self) -> Panel:
-        return analysis_picture(self.game, self.game.analyse(self.simulations), AGENT)
+        return analysis_picture(self.game, self._analyse(), AGENT)
+
+    def _analyse(self) -> Analysis:
+        with self._thinking():
+            return self.game.analyse(self.simulations)
+
+    def _thinking(self) -> Progress:
+        """Says so where it takes long: a large search, or the first one, for which code is compiled."""
+        return Progress(self.settings.opponent_name, 1, at_first="thinking")
 
     # --- the person ---
 
@@ -128,7 +138,7 @@ class TerminalPlay:
 
     def hint(self, _: str) -> None:
         """What the agent would play here, and why."""
-        analysis = self.game.analyse(self.simulations)
+        analysis = self._analyse()
         self._panel = analysis_picture(self.game, analysis, f"{AGENT}'s hint")
         best = self.game.action_name(analysis.action)
         self.screen.show(self.game, self.people, self._panel, f"{AGENT} would play {best}")
