@@ -139,6 +139,11 @@ class Trainer:
         self._target = _group(state, "target")
         self._step = int(state.facts["training_step"])
 
+    def begin_with(self, weights: Weights) -> None:
+        """Begins with these weights in place of random ones. Raises `RuntimeError` if they do not fit."""
+        set_weights(self.network, weights)
+        self._target = self.weights()
+
     def _update(self, batch: Batch) -> _Update:
         """One optimiser step."""
         self._check_targets(batch)

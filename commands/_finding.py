@@ -35,15 +35,16 @@ def known_game(name: str, games: GameFolder = OWN_GAMES, commands: bool = False)
 
 
 def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES) -> Path:
-    """The run that was asked for: a path, a path under the results, a game's newest, or the newest.
+    """The run that was asked for: a path, a path under the results, its name, a game's newest, or the newest.
 
     Raises `ConfigurationError` when there is none.
     """
-    from saving.run_folder import newest_run
+    from saving.run_folder import newest_run, run_named
 
     if run is None or run in games.names():
         return newest_run(results_path, run)
-    path = first_existing(Path(run), results_path / run)
+    path = first_existing(Path(run), results_path / run) or run_named(results_path, run)
+    path = path or next(iter(sorted(results_path.glob(f"*/{run}/"))), None)
     if path is not None:
         return path
     raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
+from games.api.sources import GameFolder
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +57,29 @@ class _Formatter(argparse.HelpFormatter):
 def command_parser(usage: str, description: str, *examples: str) -> Parser:
     """A parser for `python muzero.py <usage>`, whose help ends with the `examples`."""
     return Parser(examples, usage=f"python muzero.py {usage} [options]", description=description)
+
+
+Action = Callable[[Sequence[str], GameFolder], int]
+"""What a word behind a command does; returns the exit status."""
+
+
+def carry_out(
+    command: str, actions: dict[str, Action], usage: str, arguments: Sequence[str], games: GameFolder
+) -> int:
+    """Carries out `command WORD ...`, or shows the `usage`; returns the exit status.
+
+    Raises `ConfigurationError` on an unknown word.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage)
+        return 0
+    action = actions.get(arguments[0])
+    if action is None:
+        suggestion = did_you_mean(arguments[0], list(actions))
+        raise ConfigurationError(
+            f"unknown command '{command} {arguments[0]}'{suggestion} (one of {', '.join(actions)})"
+        )
+    return action(arguments[1:], games)
 
 
 def add_game_argument(parser: Parser) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import tomllib
 
 from commands import DESCRIPTIONS
 from commands._config_options import FIRST, add_config_options
 from commands._options import Parser
 from config import MuZeroConfig
-from core.project import PROJECT
 from games.api.sources import GameFolder
+from runs.provenance import project_version
 
 EXAMPLES = """  python muzero.py                          a menu
   python muzero.py cartpole                 train now
@@ -34,6 +33,5 @@ def overview(games: GameFolder) -> str:
 
 
 def version() -> str:
-    """The project's version, as `pyproject.toml` has it."""
-    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
-    return f"muzero {tomllib.loads(text)['project']['version']}"
+    """The project's name and version."""
+    return f"muzero {project_version()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,17 @@ from arena.standings import (
 from arena.summaries import openings_text
 from commands._finding import known_game
 from commands._options import (
+    Action,
     Parser,
     add_game_argument,
     add_results_path_option,
     add_seed_option,
+    carry_out,
     command_parser,
     whole_number,
 )
 from config import MuZeroConfig
-from core.errors import ConfigurationError, did_you_mean
+from core.errors import ConfigurationError
 from core.progress import Progress
 from core.wording import counted, grouped, judged, record
 from games.api.sources import OWN_GAMES, GameFolder
@@ -43,16 +45,7 @@ GAMES = 2000
 
 def models_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(USAGE)
-        return 0
-    action = ACTIONS.get(arguments[0])
-    if action is None:
-        suggestion = did_you_mean(arguments[0], list(ACTIONS))
-        raise ConfigurationError(
-            f"unknown command 'models {arguments[0]}'{suggestion} (one of {', '.join(ACTIONS)})"
-        )
-    return action(arguments[1:], games)
+    return carry_out("models", ACTIONS, USAGE, arguments, games)
 
 
 USAGE = """usage: python muzero.py models COMMAND GAME [options]
@@ -315,7 +308,7 @@ def _registry(parsed: Any, games: GameFolder) -> Registry:
     return Registry(parsed.results_path, known_game(parsed.game, games))
 
 
-ACTIONS: dict[str, Callable[[Sequence[str], GameFolder], int]] = {
+ACTIONS: dict[str, Action] = {
     "list": list_command,
     "show": show_command,
     "add": add_command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from commands._agents import named_agent
 from commands._config_options import (
     add_config_options,
     asks_help,
@@ -33,8 +34,14 @@ def train_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     given |= config_values(parsed)
     trainer = MuZero(game, file_values(parsed.config) | given)
     say_without_effect(trainer.config, given, local=parsed.local)
-    games_from = parsed.games_from and find_run(parsed.games_from, Path(trainer.config.results_path), games)
-    return exit_status(trainer.train(local=parsed.local, address=parsed.address, games_from=games_from))
+    results = Path(trainer.config.results_path)
+    outcome = trainer.train(
+        local=parsed.local,
+        address=parsed.address,
+        games_from=parsed.games_from and find_run(parsed.games_from, results, games),
+        weights_from=parsed.weights_from and named_agent(parsed.weights_from, game.name, results, games).path,
+    )
+    return exit_status(outcome)
 
 
 def _parser(defaults: MuZeroConfig, shown: Sequence[str], games: GameFolder = OWN_GAMES) -> Parser:
@@ -59,6 +66,12 @@ def _parser(defaults: MuZeroConfig, shown: Sequence[str], games: GameFolder = OW
         metavar="RUN",
         help="begin with the games in this run's replay buffer, to learn from them first: another network "
         "need not play them again",
+    )
+    parser.add_argument(
+        "--weights-from",
+        metavar="CHECKPOINT",
+        help="begin with what fits of another agent's weights, by name and shape: a version, 'shipped', a "
+        "run or a path, also of another game",
     )
     add_launch_options(parser)
     add_config_options(parser, defaults, shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
@@ -46,21 +46,32 @@ class MuZero:
         check_facts(self.spec, self.config)
 
     def train(
-        self, *, local: bool = False, address: str | None = None, games_from: AnyPath | None = None
+        self,
+        *,
+        local: bool = False,
+        address: str | None = None,
+        games_from: AnyPath | None = None,
+        weights_from: AnyPath | None = None,
     ) -> TrainingOutcome:
         """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C.
 
-        With `games_from`, a run's folder, it begins with the games in that run's replay buffer.
+        With `games_from`, a run's folder, it begins with the games in that run's replay buffer; with
+        `weights_from`, a checkpoint of this or another game, with what of its weights fits.
         """
+        from runs.beginning import beginning
         from runs.launch import check_launch
         from saving.run_folder import discarded_if_empty, new_run_folder
 
         check_launch(self.config, local, address)
         _check_opponents(self.spec, self.config)
-        start = None if games_from is None else _start_with_games(Path(games_from), self.game, self.config)
+        start: Checkpoint | None = None
+        notes: tuple[str, ...] = ()
+        if games_from is not None or weights_from is not None:
+            start, notes = beginning(self.game, self.config, _path(games_from), _path(weights_from))
         folder = new_run_folder(Path(self.config.results_path), self.game)
         with discarded_if_empty(folder):
-            return _train(self.spec, self.config, folder, resumed=start, local=local, address=address)
+            sitting = Sitting(folder, start, notes)
+            return _train(self.spec, self.config, sitting, local=local, address=address)
 
     @staticmethod
     def resume(
@@ -92,7 +103,7 @@ class MuZero:
         check_facts(game, config)
         _check_opponents(game, config)
         folder = run_folder_of(run)
-        return _train(game, config, folder, resumed=checkpoint, local=local, address=address)
+        return _train(game, config, Sitting(folder, checkpoint), local=local, address=address)
 
     @staticmethod
     def evaluate(
@@ -142,46 +153,32 @@ def _resumable(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _start_with_games(run: Path, game: str, config: MuZeroConfig) -> Checkpoint:
-    """What a new run starts from that has the games of `run` in its buffer, and their cost on its account.
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
 
-    Raises `CheckpointError` when there are none, or not such games.
-    """
-    from data import Counters
-    from replay_buffer import check_games, steps_in
-    from saving.checkpoint import Checkpoint, load_checkpoint
-    from saving.files import CheckpointError
 
-    earlier = load_checkpoint(run, expect_game=game)
-    if "buffer" not in earlier.parts:
-        raise CheckpointError(f"{run} holds weights only and no games: give the run's folder")
-    games = earlier.parts["buffer"]
-    try:
-        check_games(games, config)
-    except ValueError as error:
-        raise CheckpointError(f"cannot begin with the games of {run}: {error}") from None
-    steps = min(steps_in(games), config.replay_buffer_size)
-    counters = Counters(played_steps=steps, added_steps=steps)
-    parts = {"buffer": games}
-    return Checkpoint(game, config.to_json(), {}, counters, parts, measured_cost=earlier.cost)
+class Sitting(NamedTuple):
+    """A run's folder, what the run goes on from, and what there is to say of that."""
+
+    folder: Path
+    resumed: Checkpoint | None
+    notes: tuple[str, ...] = ()
 
 
 def _train(
-    game: GameSpec,
-    config: MuZeroConfig,
-    folder: Path,
-    *,
-    resumed: Checkpoint | None,
-    local: bool,
-    address: str | None,
+    game: GameSpec, config: MuZeroConfig, sitting: Sitting, *, local: bool, address: str | None
 ) -> TrainingOutcome:
+    from runs import provenance
     from runs.launch import train
     from runs.machine import fitted_here
-    from saving.run_folder import LOG_NAME
+    from runs.reports.catalogue import room_note
+    from saving.run_folder import LOG_NAME, RUN_CONFIG
 
+    folder, resumed, before = sitting
     config, notes = fitted_here(config, local=local, address=address)
     try:
-        (folder / "config.json").write_text(config.to_json() + "\n")
+        (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
+        provenance.note(folder, provenance.here(before))
         log = (folder / LOG_NAME).open("a", encoding="utf-8")
         counters = None if resumed is None else resumed.counters
         observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
@@ -190,7 +187,8 @@ def _train(
     with log:
         try:
             observer.event(f"run folder: {folder}")
-            for note in (*game.notes, *notes):
+            room = room_note(Path(config.results_path))
+            for note in filter(None, (*game.notes, *before, *notes, room)):
                 observer.event(note)
             return train(
                 game, config, folder, local=local, address=address, resume_from=resumed, observer=observer

@@ -15,6 +15,9 @@ BEST_NAME = "best.checkpoint"
 GENERATIONS = "checkpoints"
 MANIFEST = "manifest.json"
 LOG_NAME = "log.txt"
+RUN_CONFIG = "config.json"
+NAME_FILE = "name.txt"
+"""With the name that a person gave a run, beside its folder's."""
 
 
 def time_stamp() -> str:
@@ -89,6 +92,15 @@ def newest_run(results_path: Path, game: str | None = None) -> Path:
     return manifests[-1].parents[2]
 
 
+def run_named(results_path: Path, name: str, game: str | None = None) -> Path | None:
+    """The run folder to which a person gave this name, if there is one."""
+    for path in sorted(results_path.glob(f"{game or '*'}/*/{NAME_FILE}")):
+        with suppress(OSError, ValueError):
+            if path.read_text(encoding="utf-8").strip() == name:
+                return path.parent
+    return None
+
+
 def run_folder_of(path: Path) -> Path:
     """The run folder that `path` (a run folder or a generation in it) belongs to."""
     return path.parents[1] if path.parent.name == GENERATIONS else path
@@ -97,7 +109,7 @@ def run_folder_of(path: Path) -> Path:
 def folder_for_files(checkpoint: Path, game: str, results_path: Path) -> Path:
     """Where files about `checkpoint` go: the run's folder, or the game's results for what is of no run."""
     folder = run_folder_of(checkpoint if checkpoint.is_dir() else checkpoint.parent)
-    return folder if (folder / "config.json").exists() else results_path / game
+    return folder if (folder / RUN_CONFIG).exists() else results_path / game
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:

@@ -53,7 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         rest["observer"].event("solved: mean of 100")
         return outcome("interrupted" if config.seed == 130 else "target_reward")
 
-    def play(duel: Duel, games: int) -> Iterator[PlayedBatch]:
+    def play(duel: Duel, games: int, progress: object = None) -> Iterator[PlayedBatch]:
         if duel.player.path is not None:
             load_checkpoint(duel.player.path, expect_game=duel.game.name)
         noted.append({"duel": duel, "games": games})

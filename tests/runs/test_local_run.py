@@ -31,7 +31,8 @@ from games.api.sources import load_game
 from learning.targets import OWN
 from models import get_weights, make_network
 from playing.environment import GameError
-from runs import facade, session
+from runs import session
+from runs.beginning import beginning
 from runs.launch import check_launch, train
 from runs.session import TrainingOutcome
 from runs.status import RunStatus
@@ -206,7 +207,7 @@ def test_the_one_process_is_measured(tmp_path: Path) -> None:
 def test_a_run_begins_with_the_games_of_another(tmp_path: Path) -> None:
     _, earlier, _ = run(tmp_path / "one", ratio=0.1, replay_window=1.0)
     config = toy_game("cartpole").config.replace(**SMALL | {"encoding_size": 8})
-    start = facade._start_with_games(tmp_path / "one", "cartpole", config)
+    start = beginning("cartpole", config, tmp_path / "one", None).checkpoint
     stored = int((earlier.parts["buffer"].arrays["kind"] == OWN).sum())
     assert start.counters == Counters(played_steps=stored, added_steps=stored)
     played: list[tuple[int, int]] = []
@@ -282,7 +283,7 @@ def test_games_of_another_kind_are_refused(tmp_path: Path) -> None:
     run(tmp_path / "one")
     config = toy_game("cartpole").config.replace(observation_shape=(2, 1, 4))
     with pytest.raises(ConfigurationError, match=r"\Acannot begin with the games of [^\n]*\(2, 1, 4\)"):
-        facade._start_with_games(tmp_path / "one", "cartpole", config)
+        beginning("cartpole", config, tmp_path / "one", None)
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
