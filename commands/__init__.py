@@ -1,6 +1,6 @@
 """The commands: one file for each word typed after `python muzero.py`, for parsing and printing only.
 
-Read `train` first. Twenty files: a file for each word, the menu, the help of all (`_overview`), and what
+Read `train` first. Twenty-one files: a file for each word, the menu, the help of all (`_overview`), and what
 they share: `_options` (of several commands), `_config_options` (one for each field of the configuration),
 `_without_effect` (which of these change nothing beside others), `_finding`, `_agents`, `_launching`.
 """
@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "games": "list the games",
     "new-game": "write a game's file to start from",
     "check-game": "check that a game keeps its contract",
+    "completion": "have the shell complete what you type",
 }
 """What each command does."""
 NAMES = tuple(DESCRIPTIONS)
