@@ -20,12 +20,14 @@ from showing.web import PORT
 if TYPE_CHECKING:
     from arena.players import Player
     from showing.analysis import Agent
+    from showing.web.rooms import Seat
 
 HUMAN = "human"
 SEATS = ("1", "2", "both", "none")
+WEB_SEATS: dict[str | None, Seat] = {"1": "first", "2": "second", "both": "both", "none": "none"}
 PAUSES = {1: 0.1, 2: 0.5}
 """Seconds before each move on a terminal when no person plays, by the number of players."""
-AT_THE_TERMINAL = ("seat", "view")
+AT_THE_TERMINAL = ("view",)
 IN_THE_BROWSER = ("port", "no_browser")
 """Options that need, or exclude, `--web`."""
 
@@ -52,8 +54,6 @@ def _check(parsed: argparse.Namespace) -> None:
             raise ConfigurationError(
                 f"{option} is chosen on the page" if parsed.web else f"{option} needs --web"
             )
-    if parsed.web and parsed.opponent not in (None, HUMAN):
-        raise ConfigurationError("--opponent plays at the terminal only: leave out --web")
 
 
 def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Agent | None:
@@ -69,14 +69,25 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
     if found is None:
         return None
     found.say()
-    return Agent.load(found.path, spec, parsed.simulations)
+    agent = Agent.load(found.path, spec, parsed.simulations)
+    agent.name = found.name
+    return agent
 
 
 def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
     from showing.web.server import serve
 
     port = PORT if parsed.port is None else parsed.port
-    serve(spec, agent, port=port, open_browser=not parsed.no_browser, seed=parsed.seed)
+    people = parsed.opponent == HUMAN
+    serve(
+        spec,
+        agent,
+        port=port,
+        open_browser=not parsed.no_browser,
+        seed=parsed.seed,
+        seat="both" if people else WEB_SEATS.get(parsed.seat),
+        opponent=None if people else parsed.opponent,
+    )
     return 0
 
 

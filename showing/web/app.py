@@ -5,8 +5,10 @@
     POST /api/games                     {seat, simulations}: a new game
     GET  /api/games/ID                  its position
     POST /api/games/ID/moves            {revision, action}: makes a move
-    POST /api/games/ID/undo             {revision, moves}: takes moves back
-    PUT  /api/games/ID/settings         {seat, simulations}
+    POST /api/games/ID/undo             {revision, moves}: steps back; the moves stay ahead
+    POST /api/games/ID/place            {revision, ply}: steps back or forth among the moves made
+    POST /api/games/ID/reply            {revision}: the opponent moves
+    PUT  /api/games/ID/settings         {seat, simulations, opponent}
     GET  /api/games/ID/analysis?revision=N  what the agent thinks of the position
     GET  /api/games/ID/frame?revision=N     its picture, where the game draws itself
 
@@ -54,6 +56,19 @@ class Move(NamedTuple):
     action: int
 
 
+class Place(NamedTuple):
+    """A position among the moves that were made."""
+
+    revision: int
+    ply: int
+
+
+class Reply(NamedTuple):
+    """The opponent is to move."""
+
+    revision: int
+
+
 class Undo(NamedTuple):
     """Moves to take back."""
 
@@ -73,6 +88,8 @@ def make_app(rooms: Rooms) -> Starlette:
             Route("/api/games/{name}", api.position),
             Route("/api/games/{name}/moves", api.move, methods=["POST"]),
             Route("/api/games/{name}/undo", api.undo, methods=["POST"]),
+            Route("/api/games/{name}/place", api.place, methods=["POST"]),
+            Route("/api/games/{name}/reply", api.reply, methods=["POST"]),
             Route("/api/games/{name}/settings", api.settings, methods=["PUT"]),
             Route("/api/games/{name}/analysis", api.analysis),
             Route("/api/games/{name}/frame", api.frame),
@@ -120,6 +137,16 @@ class Api:
         undo = await body(request, Undo)
         return await self._change(request, undo.revision, lambda room: room.undo(undo.moves))
 
+    async def place(self, request: Request) -> Response:
+        """Steps back or forth."""
+        place = await body(request, Place)
+        return await self._change(request, place.revision, lambda room: room.go(place.ply))
+
+    async def reply(self, request: Request) -> Response:
+        """The opponent makes a move."""
+        reply = await body(request, Reply)
+        return await self._change(request, reply.revision, lambda room: room.reply(), self._one_search)
+
     async def settings(self, request: Request) -> Response:
         """Changes who plays, and how strong the agent is."""
         settings = self.rooms.checked(await body(request, RoomSettings))
@@ -143,11 +170,17 @@ class Api:
             require_newest(room, request.query_params.get("revision"))
             return Response(await run_sync(view.picture, room), media_type="image/png")
 
-    async def _change(self, request: Request, revision: int, change: Callable[[Room], None]) -> Response:
+    async def _change(
+        self,
+        request: Request,
+        revision: int,
+        change: Callable[[Room], None],
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> Response:
         room = self._room(request)
         async with room.lock:
             require_newest(room, revision)
-            await run_sync(change, room)
+            await run_sync(change, room, limiter=limiter)
             return JSONResponse(view.position(room))
 
     def _room(self, request: Request) -> Room:
@@ -165,7 +198,9 @@ def require_newest(room: Room, revision: int | str | None) -> None:
 
 
 async def body(request: Request, kind: type[Body]) -> Body:
-    """The request's JSON object as `kind`, whose fields it must have, no more and no fewer."""
+    """The request's JSON object as `kind`, whose fields it must have, no more and no fewer but those with a
+    default.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise HTTPException(415, "the body must be application/json")
     try:
@@ -173,9 +208,10 @@ async def body(request: Request, kind: type[Body]) -> Body:
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
     types = get_type_hints(kind)
-    if not isinstance(values, dict) or values.keys() != types.keys():
+    optional = getattr(kind, "_field_defaults", {}).keys()
+    if not isinstance(values, dict) or values.keys() | optional != types.keys():
         raise HTTPException(422, f"the body must be an object with {', '.join(types)}")
-    return kind(**{name: coerce(expected, values[name], name) for name, expected in types.items()})
+    return kind(**{name: coerce(types[name], value, name) for name, value in values.items()})
 
 
 # --- errors ---

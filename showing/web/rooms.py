@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import anyio
 
+from arena.players import Player, check_player, make_player, parse_player
 from core.errors import require
 from core.randomness import game_seed
 from games.api.spec import GameSpec
@@ -19,6 +20,9 @@ from showing.web import MOST_SIMULATIONS
 
 Seat = Literal["first", "second", "both", "none"]
 """Which players are people."""
+AGENT = "agent"
+OPPONENTS = ("mcts:100", "mcts:1000", "random")
+"""Whom one can play against in any game for two, beside the agent and the game's own expert."""
 MOST_ROOMS = 64
 WHOLE_TREE_DEPTH = 200
 
@@ -28,6 +32,9 @@ class RoomSettings(NamedTuple):
 
     seat: Seat
     simulations: int  # per move of the agent; 0: its network alone
+    opponent: str = (
+        AGENT  # who moves where no person does: the agent, or a player such as `expert`, `mcts:1000`
+    )
 
 
 @dataclass
@@ -39,8 +46,10 @@ class Room:
     settings: RoomSettings
     values: dict[int, float] = field(default_factory=dict)  # to player 0, by the number of moves before
     newest: Analysis | None = None  # of the position as it is
-    revision: int = 0  # moves made and takings back
+    revision: int = 0  # moves made and steps back and forth
+    ahead: tuple[int, ...] = ()  # moves that were made, and gone back behind; the same ones go on along them
     lock: anyio.Lock = field(default_factory=anyio.Lock)
+    _players: dict[str, Player] = field(default_factory=dict)
 
     @property
     def ply(self) -> int:
@@ -50,17 +59,45 @@ class Room:
     def play(self, action: int) -> None:
         """Makes a move. Raises `ConfigurationError` on an illegal one, and changes nothing."""
         self.game.play(action)
-        self._changed(self.ply - 1)
+        if self.ahead[:1] == (action,):
+            self.ahead = self.ahead[1:]
+        else:
+            self.ahead = ()
+            self.values = {number: value for number, value in self.values.items() if number < self.ply}
+        self._changed()
 
     def undo(self, moves: int) -> None:
-        """Takes moves back. Raises `ConfigurationError` where there are not so many."""
-        self.game.undo(moves)
-        self._changed(self.ply)
+        """Steps back by so many moves, which stay ahead. Raises `ConfigurationError` if there are fewer."""
+        self.go(self.ply - moves)
 
-    def _changed(self, ply: int) -> None:
-        """Forgets the values of the positions after `ply` moves."""
+    def go(self, ply: int) -> None:
+        """Steps back or forth to the position after `ply` of the moves that are known.
+
+        Raises `ConfigurationError` where there are fewer, and changes nothing.
+        """
+        known = (*self.game.moves, *self.ahead)
+        require(0 <= ply <= len(known), f"move {ply}", f"is none of the {len(known)} that were made")
+        if ply < self.ply:
+            self.game.undo(self.ply - ply)
+        else:
+            for action in known[self.ply : ply]:
+                self.game.play(action)
+        self.ahead = known[ply:]
+        self._changed()
+
+    def reply(self) -> None:
+        """Whoever is chosen as the opponent makes a move. Raises `ConfigurationError` where it cannot."""
+        name = self.settings.opponent
+        if name == AGENT:
+            self.play(self.analyse().action)
+            return
+        if name not in self._players:
+            spec = replace(self.game.spec, config=self.game.config)
+            self._players[name] = make_player(parse_player(name), spec, 1, self.game.seed)
+        self.play(self.game.choice_of(self._players[name]))
+
+    def _changed(self) -> None:
         self.revision += 1
-        self.values = {number: value for number, value in self.values.items() if number <= ply}
         self.newest = None
 
     def analyse(self) -> Analysis:
@@ -88,7 +125,10 @@ class Rooms:
         agent: Agent | None,
         seed: int = 0,
         most: int = MOST_ROOMS,
+        seat: Seat | None = None,
+        opponent: str | None = None,
     ) -> None:
+        """`seat` and `opponent` are what a new game begins with, where they are given."""
         self.spec, self.agent, self.most = spec, agent, most
         self.config = spec.config if agent is None else agent.config
         self._seed, self._numbers = seed, itertools.count()
@@ -96,12 +136,19 @@ class Rooms:
         simulations = 0 if agent is None else agent.simulations
         game = InteractiveGame(spec, agent, seed)
         self.actions = [game.action_name(action) for action in range(self.config.num_actions)]
-        self.defaults = self.checked(RoomSettings(self._usual_seat(), simulations))
+        self.opponents = self._opponents()
+        wanted = opponent or self.opponents[0]
+        self.defaults = self.checked(RoomSettings(seat or self._usual_seat(), simulations, wanted))
+
+    def _opponents(self) -> list[str]:
+        """Whom one can choose, the usual one first."""
+        own = [AGENT] if self.agent is not None else []
+        if self.config.players == 1:
+            return own or [AGENT]
+        return [*own, *(["expert"] if self.spec.can.advise else []), *OPPONENTS]
 
     def _usual_seat(self) -> Seat:
-        if self.agent is None:
-            return "both"
-        return "none" if self.config.players == 1 else "first"
+        return "both" if self.agent is None and self.config.players == 1 else "first"
 
     def checked(self, settings: RoomSettings) -> RoomSettings:
         """`settings` themselves. Raises `ConfigurationError` where this game cannot be played so."""
@@ -109,10 +156,15 @@ class Rooms:
             settings.seat == "first" and self.config.players == 2
         )
         require(
-            self.agent is not None or not asks_agent,
+            self.agent is not None or not asks_agent or settings.opponent != AGENT,
             f"seat={settings.seat}",
-            "needs an agent: start with a --checkpoint",
+            "needs an agent, or another opponent: start with a --checkpoint, or choose one",
         )
+        if settings.opponent != AGENT:
+            require(self.config.players == 2, f"opponent={settings.opponent}", "is not in a game for one")
+            named = parse_player(settings.opponent)
+            require(named.kind != "checkpoint", f"opponent={settings.opponent}", "is none that can be chosen")
+            check_player(named, self.spec)
         require(
             self.config.players == 2 or settings.seat != "second", "seat=second", "is not in a game for one"
         )

@@ -17,7 +17,7 @@ from showing.analysis import Agent
 from showing.interactive import InteractiveGame
 from showing.web import PORT
 from showing.web.app import make_app
-from showing.web.rooms import Room, Rooms
+from showing.web.rooms import Room, Rooms, Seat
 
 HOST = "127.0.0.1"
 GRACE = 1
@@ -31,13 +31,15 @@ def serve(
     port: int = PORT,
     open_browser: bool = True,
     seed: int = 0,
+    seat: Seat | None = None,
+    opponent: str | None = None,
 ) -> None:
     """Serves the page for a game until Ctrl-C; prints its address. Port 0: any that is free.
 
-    Without an agent people play each other.
-    Raises `ConfigurationError` if the game cannot be played, or nothing can listen on the port.
+    Without an agent people play each other, or the game's expert, or MCTS. Raises `ConfigurationError` if the
+    game cannot be played, or nothing can listen on the port.
     """
-    rooms = Rooms(spec, agent, seed)
+    rooms = Rooms(spec, agent, seed, seat=seat, opponent=opponent)
     with listen(port) as listener:
         warm(rooms)
         address = f"http://{HOST}:{listener.getsockname()[1]}/"

@@ -23,6 +23,8 @@ from showing.web import MOST_SIMULATIONS
 from showing.web.rooms import Room, Rooms
 
 Json = dict[str, Any]
+Cell = tuple[int, int]
+"""Row and column."""
 
 TREE_NODES = 40
 TREE_DEPTH = 6
@@ -66,6 +68,7 @@ def about(rooms: Rooms) -> Json:
         "actions": rooms.actions,
         "agent": None if agent is None else {"name": agent.name, "updates": agent.version},
         "defaults": rooms.defaults._asdict(),
+        "opponents": rooms.opponents,
         "most_simulations": MOST_SIMULATIONS,
     }
 
@@ -87,9 +90,11 @@ def position(room: Room) -> Json:
         "outcome": game.outcome,
         "returns": game.returns,
         "moves": game.moves,
+        "ahead": room.ahead,
         "rewards": game.rewards,
         "values": [room.values.get(ply) for ply in range(room.ply + 1)],
         "cells": cells(game) if board.kind != "none" else None,
+        "line": winning_line(game, board) if board.kind != "none" else [],
         "text": game.text() if board.kind == "none" else None,
         "picture": board.kind == "none" and game.shown.can.draw_itself,
         **room.settings._asdict(),
@@ -102,6 +107,52 @@ def cells(game: InteractiveGame) -> list[int]:
     own, other = (1, 2) if game.to_play == 0 else (2, 1)
     stones: list[int] = (own * planes[0] + other * planes[1]).ravel().tolist()
     return stones
+
+
+def winning_line(game: InteractiveGame, board: Layout) -> list[int]:
+    """The cells of the row of stones that has won, through the newest; none where stones are not in a row.
+
+    No rules are asked: it is the longest row of at least three of the winner's, on a board on which stones
+    stay where they were set.
+    """
+    stones = np.array(cells(game)).reshape(board.rows, board.columns)
+    newest = _newest(game, board, stones)
+    if not game.over or not game.returns[0] or game.resigned or newest is None:
+        return []
+    if board.passing is not None or np.count_nonzero(stones) != len(game.moves):
+        return []
+    rows = [_row_through(stones, newest, step) for step in ((0, 1), (1, 0), (1, 1), (1, -1))]
+    longest = max(rows, key=len)
+    return [row * board.columns + column for row, column in longest] if len(longest) >= LEAST_ROW else []
+
+
+LEAST_ROW = 3
+
+
+def _newest(game: InteractiveGame, board: Layout, stones: NDArray[np.int64]) -> Cell | None:
+    """Where the newest stone is."""
+    if not game.moves or game.moves[-1] == board.passing:
+        return None
+    action = game.moves[-1]
+    if board.kind == "cells":
+        return divmod(action, board.columns)
+    filled = np.flatnonzero(stones[:, action])
+    return (int(filled[0]), action) if filled.size else None
+
+
+def _row_through(stones: NDArray[np.int64], cell: Cell, step: tuple[int, int]) -> list[Cell]:
+    """All cells in a row with `cell` in one direction and its opposite that hold the same stone."""
+    found = [cell]
+    for sign in (1, -1):
+        row, column = cell[0] + sign * step[0], cell[1] + sign * step[1]
+        while (
+            0 <= row < stones.shape[0]
+            and 0 <= column < stones.shape[1]
+            and stones[row, column] == stones[cell]
+        ):
+            found.append((row, column))
+            row, column = row + sign * step[0], column + sign * step[1]
+    return sorted(found)
 
 
 def picture(room: Room) -> bytes:

@@ -8,7 +8,7 @@ const BARS = 9; // room above the columns for the agent's policy
 const SMALL = 4; // columns, on which text would be too large
 const SMALLEST_SHARE = 0.005;
 
-export const PLAYERS = ["Blue", "Orange"];
+export const PLAYERS = ["Red", "Blue"];
 
 export class Board {
   /** Draws `about.layout` into `parent`; `onPick(action, cell)` is told every click on a cell. */
@@ -82,6 +82,9 @@ export class Board {
   show(position, playable) {
     const newest = newestCell(position, this.layout);
     const open = playable ? new Set(position.legal) : new Set();
+    const won = new Set(position.line);
+    // where it cannot be seen which empty cells are legal, those that are get a dot
+    const isHint = !this.byColumn && position.cells.some((stone, cell) => !stone && !open.has(cell));
     const landing = this.byColumn ? this.#landing(position.cells) : null;
     this.svg.dataset.mover = position.to_play;
     this.svg.classList.toggle("playable", playable);
@@ -91,6 +94,8 @@ export class Board {
       group.dataset.stone = stone;
       group.classList.toggle("open", open.has(action) && !(this.byColumn && landing[action] !== cell));
       group.classList.toggle("last", cell === newest);
+      group.classList.toggle("won", won.has(cell));
+      group.classList.toggle("hint", isHint && open.has(action));
       group.setAttribute("tabindex", open.has(action) && (!this.byColumn || cell < this.layout.columns) ? 0 : -1);
       group.setAttribute("aria-label", `${this.about.actions[action]}: ${["empty", ...PLAYERS][stone]}`);
     });

@@ -11,9 +11,11 @@ import { chance, shares } from "./thought.js";
 const GROWTH = 300; // milliseconds in which a search is shown to grow
 const LOOK = 350; // for which a move of a watched game for two is shown
 const FRAME = 40; // for which a move of a watched game for one is shown
+const SOON = 400; // after which it is said that somebody thinks
 const PATIENCE = 500; // before a game that another tab changes is looked at again
 const OTHER_POSITION = 409;
 
+const OPPONENTS = { agent: "the agent", expert: "the game’s expert", random: "random moves" };
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -26,9 +28,19 @@ let paused = false;
 let underWay = null; // the promise of a change that was asked for
 let turn = 0; // counts arrivals: who waits for something of an earlier one gives up
 
-const agentMoves = () => about.agent !== null && !position.over && !personMoves(position);
+const asksAgent = () => position.opponent === "agent";
+const isBrowsing = () => position.ahead.length > 0; // a move would end what lies ahead: only a person makes it
+const opponentMoves = () =>
+  (about.agent !== null || !asksAgent()) && !position.over && !isBrowsing() && !personMoves(position);
 const thoughtsWanted = () => about.agent !== null && byId("thoughts").checked;
-const settings = () => ({ seat: byId("seat").value, simulations: byId("simulations").valueAsNumber });
+
+function settings() {
+  const simulations = byId("simulations").valueAsNumber;
+  if (!Number.isInteger(simulations)) {
+    throw new Error(`Simulations per move: type a whole number from 0 to ${about.most_simulations}.`);
+  }
+  return { seat: byId("seat").value, simulations, opponent: byId("opponent").value };
+}
 
 // --- arriving at a position ---
 
@@ -41,14 +53,32 @@ async function arrive(next) {
   analysis = null;
   history.replaceState(null, "", `#${position.id}`);
   show(before);
-  if (position.over || !((agentMoves() && !paused) || thoughtsWanted())) return;
-  const found = await server.analyse(position).catch((error) => {
-    if (mine === turn) throw error;
-  });
-  if (mine !== turn) return;
-  note(position, found);
-  await grow(found, mine);
-  if (mine === turn && agentMoves() && !paused) await change(() => server.play(position, found.action));
+  if (position.over) return;
+  const isToMove = opponentMoves() && !paused;
+  if (about.agent !== null && (thoughtsWanted() || (isToMove && asksAgent()))) {
+    const found = await busy(server.analyse(position)).catch((error) => {
+      if (mine === turn) throw error;
+    });
+    if (mine !== turn) return;
+    note(position, found);
+    await grow(found, mine);
+  }
+  if (mine !== turn || !opponentMoves() || paused) return;
+  const found = analysis;
+  await change(() => (asksAgent() ? server.play(position, found.action) : busy(server.reply(position))));
+}
+
+/** What `answer` comes to; where that takes longer than a moment, the page says that somebody thinks. */
+async function busy(answer) {
+  const timer = setTimeout(() => {
+    byId("busy").hidden = false;
+  }, SOON);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+    byId("busy").hidden = true;
+  }
 }
 
 /** Shows a search from its first simulation to its last. */
@@ -79,18 +109,27 @@ async function change(request) {
 // --- showing ---
 
 function show(before) {
-  stage.show(position, !position.over && (personMoves(position) || about.agent === null));
+  stage.show(position, !position.over && (personMoves(position) || !canAnswer()));
   showButtons();
   // what a person is typing stays, unless it is settled
   if (position.simulations !== before?.simulations) showSimulations();
   byId("view").hidden = !thoughtsWanted();
+  byId("thoughts-title").textContent = position.over
+    ? "What the agent thought before the last move"
+    : "What the agent thinks";
   showThoughts(null);
   showCourse();
 }
 
+/** Whether there is anybody but people to move. */
+const canAnswer = () => about.agent !== null || !asksAgent();
+
 function showButtons() {
   byId("back").disabled = position.ply === 0;
-  byId("advance").disabled = position.over || about.agent === null;
+  byId("forward").disabled = !isBrowsing();
+  byId("advance").disabled = position.over || !canAnswer();
+  byId("advance").textContent = asksAgent() ? "Agent’s move" : `Move of ${position.opponent}`;
+  byId("opponent").value = position.opponent;
   byId("pause").hidden = position.seat !== "none";
   byId("pause").disabled = position.over;
   byId("pause").textContent = paused ? "Go on" : "Pause";
@@ -136,7 +175,8 @@ async function stepBack() {
 
 async function advance() {
   const at = position;
-  const found = analysis ?? (await server.analyse(at));
+  if (!asksAgent()) return busy(server.reply(at));
+  const found = analysis ?? (await busy(server.analyse(at)));
   return server.play(at, found.action);
 }
 
@@ -195,13 +235,22 @@ const pick = (action) =>
 function connect() {
   const on = (id, event, does) => byId(id).addEventListener(event, does);
   const settle = () => {
-    const wanted = settings(); // now: an answer to an earlier choice may set them back
+    let wanted;
+    try {
+      wanted = settings(); // now: an answer to an earlier choice may set them back
+    } catch (error) {
+      say(error.message);
+      showSimulations();
+      return undefined;
+    }
     return changing(() => server.settle(position, wanted), false)();
   };
   on("back", "click", changing(stepBack, true));
+  on("forward", "click", changing(() => server.place(position, position.ply + 1), true));
   on("advance", "click", changing(advance, true));
   on("new", "click", changing(() => server.open(settings()), false));
   on("seat", "change", settle);
+  on("opponent", "change", settle);
   on("simulations", "change", settle);
   on("pause", "click", () => doing(togglePause));
   on("thoughts", "change", () => doing(() => arrive(position)));
@@ -212,7 +261,7 @@ function connect() {
   addEventListener("hashchange", () => location.reload());
   return {
     pick,
-    goTo: (ply) => changing(() => server.undo(position, position.ply - ply), true)(),
+    goTo: (ply) => changing(() => server.place(position, ply), true)(),
     refuse: say,
   };
 }
@@ -221,12 +270,19 @@ function describe() {
   const agent = about.agent ? `Agent: ${about.agent.name}, ${about.agent.updates.toLocaleString("en")} updates` : "";
   document.title = `${about.game} – MuZero`;
   byId("game").textContent = about.game;
-  byId("agent").textContent = agent || "No agent: people play each other.";
-  const seats = Object.entries(about.agent ? SEATS[about.players] : { both: SEATS[2].both });
+  const isForTwo = about.players === 2;
+  byId("agent").textContent = agent || (isForTwo ? "No agent of this game yet." : "No agent: you play.");
+  const seats = Object.entries(about.agent || isForTwo ? SEATS[about.players] : { both: SEATS[2].both });
+  byId("opponent").replaceChildren(
+    ...about.opponents.map((value) => html("option", { value }, OPPONENTS[value] ?? value)),
+  );
+  byId("opponent-choice").hidden = !isForTwo;
+  byId("simulations-choice").hidden = about.agent === null;
+  byId("thoughts-choice").hidden = about.agent === null;
   byId("seat").replaceChildren(...seats.map(([value, label]) => html("option", { value }, label)));
   byId("simulations").max = about.most_simulations;
-  byId("settings").hidden = about.agent === null;
-  byId("advance").hidden = about.agent === null;
+  byId("settings").hidden = about.agent === null && !isForTwo;
+  byId("advance").hidden = about.agent === null && !isForTwo;
 }
 
 async function start() {

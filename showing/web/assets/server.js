@@ -34,6 +34,8 @@ export const open = (settings) => ask("POST", "/api/games", settings);
 export const find = (id) => ask("GET", `/api/games/${encodeURIComponent(id)}`);
 export const play = (at, action) => ask("POST", path(at, "moves"), { revision: at.revision, action });
 export const undo = (at, moves) => ask("POST", path(at, "undo"), { revision: at.revision, moves });
+export const place = (at, ply) => ask("POST", path(at, "place"), { revision: at.revision, ply });
+export const reply = (at) => ask("POST", path(at, "reply"), { revision: at.revision });
 export const settle = (at, settings) => ask("PUT", path(at, "settings"), settings);
 export const analyse = (at) => ask("GET", path(at, `analysis?revision=${at.revision}`));
 export const picture = (at) => path(at, `frame?revision=${at.revision}&number=${(pictures += 1)}`);

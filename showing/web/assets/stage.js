@@ -99,7 +99,8 @@ export class Stage {
     if (position.over) return this.#result();
     const mover = PLAYERS[position.to_play];
     if (position.seat === "both") return `${mover} to move`;
-    return personMoves(position) ? `Your turn: you are ${mover}` : `${mover}, the agent, is to move`;
+    const other = position.opponent === "agent" ? "the agent" : position.opponent;
+    return personMoves(position) ? `Your turn: you are ${mover}` : `${mover}, ${other}, is to move`;
   }
 
   #result() {
@@ -107,17 +108,24 @@ export class Stage {
     if (returns[0] === 0) return "A draw";
     const winner = returns[0] > 0 ? 0 : 1;
     if (seat === "both" || seat === "none") return `${PLAYERS[winner]} wins`;
-    return personMoves({ seat, to_play: winner }) ? "You win" : "The agent wins";
+    const other = this.position.opponent === "agent" ? "The agent" : this.position.opponent;
+    return personMoves({ seat, to_play: winner }) ? "You win" : `${other} wins`;
   }
 
-  #showMoves({ moves }) {
-    const skipped = Math.max(moves.length - MOST_MOVES[this.about.players], 0);
-    byId("moves-title").textContent = skipped ? `Moves ${skipped + 1} to ${moves.length}` : "Moves";
-    byId("record").hidden = moves.length === 0;
+  /** All moves that were made; those ahead of the position that is shown stay until another one is made. */
+  #showMoves({ moves, ahead, ply: here }) {
+    const known = [...moves, ...ahead];
+    const skipped = Math.max(here - MOST_MOVES[this.about.players], 0);
+    const shown = known.slice(skipped, skipped + MOST_MOVES[this.about.players] + ahead.length);
+    byId("moves-title").textContent = skipped ? `Moves ${skipped + 1} to ${known.length}` : "Moves";
+    byId("record").hidden = known.length === 0;
     byId("moves").replaceChildren(
-      ...moves.slice(skipped).map((action, index) => {
+      ...shown.map((action, index) => {
         const ply = skipped + index + 1;
-        const button = html("button", { type: "button", title: `Go back to move ${ply}` }, this.about.actions[action]);
+        const classes = ply > here ? "ahead" : null;
+        const told = { type: "button", class: classes, title: `Go to move ${ply}`, "data-ply": ply };
+        const button = html("button", told, this.about.actions[action]);
+        if (ply === here) button.setAttribute("aria-current", "step");
         button.addEventListener("click", () => this.on.goTo(ply));
         return html("li", {}, button);
       }),

@@ -13,7 +13,7 @@ import pytest
 
 from games.api.sources import load_game
 from showing.analysis import Agent
-from showing.web.rooms import Rooms
+from showing.web.rooms import Rooms, Seat
 from showing.web.server import listen, make_server, warm
 from tests.helpers.web_agents import SIMULATIONS, untrained
 
@@ -47,9 +47,9 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(game: str, agent: Agent | None) -> Iterator[str]:
+def served(game: str, agent: Agent | None, seat: Seat | None = None) -> Iterator[str]:
     """The address of a running server."""
-    rooms = Rooms(load_game(game), agent)
+    rooms = Rooms(load_game(game), agent, seat=seat)
     warm(rooms)
     with listen(0) as listener:
         server = make_server(rooms)
@@ -118,7 +118,7 @@ def at_server(tab: Tab) -> dict[str, Any]:
 def wait_for_moves(tab: Tab, moves: int) -> None:
     """Waits until so many moves have been made, or the game is over, and the agent has thought about it."""
     tab.wait_for_function(
-        """moves => document.querySelectorAll("#moves li").length === moves
+        """moves => document.querySelectorAll("#moves button:not(.ahead)").length === moves
              && !document.querySelector("#view").classList.contains("waiting")
            || document.querySelector("#status").dataset.over === "true" """,
         arg=moves,
@@ -162,7 +162,7 @@ def test_a_whole_game_by_clicks(tab: Tab) -> None:
     seen = [(text(tab, "#value"), tree(tab))]
     made = 0
     while tab.get_attribute("#status", "data-over") != "true":
-        assert text(tab, "#status") == "Your turn: you are Blue"
+        assert text(tab, "#status") == "Your turn: you are Red"
         column = at_server(tab)["legal"][made % 3]
         click(tab, column)
         made += 2
@@ -195,7 +195,7 @@ def test_what_is_shown_is_what_the_agent_thinks(tab: Tab) -> None:
     )
     chance = round(100 * (found["value"] + 1) / 2)
     assert text(tab, "#value strong") == f"{chance} %"
-    assert text(tab, "#balance-first") == f"Blue {chance} %"
+    assert text(tab, "#balance-first") == f"Red {chance} %"
     visits = {move["action"]: move["visits"] for move in found["moves"]}
     shown = tab.eval_on_selector_all(
         "#candidates tbody tr", "rows => rows.map(row => [+row.dataset.action, +row.cells[2].textContent])"
@@ -313,7 +313,7 @@ def test_stepping_back_and_trying_another_move(tab: Tab) -> None:
     wait_for_moves(tab, 4)
     tab.click("#back")
     wait_for_moves(tab, 2)
-    assert text(tab, "#status") == "Your turn: you are Blue"
+    assert text(tab, "#status") == "Your turn: you are Red"
     click(tab, 6)
     wait_for_moves(tab, 4)
     assert at_server(tab)["moves"][::2] == [2, 6]
@@ -323,13 +323,61 @@ def test_stepping_back_and_trying_another_move(tab: Tab) -> None:
     assert len(at_server(tab)["moves"]) == 2
 
 
+def test_moves_are_looked_at_again_without_losing_any(tab: Tab) -> None:
+    click(tab, 3)
+    wait_for_moves(tab, 2)
+    click(tab, 2)
+    wait_for_moves(tab, 4)
+    made = at_server(tab)["moves"]
+    for ply in (1, 3, 2):
+        tab.click(f'#moves button[data-ply="{ply}"]')
+        tab.wait_for_selector(f'#moves button[data-ply="{ply}"][aria-current="step"]')
+        assert at_server(tab)["moves"] + at_server(tab)["ahead"] == made
+        assert tab.locator("#moves button.ahead").count() == 4 - ply
+    tab.click("#forward")
+    tab.wait_for_selector('#moves button[data-ply="3"][aria-current="step"]')
+    tab.click('#moves button[data-ply="2"]')
+    tab.wait_for_selector('#moves button[data-ply="2"][aria-current="step"]')
+    click(tab, 6)  # another move: what was ahead is gone, and the agent replies
+    wait_for_moves(tab, 4)
+    assert at_server(tab)["moves"][:3] == [*made[:2], 6]
+    assert at_server(tab)["ahead"] == []
+
+
+def test_another_opponent_is_chosen_on_the_page(tab: Tab) -> None:
+    tab.select_option("#opponent", "expert")
+    click(tab, 3)
+    tab.wait_for_selector("#status:has-text('Your turn')")
+    wait_for_moves(tab, 2)
+    assert at_server(tab)["opponent"] == "expert"
+    tab.select_option("#seat", "second")
+    tab.wait_for_function("() => document.querySelectorAll('#moves button').length === 3")
+    tab.fill("#simulations", "")
+    tab.press("#simulations", "Tab")
+    tab.wait_for_selector("#notice:has-text('Simulations per move: type a whole number from 0 to ')")
+
+
+def test_the_row_that_has_won_and_legal_squares_stand_out(browser: Any) -> None:
+    with served("tictactoe", None, "both") as address, opened(browser, address) as tab:
+        for cell in (0, 3, 1, 4, 2):
+            tab.click(f'.cell[data-cell="{cell}"]')
+            tab.wait_for_selector(f'.cell[data-cell="{cell}"].last')
+        won = tab.eval_on_selector_all(".cell.won", "cells => cells.map(cell => +cell.dataset.cell)")
+        assert won == [0, 1, 2]
+        assert tab.query_selector(".cell.hint") is None
+    with served("othello", None, "both") as address, opened(browser, address) as tab:
+        hints = tab.eval_on_selector_all(".cell.hint", "cells => cells.map(cell => +cell.dataset.action)")
+        assert hints == at_server(tab)["legal"]
+        assert len(hints) == 4
+
+
 def test_the_other_seat_and_other_simulations(tab: Tab) -> None:
     wait_for_moves(tab, 0)
     choose(tab, "second", 3)
     wait_for_moves(tab, 1)
     position = at_server(tab)
     assert (position["seat"], position["simulations"], position["ply"]) == ("second", 3, 1)
-    assert text(tab, "#status") == "Your turn: you are Orange"
+    assert text(tab, "#status") == "Your turn: you are Blue"
     assert text(tab, "#grown") == "3"
     tab.click("#new")
     tab.wait_for_function("name => location.hash !== '#' + name", arg=position["id"])
@@ -403,22 +451,22 @@ def test_a_game_that_is_no_longer_open_gives_way_to_a_new_one(browser: Any, conn
 
 
 def test_a_board_whose_cells_have_names(browser: Any) -> None:
-    with served("tictactoe", None) as address, opened(browser, address) as tab:
+    with served("tictactoe", None, "both") as address, opened(browser, address) as tab:
         tab.click('.cell[data-cell="0"]', position={"x": 14, "y": 16})  # on the name
         tab.wait_for_selector('.cell[data-cell="0"][data-stone="1"]')
-        assert text(tab, "#status") == "Orange to move"
+        assert text(tab, "#status") == "Blue to move"
 
 
 def test_a_board_of_cells_with_a_pass(browser: Any) -> None:
-    with served("othello", None) as address, opened(browser, address) as tab:
-        assert text(tab, "#agent") == "No agent: people play each other."
+    with served("othello", None, "both") as address, opened(browser, address) as tab:
+        assert text(tab, "#agent") == "No agent of this game yet."
         assert not tab.is_visible("#view")
         tab.click('.cell[data-cell="19"]')
         tab.wait_for_function("() => document.querySelectorAll('#moves li').length === 1")
-        assert text(tab, "#status") == "Orange to move"
+        assert text(tab, "#status") == "Blue to move"
         assert (stones(tab).count(1), stones(tab).count(2)) == (4, 1)
         assert (text(tab, "#choices button"), tab.is_disabled("#choices button")) == ("pass", True)
-        assert tab.get_attribute('.cell[data-cell="19"]', "aria-label") == "d3: Blue"
+        assert tab.get_attribute('.cell[data-cell="19"]', "aria-label") == "d3: Red"
 
 
 def watched(tab: Tab, selector: str) -> int:
@@ -437,7 +485,7 @@ def watched(tab: Tab, selector: str) -> int:
 
 
 def test_a_game_for_one_is_watched_as_text(browser: Any) -> None:
-    with served("gridworld", untrained("gridworld")) as address, opened(browser, address) as tab:
+    with served("gridworld", untrained("gridworld"), "none") as address, opened(browser, address) as tab:
         ply = watched(tab, "#board pre")
         assert "A" in text(tab, "#board pre")
         assert all(tab.eval_on_selector_all("#choices button", "all => all.map(one => one.disabled)"))
@@ -453,7 +501,7 @@ def test_a_game_for_one_is_watched_as_text(browser: Any) -> None:
 
 def test_a_game_for_one_is_watched_as_pictures(browser: Any) -> None:
     pytest.importorskip("pygame", reason="cartpole draws itself with pygame")
-    with served("cartpole", untrained("cartpole")) as address, opened(browser, address) as tab:
+    with served("cartpole", untrained("cartpole"), "none") as address, opened(browser, address) as tab:
         ply = watched(tab, "#board img")
         tab.wait_for_selector(f'#board img[data-ply="{ply}"]')
         assert tab.eval_on_selector("#board img", "image => image.naturalWidth") == 600

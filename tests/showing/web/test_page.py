@@ -251,8 +251,9 @@ def test_one_search_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_an_agent_people_play_each_other() -> None:
     with TestClient(make_app(rooms_of(agent=None)), base_url=HOST) as client:
         about = client.get("/api/game").json()
-        assert (about["agent"], about["defaults"]["seat"]) == (None, "both")
-        path = begun(client, about["defaults"])
+        assert (about["agent"], about["defaults"]["seat"]) == (None, "first")
+        assert about["defaults"]["opponent"] == "expert"
+        path = begun(client, {"seat": "both", "simulations": 0})
         assert played(client, path, 3, 4)["ply"] == 2
         answer = client.get(f"{path}/analysis?revision=2")
         assert (answer.status_code, "no agent" in answer.json()["error"]) == (422, True)
@@ -264,7 +265,7 @@ def test_without_an_agent_people_play_each_other() -> None:
 
 def test_a_game_for_one_is_shown_as_text() -> None:
     rooms = rooms_of("gridworld", untrained("gridworld"), seed=5)
-    assert rooms.defaults.seat == "none"
+    assert rooms.defaults.seat == "first"
     with TestClient(make_app(rooms), base_url=HOST) as client:
         assert client.get("/api/game").json()["actions"] == ["up", "down", "left", "right"]
         path = begun(client, {"seat": "none", "simulations": 8})
