@@ -6,9 +6,11 @@ Everything heavy is imported when it is needed: the command line must answer at 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
@@ -172,19 +174,18 @@ def _train(
     from runs.launch import train
     from runs.machine import fitted_here
     from runs.reports.catalogue import room_note
-    from saving.run_folder import LOG_NAME, RUN_CONFIG
+    from saving.run_folder import RUN_CONFIG
 
     folder, resumed, before = sitting
     config, notes = fitted_here(config, local=local, address=address)
-    try:
-        (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
-        provenance.note(folder, provenance.here(before))
-        log = (folder / LOG_NAME).open("a", encoding="utf-8")
-        counters = None if resumed is None else resumed.counters
-        observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
-    except OSError as error:
-        raise ConfigurationError(f"cannot write to {folder}: {error.strerror or error}") from None
-    with log:
+    with _log_of(folder) as log:
+        try:
+            (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
+            provenance.note(folder, provenance.here(before))
+            counters = None if resumed is None else resumed.counters
+            observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
+        except OSError as error:
+            raise _unwritable(folder, error) from None
         try:
             observer.event(f"run folder: {folder}")
             room = room_note(Path(config.results_path))
@@ -195,6 +196,24 @@ def _train(
             )
         finally:
             observer.close()
+
+
+@contextmanager
+def _log_of(folder: Path) -> Iterator[TextIO]:
+    """A run's log, to be written on; meanwhile nobody else trains in its `folder`."""
+    from saving.run_folder import LOG_NAME, hold
+
+    try:
+        log = (folder / LOG_NAME).open("a", encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    with log:
+        hold(log, folder)
+        yield log
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"cannot write to {folder}: {error.strerror or error}")
 
 
 def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any, resumed: Counters | None) -> Observer:

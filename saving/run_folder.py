@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from core.errors import ConfigurationError
 from saving.files import CheckpointError
@@ -90,6 +92,31 @@ def newest_run(results_path: Path, game: str | None = None) -> Path:
             f"no {what} with a checkpoint under {results_path}: train first, or name the run"
         )
     return manifests[-1].parents[2]
+
+
+def hold(log: IO[str], folder: Path) -> None:
+    """Marks a run as running as long as its `log` is open.
+
+    Raises `ConfigurationError` where another process trains in its `folder`.
+    """
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(f"a training is running in {folder}: stop it first") from None
+    except OSError:  # a file system without locks
+        return
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process trains in a run's `folder`."""
+    try:
+        with (folder / LOG_NAME).open() as log:
+            fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no log, or a file system without locks
+        return False
+    return False
 
 
 def run_named(results_path: Path, name: str, game: str | None = None) -> Path | None:

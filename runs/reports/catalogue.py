@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +13,9 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.files import write_whole
-from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG
+from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, is_running
 
 BEST = "reward/evaluation_best"
-LIVELY_SECONDS = 20.0
-"""A run whose figures are younger is taken to be running."""
 LARGE = 5 << 30
 """Bytes of results from which on a training says so."""
 
@@ -61,7 +58,7 @@ def row_of(folder: Path) -> RunRow:
         best=best,
         players=_players(folder / RUN_CONFIG),
         bytes=size_of(folder),
-        running=_age(folder / METRICS_NAME) < LIVELY_SECONDS,
+        running=is_running(folder),
     )
 
 
@@ -77,14 +74,6 @@ def _players(path: Path) -> int:
         return MuZeroConfig.from_json(path.read_text(encoding="utf-8")).players
     except (OSError, ValueError):  # of another version, or damaged
         return 1
-
-
-def _age(path: Path) -> float:
-    """Seconds since a file was changed."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return float("inf")
 
 
 def size_of(folder: Path) -> int:

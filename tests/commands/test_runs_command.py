@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from core.errors import ConfigurationError
 from games.api.sources import load_game
 from runs.reports import catalogue
 from runs.reports.catalogue import delete, give_name, room_note, row_of, runs_in, surplus
+from saving.run_folder import hold
 from tests.helpers.checkpoints import saved
 
 
@@ -37,9 +37,7 @@ def made(game: str, date: str, best: float | None = None, updates: int = 7, size
         {"updates": 1, "played_steps": 10, "seconds": 1.0},
         {"updates": updates, "played_steps": 1234, "seconds": 90.0} | scalars,
     ]
-    metrics = folder / "metrics.jsonl"
-    metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
-    os.utime(metrics, (1e9, 1e9))  # long ago
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(point) + "\n" for point in points))
     return folder
 
 
@@ -137,12 +135,21 @@ def test_the_newest_runs_are_kept() -> None:
     folders = [made("tictactoe", f"2026-01-0{day}--00-00-00") for day in range(1, 6)]
     other = made("cartpole", "2026-01-01--00-00-00")
     give_name(Path("results"), folders[0], "dear")
-    os.utime(folders[1] / "metrics.jsonl")  # it is running
+    log = (folders[1] / "log.txt").open("a")
+    hold(log, folders[1])  # it is running
+    with (
+        (folders[1] / "log.txt").open("a") as second,
+        pytest.raises(ConfigurationError, match="is running in"),
+    ):
+        hold(second, folders[1])
     assert [row.folder for row in surplus(runs_in(Path("results")), 2)] == [folders[2]]
     with pytest.raises(ConfigurationError, match="seems to be running"):
         delete(row_of(folders[1]))
     assert run("delete", "--keep", "0", "--yes", "tictactoe") == 0
     assert [folder.exists() for folder in folders] == [True, True, False, False, False]
+    log.close()
+    assert not row_of(folders[1]).running
+    delete(row_of(folders[1]))
     assert other.exists()
 
 
