@@ -138,7 +138,8 @@ class Sizes:
     """How much is done."""
 
     numbers: int = 100_000  # phi is summed up to here
-    divided: int = 30_000  # the same, where divisions are compared
+    compiled: int = 2_000_000  # the same, compiled
+    divided: int = 60_000  # the same, where divisions are compared
     moves: int = 24_000  # of self-play
     workers: int = 2
     messages: int = 200
@@ -175,16 +176,17 @@ def divisions(sizes: Sizes) -> Iterator[Row]:
     """Static and dynamic division, and the chunks of a pool, of work whose items cost more and more."""
     numbers = range(2, sizes.divided)
     expected = phi_sum(numbers)
-    serial, _ = timed(lambda: phi_sum(numbers), sizes.repeats, expected)
     halves = shares(numbers, sizes.workers, "blocks")
     turns = shares(numbers, sizes.workers, "turns")
     with ProcessPoolExecutor(sizes.workers, mp_context=multiprocessing.get_context("fork")) as pool:
         list(pool.map(phi, range(2, 100)))  # its processes have started
+        serial, _ = timed(partial(_mapped, pool, phi_sum, [numbers], 1), sizes.repeats, expected)
         for way, parts in (("static, in blocks", halves), ("static, in turns", turns)):
             wall, _ = timed(partial(_mapped, pool, phi_sum, parts, 1), sizes.repeats, expected)
             yield Row("division", "phi", way, wall, serial / wall)
         for chunk in (1, 100, len(numbers) // sizes.workers):
-            wall, _ = timed(partial(_mapped, pool, phi, numbers, chunk), sizes.repeats, expected)
+            repeats = 1 if chunk == 1 else sizes.repeats  # it takes long
+            wall, _ = timed(partial(_mapped, pool, phi, numbers, chunk), repeats, expected)
             yield Row("division", "phi", f"dynamic, chunks of {chunk}", wall, serial / wall)
 
 
@@ -290,11 +292,12 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     start_ray(ray_config(sizes.workers), None)
     try:
         yield from ways_of(phi_sum, "phi in Python", whole, turns, sizes)
+        numbers = range(2, sizes.compiled)
+        whole = Division(1, (numbers,))
+        turns = Division(sizes.workers, shares(numbers, sizes.workers, "turns"))
         for release in (False, True):
-            job = compiled_phi_sum(release)
-            yield from ways_of(
-                job, f"phi, numba {'without' if release else 'with'} the lock", whole, turns, sizes
-            )
+            name = f"phi, numba {'without' if release else 'with'} the lock"
+            yield from ways_of(compiled_phi_sum(release), name, whole, turns, sizes)
         yield from ways_of(played_moves, "self-play of CartPole", games, seeds, sizes)
         yield from divisions(sizes)
         yield from starts(sizes)

@@ -22,7 +22,9 @@ from benchmarks.concurrency_jobs import (
     take_under_lock,
 )
 
-TINY = Sizes(numbers=400, divided=400, moves=64, workers=2, messages=3, items=60, updates=200, repeats=1)
+TINY = Sizes(
+    numbers=400, compiled=400, divided=400, moves=64, workers=2, messages=3, items=60, updates=200, repeats=1
+)
 NUMBERS = range(2, 400)
 
 
