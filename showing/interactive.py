@@ -215,3 +215,5 @@ class InteractiveGame:
     def close(self) -> None:
         """Closes the game, if it can be closed."""
         self._table.environments[0].close()
+        if "_real_moves" in vars(self):  # it has been asked for
+            self._real_moves.close()

@@ -19,6 +19,8 @@ MARKED = 48
 """Nodes of a tree, the most visited ones, that are tried in the game."""
 MOST_STEPS = 10_000
 """Moves that are made for one analysis: half a second of a slow game. In long games fewer nodes are tried."""
+RESET_STEPS = 50
+"""As many moves a new game counts: some take longer to begin than to play."""
 SAMPLES = 4
 """Futures that are tried of a game with chance: only what is so in all of them is said."""
 
@@ -33,6 +35,11 @@ class RealMoves:
 
     def __init__(self, spec: GameSpec, config: MuZeroConfig) -> None:
         self._table = make_table(spec, config, 1)
+        self._futures = SAMPLES  # fewer where a game turns out to know no chance
+
+    def close(self) -> None:
+        """Closes the game, if it can be closed."""
+        self._table.environments[0].close()
 
     def marked(
         self, analysis: Analysis, seed: int, moves: Sequence[int], stack: NDArray[np.float32]
@@ -52,7 +59,7 @@ class RealMoves:
             if found is None:
                 return analysis
             standings.update({path[: depth + 1]: standing for depth, standing in enumerate(found)})
-            steps -= SAMPLES * (len(moves) + len(path))
+            steps -= self._futures * (RESET_STEPS + len(moves) + len(path))
         made, end = _cut(line, standings)
         return analysis._replace(
             principal_variation=made, line_end=end, tree=_marked_tree(analysis.tree, (), standings)
@@ -73,6 +80,7 @@ class RealMoves:
             by_chance = self._draw_anew(sample)
             futures.append(self._played(path))
             if not by_chance:
+                self._futures = 1
                 break
         return list(_agreed(futures))
 

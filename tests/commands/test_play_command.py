@@ -257,9 +257,9 @@ def test_a_move_goes_before_a_command_of_the_same_name(monkeypatch: pytest.Monke
         ("tictactoe --opponent human --seat none", "nobody is there to play"),
         ("tictactoe --port 80", "--port needs --web"),
         ("tictactoe --no-browser", "--no-browser needs --web"),
-        ("tictactoe --web --seat 1", "--seat is chosen on the page"),
         ("tictactoe --web --view own", "--view is chosen on the page"),
-        ("tictactoe --web --opponent random", "at the terminal only"),
+        ("tictactoe --web --opponent nobody", "nobody"),
+        ("cartpole --web --opponent random", "is not in a game for one"),
     ],
 )
 def test_refusals(line: str, reason: str) -> None:
@@ -277,9 +277,16 @@ def test_the_browser_is_handed_the_agent(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "showing.web.server", types.SimpleNamespace(serve=serve))
     assert play_command(["tictactoe", "--web", "--simulations", "7", "--port", "0", "--no-browser"]) == 0
     assert play_command(["cartpole", "--web", "--opponent", "human", "--seed", "5"]) == 0
-    assert served == [
-        ("tictactoe", 7, {"port": 0, "open_browser": False, "seed": 0}),
-        ("cartpole", None, {"port": 8000, "open_browser": True, "seed": 5}),
+    assert play_command(["tictactoe", "--web", "--seat", "2", "--opponent", "expert"]) == 0
+    usual = {"port": 8000, "open_browser": True, "seed": 0, "seat": None, "opponent": None}
+    assert [settings for _, _, settings in served] == [
+        usual | {"port": 0, "open_browser": False},
+        usual | {"seed": 5, "seat": "both"},
+        usual | {"seat": "second", "opponent": "expert"},
+    ]
+    assert [(name, simulations) for name, simulations, _ in served[:2]] == [
+        ("tictactoe", 7),
+        ("cartpole", None),
     ]
 
 
