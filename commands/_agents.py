@@ -80,7 +80,8 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
         return ChosenAgent(best_of(path) if path.is_dir() else path, name, BY_NAME)
     known = [version.name for version in registry.versions()] + [SHIPPED] * shipped.exists()
     known += sorted(path.name for path in (results_path / game).glob("*/"))
-    known += [path.read_text().strip() for path in (results_path / game).glob(f"*/{NAME_FILE}")]
+    named = (results_path / game).glob(f"*/{NAME_FILE}")
+    known += [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
     raise CheckpointError(
         f"no checkpoint at {name}, and no agent of {game!r} is called so{did_you_mean(name, known)} (name a "
         f"version such as v0001, {SHIPPED}, a run, or a path)"

@@ -92,11 +92,11 @@ RULES = (
     Idle(
         lambda config: config.evaluation_interval == 0,
         "evaluation_interval=0: there are no evaluations",
-        ("evaluation_games", "opponents"),
+        ("evaluation_games", "opponents", "target_reward", "target_games"),
     ),
     Idle(lambda config: config.target_reward is None, "there is no target_reward", ("target_games",)),
 )
-WITHOUT_RAY = ("num_workers", "object_store_mb")
+WITHOUT_RAY = ("object_store_mb", "weights_interval")
 
 
 def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> Iterator[str]:

@@ -27,14 +27,16 @@ BASH = """_muzero() {
     fi
     local IFS=$'\\n'
     local words=("${COMP_WORDS[@]:$first:COMP_CWORD-first+1}")
-    COMPREPLY=($(PYTHON "$program" completion words -- "${words[@]}" 2> /dev/null))
+    local python="${COMP_WORDS[0]}"
+    [[ "$python" == *muzero.py ]] && python=python3
+    COMPREPLY=($("$python" "$program" completion words -- "${words[@]}" 2> /dev/null))
 }
 complete -o default -o bashdefault -F _muzero python python3 muzero.py
 """
 ZSH = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n" + BASH
 FISH = """function __muzero_words
     set -l words (commandline -opc)
-    PYTHON $words[2] completion words -- $words[3..] (commandline -ct) 2> /dev/null
+    $words[1] $words[2] completion words -- $words[3..] (commandline -ct) 2> /dev/null
 end
 function __muzero_meant
     string match -q -- '*muzero.py' (commandline -opc)[2]
@@ -47,7 +49,8 @@ WORDS = "words"
 WITH_ACTIONS = ("models", "runs")
 OF_RUNS = ("resume", "plot", "runs")
 WITHOUT_GAME = ("new-game", "games")
-AGENTS = ("--checkpoint", "--weights-from", "--opponent", "--player")
+AGENTS = ("--checkpoint", "--weights-from")
+PLAYERS = ("--opponent", "--player")
 RUNS = ("--games-from",)
 
 
@@ -57,7 +60,7 @@ def completion_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) 
         print("\n".join(candidates(list(arguments[2:]), games)))
         return 0
     parsed = _parser().parse(arguments)
-    print(SCRIPTS[parsed.shell].replace("PYTHON", "python"), end="")
+    print(SCRIPTS[parsed.shell], end="")
     return 0
 
 
@@ -93,8 +96,10 @@ def _positional(before: Sequence[str], games: GameFolder) -> list[str]:
 def _values(option: str, before: Sequence[str], games: GameFolder) -> list[str]:
     """What may stand behind an option: agents, runs, or the choices that the help names."""
     game = next((word for word in before if word in games.names()), None)
-    if option in AGENTS:
-        return [*(_agents(game) if game else []), *(["random", "expert"] if option in AGENTS[2:] else [])]
+    if option in AGENTS and game:
+        return _agents(game)
+    if option in PLAYERS:
+        return ["random", "expert", "minimax", "mcts"]
     if option in RUNS:
         return _runs(game)
     text = " ".join(_help(before, games).split())

@@ -198,7 +198,8 @@ def _to_delete(parsed: Any, games: GameFolder) -> list[RunRow]:
     for run in parsed.runs:
         if run in games.names():
             raise ConfigurationError(f"{run} is a game: name a run of it, or how many to --keep")
-    return [_found(run, parsed.results_path, games) for run in dict.fromkeys(parsed.runs)]
+    rows = [_found(run, parsed.results_path, games) for run in parsed.runs]
+    return list({row.folder.resolve(): row for row in rows}.values())
 
 
 def _agreed(number: int) -> bool:

@@ -78,7 +78,9 @@ class Progress:
         from rich.progress import Progress as Bar
 
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
+        shown = Console(file=self._stream)
+        apart = sys.stdout.isatty()  # else what is printed goes where it was sent to, not above the bar
+        with Bar(*columns, console=shown, transient=True, redirect_stdout=apart) as bar:
             task = bar.add_task(self.text, total=self.total)
             while not self._over.wait(REDRAW_SECONDS):
                 bar.update(task, completed=self.done, description=self.text)

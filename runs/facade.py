@@ -85,6 +85,7 @@ class MuZero:
         games: GameFolder = OWN_GAMES,
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
+        from runs.launch import check_launch
         from saving.checkpoint import load_checkpoint
         from saving.files import CheckpointError
         from saving.run_folder import run_folder_of
@@ -104,6 +105,7 @@ class MuZero:
         game = games.load(checkpoint.game)
         check_facts(game, config)
         _check_opponents(game, config)
+        check_launch(config, local, address)
         folder = run_folder_of(run)
         return _train(game, config, Sitting(folder, checkpoint), local=local, address=address)
 

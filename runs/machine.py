@@ -75,7 +75,8 @@ def check_processes(config: MuZeroConfig, free: int | None) -> None:
     if free is not None and needed > free:
         raise ConfigurationError(
             f"a run on Ray needs about {needed} processes and threads, and only {free} more may be started "
-            "here: raise the limit (ulimit -u, or the container's), or train in one process with --local"
+            "here: raise the limit (ulimit -u, or the container's), give fewer --num-workers, "
+            "or train in one process with --local"
         )
 
 

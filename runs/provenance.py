@@ -51,13 +51,13 @@ class Provenance:
 
 def here(began_with: tuple[str, ...] = ()) -> Provenance:
     """That of a sitting which begins now."""
-    commit = _git("rev-parse", "HEAD")
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return Provenance(
         date=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         command=shlex.join(["python", *sys.argv]),
         version=project_version(),
         commit=commit,
-        changed=None if commit is None else bool(_git("status", "--porcelain", "--untracked-files=no")),
+        changed=None if status is None else bool(status),
         python=platform.python_version(),
         packages={name: found for name in PACKAGES if (found := _installed(name)) is not None},
         system=platform.platform(),
@@ -122,4 +122,6 @@ def processor(info: Path) -> str:
 def _gpus() -> tuple[str, ...]:
     import torch
 
+    if not torch.cuda.is_available():
+        return ()
     return tuple(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))

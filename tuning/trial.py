@@ -5,6 +5,7 @@ Every trial starts a Ray of its own, so that one that runs out of memory or cras
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -248,7 +249,8 @@ class TrialProcess:
         config = self.plan.config
         if point.updates == 0:
             return 0.0
-        waited = max((other.seconds for other in self._points if other.updates == 0), default=0.0)
+        before = itertools.takewhile(lambda other: other.updates == 0, self._points)
+        waited = max((other.seconds for other in before), default=0.0)
         budget = 60 * config.training_minutes - waited
         by_time = (point.seconds - waited) / budget if budget > 0 else 0.0
         return max(by_time, point.updates / config.training_steps)

@@ -121,7 +121,7 @@ def give_name(results_path: Path, folder: Path, name: str) -> None:
 
 def delete(row: RunRow) -> None:
     """Removes a run's folder. Raises `ConfigurationError` when it is running, or cannot be removed."""
-    if row.running:
+    if is_running(row.folder):  # asked again: a person may have thought about it for long
         raise ConfigurationError(f"{row.folder} seems to be running: stop it first")
     try:
         shutil.rmtree(row.folder)

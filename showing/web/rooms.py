@@ -77,13 +77,15 @@ class Room:
         """
         known = (*self.game.moves, *self.ahead)
         require(0 <= ply <= len(known), f"move {ply}", f"is none of the {len(known)} that were made")
-        if ply < self.ply:
-            self.game.undo(self.ply - ply)
-        else:
-            for action in known[self.ply : ply]:
-                self.game.play(action)
-        self.ahead = known[ply:]
-        self._changed()
+        try:
+            if ply < self.ply:
+                self.game.undo(self.ply - ply)
+            else:
+                for action in known[self.ply : ply]:
+                    self.game.play(action)
+        finally:  # a game that does not come out the same may refuse on the way
+            self.ahead = known[self.ply :]
+            self._changed()
 
     def reply(self) -> None:
         """Whoever is chosen as the opponent makes a move. Raises `ConfigurationError` where it cannot."""
@@ -138,6 +140,8 @@ class Rooms:
         self.actions = [game.action_name(action) for action in range(self.config.num_actions)]
         self.opponents = self._opponents()
         wanted = opponent or self.opponents[0]
+        if wanted not in self.opponents:
+            self.opponents.append(wanted)
         self.defaults = self.checked(RoomSettings(seat or self._usual_seat(), simulations, wanted))
 
     def _opponents(self) -> list[str]:

@@ -83,14 +83,15 @@ def test_all_options_of_a_training_are_offered() -> None:
     [
         (["python", "muzero.py", "play", "conn"], ["connect4"]),
         (["python", "./muzero.py", "play", "connect4", "--sea"], ["--seat"]),
-        (["muzero.py", "gam"], ["games"]),
+        (["./muzero.py", "gam"], ["games"]),
         (["python", "other.py", "gam"], []),
         (["python", ""], []),
     ],
 )
 def test_bash_asks_for_them(typed: list[str], expected: list[str], tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    for name in ("python", "python3"):
+        (tmp_path / "bin" / name).symlink_to(sys.executable)
     program = (
         f"PATH={tmp_path}/bin:$PATH; cd {PROJECT}; source <({sys.executable} muzero.py completion bash)\n"
         "COMPREPLY=(left over); COMP_WORDS=(" + " ".join(f"'{word}'" for word in typed) + ")\n"

@@ -125,7 +125,11 @@ def test_what_would_be_ignored_or_is_misspelt_is_said(
         ),
         ("cartpole", {"channels": 8}, ["--channels has no effect: the network is fully connected"]),
         ("cartpole", {"PER": False, "PER_alpha": 1.0}, ["--per-alpha has no effect: PER is off"]),
-        ("cartpole", {"num_workers": 2}, ["--num-workers has no effect: a --local run is one process"]),
+        (
+            "cartpole",
+            {"object_store_mb": 300},
+            ["--object-store-mb has no effect: a --local run is one process"],
+        ),
     ],
 )
 def test_options_without_effect_are_named(game: str, options: dict[str, Any], notes: list[str]) -> None:

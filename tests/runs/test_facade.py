@@ -23,7 +23,7 @@ SHORT: dict[str, Any] = {
     "num_simulations": 4,
     "evaluation_simulations": 4,
     "evaluation_games": 2,
-    "evaluation_interval": 0.1,
+    "evaluation_interval": 0.001,
     "target_reward": None,
 }
 

@@ -42,7 +42,9 @@ def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path, monkeypatch
     git(tmp_path, "commit", "-qm", "one")
     clean = provenance.here()
     assert (clean.commit, clean.changed) == (git(tmp_path, "rev-parse", "HEAD"), False)
-    (tmp_path / "results").write_text("not tracked")
+    (tmp_path / "mygame.py").write_text("not tracked")
+    assert provenance.here().changed is True, "the commit has no such game"
+    (tmp_path / "mygame.py").unlink()
     assert provenance.here().changed is False
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "9.9"\n')
     assert provenance.here().changed is True

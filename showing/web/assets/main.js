@@ -187,9 +187,11 @@ function togglePause() {
   return undefined;
 }
 
+/** Goes on with a watched game, from where it had come to before any steps back. */
 function resume() {
   paused = false;
-  return arrive(position);
+  if (!isBrowsing()) return arrive(position);
+  return change(() => server.place(position, position.ply + position.ahead.length));
 }
 
 /** Carries out what a person starts; what goes wrong is said on the page. */
