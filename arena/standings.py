@@ -31,11 +31,9 @@ class Entrant(NamedTuple):
     simulations: int | None  # per move; None for a built-in player, which the matches' number does not touch
 
     def __str__(self) -> str:
-        return (
-            self.name
-            if self.simulations is None
-            else f"{self.name} ({counted(self.simulations, 'simulation')})"
-        )
+        if self.simulations is None:
+            return self.name
+        return f"{self.name} ({counted(self.simulations, 'simulation')})"
 
 
 def entrants(match: MatchRecord) -> tuple[Entrant, Entrant]:

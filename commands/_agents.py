@@ -12,7 +12,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import CheckpointError
-from saving.run_folder import NAME_FILE, best_of, newest_run, run_named
+from saving.run_folder import best_of, named_runs, newest_run
 
 SHIPPED = "shipped"
 PRETRAINED = "pretrained"  # what muzero-general calls it
@@ -75,13 +75,12 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
     if _VERSION.fullmatch(name):
         return ChosenAgent(registry.path(registry.version(name)), name, BY_NAME)
     path = first_existing(Path(name).expanduser(), results_path / game / name, results_path / name)
-    path = path or run_named(results_path, name, game)
+    names = named_runs(results_path, game)
+    path = path or names.get(name)
     if path is not None:
         return ChosenAgent(best_of(path) if path.is_dir() else path, name, BY_NAME)
     known = [version.name for version in registry.versions()] + [SHIPPED] * shipped.exists()
-    known += sorted(path.name for path in (results_path / game).glob("*/"))
-    named = (results_path / game).glob(f"*/{NAME_FILE}")
-    known += [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
+    known += [*sorted(path.name for path in (results_path / game).glob("*/")), *names]
     raise CheckpointError(
         f"no checkpoint at {name}, and no agent of {game!r} is called so{did_you_mean(name, known)} (name a "
         f"version such as v0001, {SHIPPED}, a run, or a path)"

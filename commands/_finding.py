@@ -39,11 +39,11 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
 
     Raises `ConfigurationError` when there is none.
     """
-    from saving.run_folder import newest_run, run_named
+    from saving.run_folder import named_runs, newest_run
 
     if run is None or run in games.names():
         return newest_run(results_path, run)
-    path = first_existing(Path(run), results_path / run) or run_named(results_path, run)
+    path = first_existing(Path(run), results_path / run) or named_runs(results_path).get(run)
     path = path or next(iter(sorted(results_path.glob(f"*/{run}/"))), None)
     if path is not None:
         return path

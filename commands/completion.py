@@ -143,11 +143,10 @@ def _results() -> Path:
 
 def _runs(game: str | None) -> list[str]:
     """The runs under the usual folder of results, by their time and by their names."""
-    from saving.run_folder import NAME_FILE, RUN_CONFIG
+    from saving.run_folder import RUN_CONFIG, named_runs
 
-    found = [path.parent for path in _results().glob(f"{game or '*'}/*/{RUN_CONFIG}")]
-    named = [run / NAME_FILE for run in found if (run / NAME_FILE).exists()]
-    return [*(run.name for run in found), *(path.read_text(errors="replace").strip() for path in named)]
+    found = _results().glob(f"{game or '*'}/*/{RUN_CONFIG}")
+    return [*(path.parent.name for path in found), *named_runs(_results(), game)]
 
 
 def _agents(game: str) -> list[str]:

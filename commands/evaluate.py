@@ -28,11 +28,8 @@ def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
         from arena.duel import Duel
         from arena.summaries import summarised
 
-        def progress(ended: int, moves: int) -> None:
-            shown.update(ended, f"move {moves}")
-
         duel = Duel(game, player, opponent, parsed.seed, parsed.openings)
-        summary = summarised(duel, parsed.games, progress)
+        summary = summarised(duel, parsed.games, shown.played)
     against = "" if opponent is None else f" against {opponent}"
     print(summary.to_json() if parsed.json else f"{game.name}, {player}{against}: {summary}")
     return 0

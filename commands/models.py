@@ -214,11 +214,7 @@ def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
     wanted = match_between(registry, game, players, parsed.games, parsed.seed, parsed.simulations, sprt)
     progress = None if parsed.json else lambda so_far: print(match_text(so_far))
     with Progress("playing", parsed.games) as shown:
-
-        def played_on(ended: int, moves: int) -> None:
-            shown.update(ended, f"move {moves}")
-
-        match = compare(registry, game, wanted, progress, played_on)
+        match = compare(registry, game, wanted, progress, shown.played)
     print(json.dumps(_match_json(match)) if parsed.json else _verdict(match))
     return 0
 

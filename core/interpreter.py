@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from core.errors import BAD_INPUT
+
 OLDEST = (3, 11)
-BAD_INPUT = 2
 
 
 def require_python() -> None:

@@ -53,6 +53,10 @@ class Progress:
         """So many are done; `remark` says more."""
         self.done, self.remark = done, remark
 
+    def played(self, ended: int, moves: int) -> None:
+        """So many games have ended, and the longest has had so many moves."""
+        self.update(ended, f"move {moves}")
+
     @property
     def text(self) -> str:
         """How far it is, in words."""

@@ -119,13 +119,18 @@ def is_running(folder: Path) -> bool:
     return False
 
 
-def run_named(results_path: Path, name: str, game: str | None = None) -> Path | None:
-    """The run folder to which a person gave this name, if there is one."""
-    for path in sorted(results_path.glob(f"{game or '*'}/*/{NAME_FILE}")):
-        with suppress(OSError, ValueError):
-            if path.read_text(encoding="utf-8").strip() == name:
-                return path.parent
-    return None
+def name_of(folder: Path) -> str:
+    """The name that a person gave a run; else, or where its file is damaged, empty."""
+    try:
+        return (folder / NAME_FILE).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def named_runs(results_path: Path, game: str | None = None) -> dict[str, Path]:
+    """The run folders to which a person gave a name, by that name; of several of one name the first."""
+    folders = sorted(path.parent for path in results_path.glob(f"{game or '*'}/*/{NAME_FILE}"))
+    return {name: folder for folder in reversed(folders) if (name := name_of(folder))}
 
 
 def run_folder_of(path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from config import MuZeroConfig
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from playing.make_table import make_table
-from search.chance import generators_in, make_uncertain
+from search.chance import make_uncertain
 from showing.analysis import Analysis, LineEnd, Standing, TreeNode, most_visited
 
 MARKED = 48
@@ -87,10 +86,8 @@ class RealMoves:
     def _draw_anew(self, sample: int) -> bool:
         """Draws chance and what is hidden anew; whether the game knows either."""
         environment = self._table.environments[0]
-        game: Any = environment.game
-        if not environment.can.resample and not any(True for _ in generators_in(game)):
-            return False
-        return make_uncertain(game, environment.can.resample, np.random.default_rng(sample))
+        generator = np.random.default_rng(sample)
+        return make_uncertain(environment.game, environment.can.resample, generator)
 
     def _played(self, path: Path) -> list[Standing]:
         standings: list[Standing] = []

@@ -23,9 +23,8 @@ import psutil
 from config import MuZeroConfig
 from core.errors import INTERRUPTED
 from core.project import PROJECT
-from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
 from runs.reports.metrics_log import MetricPoint, read_metrics
-from saving.run_folder import BEST_NAME, GENERATIONS, best_of
+from saving.run_folder import BEST_NAME, GENERATIONS, METRICS_NAME, best_of
 
 OPTIONS_NAME = "options.json"
 OUTPUT_NAME = "output.txt"
@@ -130,6 +129,7 @@ class TrialProcess:
         options = plan.folder / OPTIONS_NAME
         options.write_text(plan.config.to_json() + "\n")
         self._points: list[MetricPoint] = []
+        self._waited = 0.0  # seconds before the first update
         self._next_read = self._started = time.monotonic()
         self._told = False  # to end
         self._scoring = False
@@ -238,6 +238,8 @@ class TrialProcess:
         self._next_read = clock + max(READ_SECONDS, READ_SHARE * (clock - self._started))
         with suppress(OSError):  # there is none yet
             self._points = read_metrics(run / METRICS_NAME)
+            before = itertools.takewhile(lambda point: point.updates == 0, self._points)
+            self._waited = max((point.seconds for point in before), default=0.0)
 
     @property
     def _learned(self) -> list[MetricPoint]:
@@ -249,10 +251,8 @@ class TrialProcess:
         config = self.plan.config
         if point.updates == 0:
             return 0.0
-        before = itertools.takewhile(lambda other: other.updates == 0, self._points)
-        waited = max((other.seconds for other in before), default=0.0)
-        budget = 60 * config.training_minutes - waited
-        by_time = (point.seconds - waited) / budget if budget > 0 else 0.0
+        budget = 60 * config.training_minutes - self._waited
+        by_time = (point.seconds - self._waited) / budget if budget > 0 else 0.0
         return max(by_time, point.updates / config.training_steps)
 
     def _never_learned(self) -> str:

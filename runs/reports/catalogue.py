@@ -13,7 +13,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.files import write_whole
-from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, is_running
+from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, is_running, name_of
 
 BEST = "reward/evaluation_best"
 LARGE = 5 << 30
@@ -89,14 +89,6 @@ def _bytes(path: Path) -> int:
 
 
 # --- names ---
-
-
-def name_of(folder: Path) -> str:
-    """The name that a person gave a run; else empty."""
-    try:
-        return (folder / NAME_FILE).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return ""
 
 
 def give_name(results_path: Path, folder: Path, name: str) -> None:

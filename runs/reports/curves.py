@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from core.options import parse_json_object
-from runs.reports.metrics_log import FILE_NAME, MetricPoint, read_metrics
+from runs.reports.metrics_log import MetricPoint, read_metrics
+from saving.run_folder import METRICS_NAME
 
 Axis = Literal["updates", "steps", "minutes"]
 
@@ -77,13 +78,13 @@ def load_run(folder: Path) -> LoggedRun:
     """The run in `folder`. Raises `ConfigurationError` when it is none, or has no metrics."""
     try:
         text = (folder / "config.json").read_text()
-        points = read_metrics(folder / FILE_NAME)
+        points = read_metrics(folder / METRICS_NAME)
     except OSError as error:
         raise ConfigurationError(
             f"{folder} cannot be plotted: {Path(error.filename).name}: {error.strerror}; name a run's folder"
         ) from None
     if not points:
-        raise ConfigurationError(f"{folder / FILE_NAME} is empty: train on before plotting")
+        raise ConfigurationError(f"{folder / METRICS_NAME} is empty: train on before plotting")
     defaults = json.loads(MuZeroConfig().to_json())
     options = defaults | parse_json_object(text, str(folder / "config.json"))
     return LoggedRun(folder, folder.absolute().parent.name, options, points)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from data import Counters
     from runs.reports.panel import Clock
 
-FILE_NAME = METRICS_NAME
 DIGITS = 7
 """Of a number that is written: as many as a float32 has."""
 
@@ -55,10 +54,10 @@ class MetricsLog(ScalarLog):
         clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(interval, clock)
-        if resumed is not None and (folder / FILE_NAME).exists():
-            _forget_after(folder / FILE_NAME, resumed)
-        self._stream: TextIO = (folder / FILE_NAME).open("a", encoding="utf-8")
-        if _cut_short(folder / FILE_NAME):
+        if resumed is not None and (folder / METRICS_NAME).exists():
+            _forget_after(folder / METRICS_NAME, resumed)
+        self._stream: TextIO = (folder / METRICS_NAME).open("a", encoding="utf-8")
+        if _cut_short(folder / METRICS_NAME):
             self._stream.write("\n")
 
     def write(self, scalars: Scalars, step: int, counters: Counters) -> None:

@@ -18,7 +18,8 @@ from core.errors import ConfigurationError
 from data import Counters
 from games.api.sources import load_game
 from runs.reports.curves import Curve, band, curve, grouped, load_run
-from runs.reports.metrics_log import FILE_NAME, MetricsLog
+from runs.reports.metrics_log import MetricsLog
+from saving.run_folder import METRICS_NAME
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import make_status
 
@@ -154,10 +155,10 @@ def test_what_cannot_be_plotted_is_one_line(tmp_path: Path) -> None:
         plot_command([str(folder), "--out", str(tmp_path / "x.doc")])
     with pytest.raises(ConfigurationError, match="cannot write"):
         plot_command([str(folder), "--out", str(tmp_path / "nowhere" / "x.png")])
-    (folder / FILE_NAME).write_text("")
+    (folder / METRICS_NAME).write_text("")
     with pytest.raises(ConfigurationError, match="is empty"):
         plot_command([str(folder)])
-    (folder / FILE_NAME).unlink()
+    (folder / METRICS_NAME).unlink()
     with pytest.raises(ConfigurationError, match=r"metrics\.jsonl: No such file"):
         plot_command([str(folder)])
     assert muzero._reported(lambda: plot_command([str(tmp_path / "none")])) == 2

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.output import print_on
-from core.project import PROJECT
+from tests.helpers.command_line import python
 
 FULL = Path("/dev/full")
-
-
-def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "muzero.py", *arguments]
-    finished: subprocess.CompletedProcess[str] = subprocess.run(
-        command, cwd=PROJECT, text=True, stderr=subprocess.PIPE, timeout=120, check=False, **settings
-    )
-    return finished
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
@@ -30,7 +19,7 @@ def run(*arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
 )
 def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
     with FULL.open("w") as full:
-        finished = run(*arguments, stdout=full)
+        finished = python(*arguments, stdout=full)
     assert finished.stderr == "error: cannot write the output: No space left on device\n"
     assert finished.returncode == 2
 
@@ -38,9 +27,8 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_boards_are_shown_in_any_encoding(encoding: str) -> None:
     environment = {"PYTHONIOENCODING": encoding, "PATH": "/usr/bin:/bin", "LANG": "C", "TERM": "dumb"}
-    finished = run(
+    finished = python(
         *("play", "tictactoe", "--checkpoint", "shipped", "--simulations", "2", "--view", "all"),
-        stdout=subprocess.PIPE,
         input="é\n5\nquit\n",
         env=environment,
         encoding=encoding,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +14,8 @@ from config import MuZeroConfig
 from core import interpreter, processes
 from core.errors import ConfigurationError
 from core.processes import free_processes
-from core.project import PROJECT
 from runs.machine import ACTOR_THREADS, RAY_THREADS, check_processes
+from tests.helpers.command_line import program
 
 
 @pytest.fixture
@@ -85,24 +83,18 @@ def test_an_old_python_is_told_so(
 
 def test_python_is_looked_at_before_anything_that_it_lacks() -> None:
     """Python 3.10 knows no `typing.Self`, which the configuration imports."""
-    program = (
+    finished = program(
         "import sys, typing; sys.version_info = (3, 10, 4); del typing.Self\n"
         "import runpy; runpy.run_path('muzero.py', run_name='__main__')"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, text=True, capture_output=True, check=False
     )
     assert finished.stderr == "error: this needs Python 3.11 or newer, and runs on 3.10.4\n"
     assert finished.returncode == 2
 
 
 def test_a_missing_package_is_named() -> None:
-    program = (
+    finished = program(
         "import sys; sys.modules['numpy'] = None; sys.argv = ['muzero.py', 'evaluate', 'cartpole']\n"
         "import runpy; runpy.run_path('muzero.py', run_name='__main__')"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, text=True, capture_output=True, check=False
     )
     assert finished.stderr == "error: numpy is not installed; run: pip install -r requirements.txt\n"
     assert finished.returncode == 2

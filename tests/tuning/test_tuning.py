@@ -23,7 +23,7 @@ from core.errors import ConfigurationError
 from core.project import PROJECT
 from core.randomness import Stream, child_seed
 from games.api.sources import load_game
-from runs.reports.metrics_log import FILE_NAME as METRICS_NAME
+from saving.run_folder import METRICS_NAME
 from tests.helpers.bad_parameters import BAD_PARAMETERS
 from tests.helpers.fake_trials import (
     FakeRunner,

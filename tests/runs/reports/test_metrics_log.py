@@ -14,10 +14,11 @@ import pytest
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
-from runs.reports.metrics_log import FILE_NAME, MetricPoint, MetricsLog, read_metrics
+from runs.reports.metrics_log import MetricPoint, MetricsLog, read_metrics
 from runs.reports.scalars import finite, status_scalars
 from runs.reports.wandb_log import WandbLog
 from runs.status import RunStatus
+from saving.run_folder import METRICS_NAME
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import EARLY, make_status
 
@@ -35,7 +36,7 @@ def write(
         log.status(status)
         now += pause
     log.close()
-    return read_metrics(folder / FILE_NAME)
+    return read_metrics(folder / METRICS_NAME)
 
 
 def test_every_scalar_is_read_back(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_every_scalar_is_read_back(tmp_path: Path) -> None:
 
 def test_every_line_is_a_json_object_of_numbers(tmp_path: Path) -> None:
     write(tmp_path, [EARLY, make_status(10, weights_age=float("nan")), make_status(20)])
-    for line in (tmp_path / FILE_NAME).read_text().splitlines():
+    for line in (tmp_path / METRICS_NAME).read_text().splitlines():
         assert all(isinstance(value, int | float) for value in json.loads(line).values())
         assert "NaN" not in line
 
@@ -57,12 +58,12 @@ def test_every_line_is_a_json_object_of_numbers(tmp_path: Path) -> None:
 def test_what_was_written_after_the_checkpoint_is_forgotten_on_resumption(tmp_path: Path) -> None:
     """A killed run had come to 1,440 updates; its newest checkpoint is of 1,320."""
     write(tmp_path, [at(step, step / 100, evaluations=()) for step in (1200, 1320, 1400, 1440)])
-    with (tmp_path / FILE_NAME).open("a") as stream:
+    with (tmp_path / METRICS_NAME).open("a") as stream:
         stream.write('{"updates": 1460, "played_st')
     checkpoint = Counters(1320, 13_200, 3, 0, 99, 13.2)
     later = [at(step, step / 100, evaluations=()) for step in (1328, 1500)]
     assert [point.updates for point in write(tmp_path, later, resumed=checkpoint)] == [1200, 1320, 1328, 1500]
-    raw = [json.loads(line)["updates"] for line in (tmp_path / FILE_NAME).read_text().splitlines()]
+    raw = [json.loads(line)["updates"] for line in (tmp_path / METRICS_NAME).read_text().splitlines()]
     assert raw == [1200, 1320, 1328, 1500], "also for programs that take the file as it is"
 
 
@@ -92,7 +93,7 @@ def test_what_a_resumed_run_had_lost_is_left_out(tmp_path: Path) -> None:
 
 def test_a_line_cut_short_costs_nothing_else(tmp_path: Path) -> None:
     write(tmp_path, [at(100, 1.0, evaluations=()), at(200, 2.0, evaluations=())])
-    path = tmp_path / FILE_NAME
+    path = tmp_path / METRICS_NAME
     path.write_bytes(path.read_bytes()[:-40])
     points = write(tmp_path, [at(300, 3.0, evaluations=())])
     assert [point.updates for point in points] == [100, 300]
