@@ -10,16 +10,13 @@ counts costs little, and the win and the evaluation of a position are read from 
 from __future__ import annotations
 
 import functools
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numba import types
 
-import config
-from core.errors import ConfigurationError, require
-from core.options import coerce
-from games.boards.game import BoardGame
-from games.boards.preset import BoardConfig
+from games.boards.game import SquareBoardGame
+from games.boards.preset import Sides, SquareBoardConfig
 from games.boards.rules import (
     DRAWN,
     EVALUATE,
@@ -38,57 +35,12 @@ from games.boards.rules import (
 )
 from games.tools.coordinates import board_text, square_name
 
-DEFAULT_SIDE = 11
-SMALLEST_SIDE, LARGEST_SIDE = 5, 19
 LENGTH = 5  # cells of a line
 
 # Entries of a position, behind those of every game.
 SIDE = OWN  # the side of the board
 LINES = SIDE + 1  # LINES + 6 * player + n: lines with n stones of the player and none of the opponent
 CELLS = LINES + 2 * (LENGTH + 1)  # CELLS + row * side + column: 0 empty, 1 or 2 a stone of player 0 or 1
-
-
-class MuZeroConfig(BoardConfig):
-    """Gomoku on a board of `board_size` (0: 11); what the board's side determines need not be given."""
-
-    board_size = DEFAULT_SIDE
-    # Not given: `board_options` says what they are. The first two cannot be anything else.
-    observation_shape = ()
-    action_space = ()
-    max_moves = 0
-    td_steps = 0
-    segment_length = 0
-
-    symmetry = "dihedral"
-    opponents = ("expert", "random")
-
-    blocks = 3
-    channels = 48
-    temperature_threshold = 12
-
-    def __post_init__(self) -> None:
-        side = coerce(int, self.board_size, "board_size") or DEFAULT_SIDE
-        require(
-            SMALLEST_SIDE <= side <= LARGEST_SIDE,
-            f"board_size={side}",
-            f"must be from {SMALLEST_SIDE} to {LARGEST_SIDE} in gomoku",
-        )
-        object.__setattr__(self, "board_size", side)
-        for name, value in board_options(side).items():
-            if getattr(self, name) in ((), 0):
-                object.__setattr__(self, name, value)
-            elif isinstance(value, tuple) and coerce(tuple[int, ...], getattr(self, name), name) != value:
-                raise ConfigurationError(
-                    f"{name} contradicts board_size={side}: give board_size only, {name} follows from it"
-                )
-        super().__post_init__()
-
-    def replace(self, **changes: Any) -> Self:
-        """A validated copy with `changes`; another `board_size` changes what follows from it as well."""
-        if "board_size" in changes:
-            now = board_options(self.board_size)
-            changes = {n: type(value)() for n, value in now.items() if getattr(self, n) == value} | changes
-        return super().replace(**changes)
 
 
 def board_options(side: int) -> dict[str, Any]:
@@ -101,6 +53,22 @@ def board_options(side: int) -> dict[str, Any]:
         "td_steps": cells,  # to the game's end: value targets are outcomes
         "segment_length": cells,
     }
+
+
+SIDES = Sides(tuple(range(5, 20)), default=7, options=board_options)
+
+
+class MuZeroConfig(SquareBoardConfig):
+    """Gomoku on a board of `board_size` (0: 7, where two hours on two cores make a player)."""
+
+    _sides = SIDES
+
+    board_size = SIDES.default
+    opponents = ("expert", "random")
+
+    blocks = 3
+    channels = 48
+    temperature_threshold = 12
 
 
 # --- rules ---
@@ -203,19 +171,13 @@ def observe(state: Any, planes: Any) -> None:
             planes[1, row, column] = stone == 2 - player
 
 
-class Game(BoardGame):
+class Game(SquareBoardGame):
     """Gomoku. Player 0 moves first; an action is row * side + column, from the top left."""
 
-    rules = Rules(functools.partial(first_position, DEFAULT_SIDE), legal, play, evaluate, observe)
+    sides = SIDES
+    start_on = staticmethod(first_position)
+    rules = Rules(functools.partial(first_position, SIDES.default), legal, play, evaluate, observe)
     move_help = "column and row, such as c4"
-
-    def __init__(self, seed: int | None = None, config: config.MuZeroConfig | None = None) -> None:
-        self.side = (config.board_size if config else 0) or DEFAULT_SIDE
-        self.shape = (2, self.side, self.side)
-        self.num_actions = self.side * self.side
-        start = functools.partial(first_position, self.side)
-        self.rules = self.rules._replace(start=start)  # type: ignore[misc]  # all else reads the state's side
-        super().__init__(seed)
 
     def action_to_string(self, action: int) -> str:
         """Column and row, `a1` being the top left."""

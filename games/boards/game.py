@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import functools
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,12 @@ from numpy.typing import NDArray
 from core.errors import ConfigurationError
 from core.prompts import ask, listed
 from core.randomness import one_of
-from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, Rules, reward_to
+from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, BoardState, Rules, reward_to
 from games.tools.over import OVER
+
+if TYPE_CHECKING:
+    from config import MuZeroConfig
+    from games.boards.preset import Sides
 
 
 class IllegalMoveError(ConfigurationError):
@@ -108,4 +113,23 @@ class BoardGame:
 
     def text(self) -> str:
         """The board as text."""
+        raise NotImplementedError
+
+
+class SquareBoardGame(BoardGame):
+    """A game on a square board of `config.board_size`, which its rules read in a position."""
+
+    sides: ClassVar[Sides]
+
+    def __init__(self, seed: int | None = None, config: MuZeroConfig | None = None) -> None:
+        self.side = (config.board_size if config else 0) or self.sides.default
+        options = self.sides.options(self.side)
+        self.shape, self.num_actions = options["observation_shape"], len(options["action_space"])
+        start = functools.partial(self.start_on, self.side)
+        self.rules = self.rules._replace(start=start)  # type: ignore[misc]
+        super().__init__(seed)
+
+    @staticmethod
+    def start_on(side: int) -> BoardState:
+        """The first position on a board of a side."""
         raise NotImplementedError

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple, Self
+
 import config
+from core.errors import ConfigurationError, require
+from core.options import coerce
 
 
 class BoardConfig(config.MuZeroConfig):
@@ -30,3 +35,58 @@ class BoardConfig(config.MuZeroConfig):
     value_loss_weight = 0.5
     autocast = True
     lr_init = 0.002
+
+
+class Sides(NamedTuple):
+    """Which sides a square board may have, and what follows from the side."""
+
+    allowed: tuple[int, ...]
+    default: int
+    options: Callable[[int], dict[str, Any]]  # from a side to the options that follow from it, by name
+
+
+class SquareBoardConfig(BoardConfig):
+    """A board of `board_size`: what follows from its side need not be given, and cannot be contradicted.
+
+    A game says what its `_sides` are.
+    """
+
+    _sides: ClassVar[Sides]
+
+    # Not given: `_sides` says what they are. The first two cannot be anything else.
+    observation_shape = ()
+    action_space = ()
+    max_moves = 0
+    td_steps = 0
+    segment_length = 0
+
+    symmetry = "dihedral"
+
+    def __post_init__(self) -> None:
+        sides = self._sides
+        side = coerce(int, self.board_size, "board_size") or sides.default
+        game = type(self).__module__.rpartition(".")[2]
+        require(side in sides.allowed, f"board_size={side}", f"must be {said(sides.allowed)} in {game}")
+        object.__setattr__(self, "board_size", side)
+        for name, value in sides.options(side).items():
+            if getattr(self, name) in ((), 0):
+                object.__setattr__(self, name, value)
+            elif isinstance(value, tuple) and coerce(tuple[int, ...], getattr(self, name), name) != value:
+                raise ConfigurationError(
+                    f"{name} contradicts board_size={side}: give board_size only, {name} follows from it"
+                )
+        super().__post_init__()
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with `changes`; another `board_size` changes what follows from it as well."""
+        if "board_size" in changes:
+            now = self._sides.options(self.board_size)
+            changes = {n: type(value)() for n, value in now.items() if getattr(self, n) == value} | changes
+        return super().replace(**changes)
+
+
+def said(allowed: tuple[int, ...]) -> str:
+    """The allowed sides in words: `from 5 to 19`, or `6 or 8`."""
+    if len(allowed) > 2:
+        return f"from {allowed[0]} to {allowed[-1]}"
+    return " or ".join(map(str, allowed))

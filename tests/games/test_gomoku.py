@@ -204,7 +204,7 @@ def test_the_guess_is_the_same_from_every_side_of_the_board() -> None:
 
 
 def test_the_expert_wins_at_once_blocks_and_beats_random_play() -> None:
-    game = Game(0)
+    game = game_of(11)
     game.state = row_of("..OOO.XXXX.")
     assert game.expert_agent() in (5 * 11 + 5, 5 * 11 + 10)
     game.state = row_of(".XOOOO.....")
@@ -251,13 +251,13 @@ def check_side(found: config.MuZeroConfig, side: int) -> None:
 
 
 def test_the_side_alone_is_enough() -> None:
-    check_side(MuZeroConfig(), 11)
-    check_side(MuZeroConfig(board_size=0), 11)
+    check_side(MuZeroConfig(), 7)
+    check_side(MuZeroConfig(board_size=0), 7)
     for side in (5, 9, 19):
         check_side(MuZeroConfig(board_size=side), side)
         check_side(MuZeroConfig().replace(board_size=side), side)
         check_side(MuZeroConfig(board_size=7).replace(board_size=side, seed=3), side)
-    check_side(MuZeroConfig(board_size=9).replace(board_size=0), 11)
+    check_side(MuZeroConfig(board_size=9).replace(board_size=0), 7)
     check_side(MuZeroConfig(board_size=9).replace(seed=4), 9)
 
 
@@ -284,7 +284,7 @@ def test_json_goes_round_with_and_without_the_games_own_class() -> None:
         ({"board_size": "9"}, r"board_size='9' must be int"),
         (
             {"observation_shape": (2, 9, 9)},
-            r"observation_shape contradicts board_size=11: give board_size only",
+            r"observation_shape contradicts board_size=7: give board_size only",
         ),
         (
             {"board_size": 9, "observation_shape": (2, 11, 11)},

@@ -135,7 +135,7 @@ def position_after(rules: Rules, columns: str) -> BoardState:
 
 def test_endgames_of_othello_with_passes() -> None:
     """Random games up to their last six squares, where a pass may come within two moves, and moves differ."""
-    rules, num_actions = othello.Game.rules, othello.Game.num_actions
+    rules, num_actions = othello.Game.rules, othello.pass_on(6) + 1
     solver = Solver(rules, num_actions)
     states = []
     for seed in range(1200):
@@ -149,23 +149,24 @@ def test_endgames_of_othello_with_passes() -> None:
 
 def forces_pass(state: BoardState, depth: int) -> bool:
     """Whether one to `depth` moves can lead to a position in which there is only the pass."""
-    rules, num_actions = othello.Game.rules, othello.Game.num_actions
+    rules, num_actions = othello.Game.rules, othello.pass_on(6) + 1
     children = [after(rules, state, action) for action in moves(rules, state, num_actions)]
     return any(
-        moves(rules, child, num_actions) == [othello.PASS] or (depth > 1 and forces_pass(child, depth - 1))
+        moves(rules, child, num_actions) == [othello.pass_on(6)]
+        or (depth > 1 and forces_pass(child, depth - 1))
         for child in children
     )
 
 
 def endgame(generator: np.random.Generator, empty: int) -> BoardState:
     """A position of a random game of Othello with that many squares empty, or its last one before."""
-    rules, num_actions = othello.Game.rules, othello.Game.num_actions
+    rules, num_actions = othello.Game.rules, othello.pass_on(6) + 1
     state = rules.start()
     while True:
         taken = sum(
             int(bits).bit_count() for bits in state.view(np.uint64)[othello.DISCS : othello.DISCS + 2]
         )
-        if taken >= othello.PASS - empty:
+        if taken >= 36 - empty:
             return state
         child = after(rules, state, int(generator.choice(moves(rules, state, num_actions))))
         if child[OUTCOME] != RUNNING:
