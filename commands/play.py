@@ -38,7 +38,9 @@ def play_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int
     _check(parsed)
     spec = games.load(known_game(parsed.game, games))
     agent = _agent(spec, parsed, games)
-    return _in_the_browser(spec, agent, parsed) if parsed.web else _at_the_terminal(spec, agent, parsed)
+    return (
+        _in_the_browser(spec, agent, parsed, games) if parsed.web else _at_the_terminal(spec, agent, parsed)
+    )
 
 
 def _check(parsed: argparse.Namespace) -> None:
@@ -61,11 +63,18 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
 
     Raises `ConfigurationError` where a checkpoint is named and cannot be used.
     """
-    from showing.analysis import Agent
-
     if parsed.checkpoint is None and parsed.opponent == HUMAN:
         return None
-    found = find_agent(parsed.checkpoint, spec.name, parsed.results_path, games)
+    return _agent_in_use(spec, parsed.checkpoint, parsed, games)
+
+
+def _agent_in_use(
+    spec: GameSpec, checkpoint: str | None, parsed: argparse.Namespace, games: GameFolder
+) -> Agent | None:
+    """The agent of a `checkpoint`, by default the one in use; None where there is none."""
+    from showing.analysis import Agent
+
+    found = find_agent(checkpoint, spec.name, parsed.results_path, games)
     if found is None:
         return None
     found.say()
@@ -74,11 +83,21 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
     return agent
 
 
-def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> int:
+def _in_the_browser(
+    spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace, games: GameFolder
+) -> int:
+    from showing.web.rooms import Rooms
     from showing.web.server import serve
 
     port = PORT if parsed.port is None else parsed.port
     people = parsed.opponent == HUMAN
+
+    def open_game(name: str) -> Rooms:
+        other = games.load(name)
+        rooms = Rooms(other, _agent_in_use(other, None, parsed, games), parsed.seed)
+        rooms.warm()
+        return rooms
+
     serve(
         spec,
         agent,
@@ -87,6 +106,8 @@ def _in_the_browser(spec: GameSpec, agent: Agent | None, parsed: argparse.Namesp
         seed=parsed.seed,
         seat="both" if people else WEB_SEATS.get(parsed.seat),
         opponent=None if people else parsed.opponent,
+        others=games.names(),
+        open_game=open_game,
     )
     return 0
 

@@ -1,8 +1,9 @@
 """The page and its API.
 
     GET  /                              the page
-    GET  /api/game                      which game, which agent
-    POST /api/games                     {seat, simulations}: a new game
+    GET  /api/offered                   the games there are to choose from
+    GET  /api/game?game=NAME            which game, which agent
+    POST /api/games?game=NAME           {seat, simulations}: a new game
     GET  /api/games/ID                  its position
     POST /api/games/ID/moves            {revision, action}: makes a move
     POST /api/games/ID/undo             {revision, moves}: steps back; the moves stay ahead
@@ -39,6 +40,7 @@ from core.errors import ConfigurationError
 from core.options import coerce
 from showing.web import view
 from showing.web.guard import HEADERS, Guard
+from showing.web.lobby import Lobby
 from showing.web.rooms import Room, Rooms, RoomSettings
 
 ASSETS = Path(__file__).parent / "assets"
@@ -76,13 +78,14 @@ class Undo(NamedTuple):
     moves: int
 
 
-def make_app(rooms: Rooms) -> Starlette:
-    """The page for the games of `rooms`."""
-    api = Api(rooms)
+def make_app(lobby: Lobby) -> Starlette:
+    """The page for the games of `lobby`."""
+    api = Api(lobby)
     return Starlette(
         routes=[
             Route("/", lambda request: FileResponse(ASSETS / "index.html")),
             Mount("/assets", StaticFiles(directory=ASSETS)),
+            Route("/api/offered", api.offered),
             Route("/api/game", api.about),
             Route("/api/games", api.open, methods=["POST"]),
             Route("/api/games/{name}", api.position),
@@ -107,19 +110,24 @@ def make_app(rooms: Rooms) -> Starlette:
 class Api:
     """The answers to what the page asks. Games and searches run in threads; the loop never waits for them."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self.rooms = rooms
+    def __init__(self, lobby: Lobby) -> None:
+        self.lobby = lobby
         self._one_search = anyio.CapacityLimiter(1)  # an agent has one set of trees
+
+    async def offered(self, request: Request) -> Response:
+        """The games to choose from, the one that is open first."""
+        return JSONResponse({"games": self.lobby.names})
 
     async def about(self, request: Request) -> Response:
         """Which game, which agent."""
-        return JSONResponse(view.about(self.rooms))
+        return JSONResponse(view.about(await self._rooms(request)))
 
     async def open(self, request: Request) -> Response:
         """A new game."""
-        settings = self.rooms.checked(await body(request, RoomSettings))
-        room = await run_sync(self.rooms.make, settings)
-        return JSONResponse(view.position(self.rooms.add(room)), 201)
+        chosen = await body(request, RoomSettings)
+        rooms = await self._rooms(request)
+        room = await run_sync(rooms.make, rooms.checked(chosen))
+        return JSONResponse(view.position(rooms.add(room)), 201)
 
     async def position(self, request: Request) -> Response:
         """A game as it stands."""
@@ -149,10 +157,11 @@ class Api:
 
     async def settings(self, request: Request) -> Response:
         """Changes who plays, and how strong the agent is."""
-        settings = self.rooms.checked(await body(request, RoomSettings))
+        chosen = await body(request, RoomSettings)
         room = self._room(request)
+        rooms = self.lobby.rooms(room.game.spec.name)
         async with room.lock:
-            room.settings = settings
+            room.settings = rooms.checked(chosen)
             return JSONResponse(view.position(room))
 
     async def analysis(self, request: Request) -> Response:
@@ -184,11 +193,14 @@ class Api:
             return JSONResponse(view.position(room))
 
     def _room(self, request: Request) -> Room:
-        room = self.rooms.find(request.path_params["name"])
+        room = self.lobby.find(request.path_params["name"])
         if room is None:
-            kept = f"only the last {self.rooms.most} are kept, until the server ends"
+            kept = f"only the last {self.lobby.first.most} are kept, until the server ends"
             raise HTTPException(404, f"this game is no longer open: {kept}")
         return room
+
+    async def _rooms(self, request: Request) -> Rooms:
+        return await run_sync(self.lobby.rooms, request.query_params.get("game"))
 
 
 def require_newest(room: Room, revision: int | str | None) -> None:

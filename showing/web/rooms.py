@@ -179,6 +179,13 @@ class Rooms:
         )
         return settings
 
+    def warm(self) -> None:
+        """Plays and searches once, so that nothing is compiled when the first person moves."""
+        room = Room("", InteractiveGame(self.spec, self.agent), self.defaults)
+        if self.agent is not None:
+            room.analyse()
+        room.play(room.game.legal_actions[0])
+
     def make(self, settings: RoomSettings) -> Room:
         """A room with the next game, which nobody can find yet; may be called from any thread."""
         seed = game_seed(self._seed, next(self._numbers))

@@ -8,16 +8,17 @@ import logging
 import socket
 import threading
 import webbrowser
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from showing.analysis import Agent
-from showing.interactive import InteractiveGame
 from showing.web import PORT
 from showing.web.app import make_app
-from showing.web.rooms import Room, Rooms, Seat
+from showing.web.lobby import Lobby
+from showing.web.rooms import Rooms, Seat
 
 HOST = "127.0.0.1"
 GRACE = 1
@@ -33,27 +34,30 @@ def serve(
     seed: int = 0,
     seat: Seat | None = None,
     opponent: str | None = None,
+    others: Sequence[str] = (),
+    open_game: Callable[[str], Rooms] | None = None,
 ) -> None:
     """Serves the page for a game until Ctrl-C; prints its address. Port 0: any that is free.
 
-    Without an agent people play each other, or the game's expert, or MCTS. Raises `ConfigurationError` if the
-    game cannot be played, or nothing can listen on the port.
+    Without an agent people play each other, or the game's expert, or MCTS. The page offers the `others`, by
+    name, as well, and `open_game` makes their rooms. Raises `ConfigurationError` if the game cannot be
+    played, or nothing can listen on the port.
     """
     rooms = Rooms(spec, agent, seed, seat=seat, opponent=opponent)
     with listen(port) as listener:
-        warm(rooms)
+        rooms.warm()
         address = f"http://{HOST}:{listener.getsockname()[1]}/"
         print(f"{spec.name}: {address} (Ctrl-C ends the server)", flush=True)
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
-            make_server(rooms).run(sockets=[listener])
+            make_server(Lobby(rooms, others, open_game)).run(sockets=[listener])
 
 
-def make_server(rooms: Rooms) -> uvicorn.Server:
-    """The server for the games of `rooms`; what goes wrong in it is written to stderr."""
+def make_server(lobby: Lobby) -> uvicorn.Server:
+    """The server for the games of `lobby`; what goes wrong in it is written to stderr."""
     config = uvicorn.Config(
-        make_app(rooms),
+        make_app(lobby),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -68,14 +72,6 @@ def is_news(record: logging.LogRecord) -> bool:
     """Whether a person wants to read it; not that an answer under way at the end was given up."""
     given_up = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not given_up and "graceful shutdown exceeded" not in record.getMessage()
-
-
-def warm(rooms: Rooms) -> None:
-    """Plays and searches once, so that nothing is compiled when the first person moves."""
-    room = Room("", InteractiveGame(rooms.spec, rooms.agent), rooms.defaults)
-    if rooms.agent is not None:
-        room.analyse()
-    room.play(room.game.legal_actions[0])
 
 
 def listen(port: int) -> socket.socket:

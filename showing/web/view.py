@@ -82,6 +82,7 @@ def position(room: Room) -> Json:
     board = layout(game.config)
     return {
         "id": room.name,
+        "game": game.spec.name,
         "ply": room.ply,
         "revision": room.revision,
         "to_play": game.to_play,

@@ -122,7 +122,7 @@ def test_other_opponents(play: Play) -> None:
     printed = play("tictactoe --opponent minimax", "1", "hint")
     assert "minimax plays 5" in printed
     assert "MuZero would play " in printed
-    printed = play("othello --opponent random --seed 3", "d3", "view all")
+    printed = play("othello --opponent random --seed 3", "c2", "view all")
     assert "random plays against you; no checkpoint to ask for hints was found." in printed
     assert "there is no agent to ask" in printed
     assert "othello, 2 moves" in printed
@@ -279,6 +279,7 @@ def test_the_browser_is_handed_the_agent(monkeypatch: pytest.MonkeyPatch) -> Non
     assert play_command(["cartpole", "--web", "--opponent", "human", "--seed", "5"]) == 0
     assert play_command(["tictactoe", "--web", "--seat", "2", "--opponent", "expert"]) == 0
     usual = {"port": 8000, "open_browser": True, "seed": 0, "seat": None, "opponent": None}
+    lobbies = [(settings.pop("others"), settings.pop("open_game")) for _, _, settings in served]
     assert [settings for _, _, settings in served] == [
         usual | {"port": 0, "open_browser": False},
         usual | {"seed": 5, "seat": "both"},
@@ -288,6 +289,10 @@ def test_the_browser_is_handed_the_agent(monkeypatch: pytest.MonkeyPatch) -> Non
         ("tictactoe", 7),
         ("cartpole", None),
     ]
+    others, open_game = lobbies[0]
+    assert {"connect4", "gomoku", "othello"} <= set(others)
+    rooms = open_game("connect4")  # with its own agent, of as many simulations
+    assert (rooms.spec.name, rooms.agent.simulations, rooms.defaults.opponent) == ("connect4", 7, "agent")
 
 
 # --- the picture ---

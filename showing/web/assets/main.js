@@ -203,7 +203,7 @@ async function doing(work) {
     if (position) {
       showButtons();
       showSimulations();
-    }
+    } else byId("status").textContent = "There is nothing to play.";
     if (error.status === OTHER_POSITION) await follow();
   }
 }
@@ -250,7 +250,7 @@ function connect() {
   on("back", "click", changing(stepBack, true));
   on("forward", "click", changing(() => server.place(position, position.ply + 1), true));
   on("advance", "click", changing(advance, true));
-  on("new", "click", changing(() => server.open(settings()), false));
+  on("new", "click", changing(() => server.open(about.game, settings()), false));
   on("seat", "change", settle);
   on("opponent", "change", settle);
   on("simulations", "change", settle);
@@ -287,12 +287,23 @@ function describe() {
   byId("advance").hidden = about.agent === null && !isForTwo;
 }
 
+/** Lets a person choose among the games that there are; another one begins on a page of its own. */
+function offer(games, chosen) {
+  byId("which").replaceChildren(...games.map((value) => html("option", { value }, value)));
+  byId("which").value = chosen;
+  byId("which-choice").hidden = games.length < 2;
+  byId("which").addEventListener("change", () => location.assign(`/?game=${encodeURIComponent(byId("which").value)}`));
+}
+
 async function start() {
-  about = await server.about();
-  describe();
+  const { games } = await server.offered();
   const name = location.hash.slice(1);
   const known = name ? await server.find(name).catch((error) => error) : null;
-  const first = known?.id ? known : await server.open(about.defaults);
+  const chosen = known?.game ?? new URLSearchParams(location.search).get("game") ?? games[0];
+  offer(games, chosen);
+  about = await server.about(chosen);
+  describe();
+  const first = known?.id ? known : await server.open(about.game, about.defaults);
   stage = new Stage(about, connect());
   paused = first === known && known.seat === "none" && known.ply > 0;
   const arriving = arrive(first);

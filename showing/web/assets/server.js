@@ -29,8 +29,11 @@ let pictures = 0; // numbered, since a browser may show an image again that it k
 
 const path = (position, rest) => `/api/games/${encodeURIComponent(position.id)}/${rest}`;
 
-export const about = () => ask("GET", "/api/game");
-export const open = (settings) => ask("POST", "/api/games", settings);
+const named = (game) => `?game=${encodeURIComponent(game)}`;
+
+export const offered = () => ask("GET", "/api/offered");
+export const about = (game) => ask("GET", `/api/game${named(game)}`);
+export const open = (game, settings) => ask("POST", `/api/games${named(game)}`, settings);
 export const find = (id) => ask("GET", `/api/games/${encodeURIComponent(id)}`);
 export const play = (at, action) => ask("POST", path(at, "moves"), { revision: at.revision, action });
 export const undo = (at, moves) => ask("POST", path(at, "undo"), { revision: at.revision, moves });

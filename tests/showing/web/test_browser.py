@@ -13,8 +13,9 @@ import pytest
 
 from games.api.sources import load_game
 from showing.analysis import Agent
+from showing.web.lobby import Lobby
 from showing.web.rooms import Rooms, Seat
-from showing.web.server import listen, make_server, warm
+from showing.web.server import listen, make_server
 from tests.helpers.web_agents import SIMULATIONS, untrained
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -47,12 +48,14 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(game: str, agent: Agent | None, seat: Seat | None = None) -> Iterator[str]:
+def served(
+    game: str, agent: Agent | None, seat: Seat | None = None, others: tuple[str, ...] = ()
+) -> Iterator[str]:
     """The address of a running server."""
     rooms = Rooms(load_game(game), agent, seat=seat)
-    warm(rooms)
+    rooms.warm()
     with listen(0) as listener:
-        server = make_server(rooms)
+        server = make_server(Lobby(rooms, others, lambda name: Rooms(load_game(name), None)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
@@ -457,16 +460,43 @@ def test_a_board_whose_cells_have_names(browser: Any) -> None:
         assert text(tab, "#status") == "Blue to move"
 
 
+def test_another_game_is_chosen_on_the_page(browser: Any) -> None:
+    expected = "422"  # the browser's own line about the answer to the game that is not there
+    with (
+        served("tictactoe", None, "both", ("gomoku", "tictactoe")) as address,
+        opened(browser, address, expected=expected) as tab,
+    ):
+        offered = tab.eval_on_selector_all("#which option", "options => options.map(option => option.value)")
+        assert offered == ["tictactoe", "gomoku"]
+        tab.select_option("#which", "gomoku")
+        tab.wait_for_selector("h1:has-text('gomoku')")
+        tab.wait_for_function("() => document.querySelectorAll('.cell').length === 49")
+        tab.select_option("#seat", "both")
+        tab.click('.cell[data-cell="24"]')
+        tab.wait_for_function("() => document.querySelectorAll('#moves li').length === 1")
+        tab.reload()  # the same game of the same kind
+        tab.wait_for_function("() => document.querySelectorAll('#moves li').length === 1")
+        assert (text(tab, "h1"), tab.input_value("#which")) == ("gomoku", "gomoku")
+        tab.go_back()
+        tab.wait_for_selector("h1:has-text('tictactoe')")
+        assert tab.input_value("#which") == "tictactoe"
+        tab.goto(address + "?game=gomokku")
+        tab.wait_for_selector("#notice:has-text('no game')")
+        assert text(tab, "#status") == "There is nothing to play."
+        tab.select_option("#which", "gomoku")  # and the way out
+        tab.wait_for_selector("h1:has-text('gomoku')")
+
+
 def test_a_board_of_cells_with_a_pass(browser: Any) -> None:
     with served("othello", None, "both") as address, opened(browser, address) as tab:
         assert text(tab, "#agent") == "No agent of this game yet."
         assert not tab.is_visible("#view")
-        tab.click('.cell[data-cell="19"]')
+        tab.click('.cell[data-cell="8"]')
         tab.wait_for_function("() => document.querySelectorAll('#moves li').length === 1")
         assert text(tab, "#status") == "Blue to move"
         assert (stones(tab).count(1), stones(tab).count(2)) == (4, 1)
         assert (text(tab, "#choices button"), tab.is_disabled("#choices button")) == ("pass", True)
-        assert tab.get_attribute('.cell[data-cell="19"]', "aria-label") == "d3: Red"
+        assert tab.get_attribute('.cell[data-cell="8"]', "aria-label") == "c2: Red"
 
 
 def watched(tab: Tab, selector: str) -> int:

@@ -25,8 +25,9 @@ from showing.analysis import Agent, TreeNode
 from showing.web import MOST_SIMULATIONS
 from showing.web.app import ASSETS, LARGEST_BODY, make_app
 from showing.web.guard import HEADERS
+from showing.web.lobby import Lobby
 from showing.web.rooms import Room, Rooms
-from showing.web.server import listen, make_server, warm
+from showing.web.server import listen, make_server
 from showing.web.view import TREE_DEPTH, TREE_NODES, cells, drawn, grown, layout, milestones
 from tests.helpers.web_agents import untrained
 
@@ -43,7 +44,7 @@ def rooms_of(game: str = "connect4", agent: Agent | None = CONNECT4_AGENT, **set
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(make_app(rooms_of()), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms_of())), base_url=HOST) as client:
         yield client
 
 
@@ -146,7 +147,7 @@ def test_settings_are_changed_during_a_game(client: TestClient) -> None:
 
 
 def test_the_oldest_game_makes_room() -> None:
-    with TestClient(make_app(rooms_of(most=2)), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms_of(most=2))), base_url=HOST) as client:
         first, second = begun(client), begun(client)
         client.get(first)  # used more recently than the second
         third = begun(client)
@@ -192,7 +193,7 @@ def test_the_network_alone(client: TestClient) -> None:
 
 def test_figures_that_are_not_finite_are_refused() -> None:
     broken = untrained("connect4", float("nan"))
-    with TestClient(make_app(rooms_of(agent=broken)), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms_of(agent=broken))), base_url=HOST) as client:
         answer = client.get(f"{begun(client)}/analysis?revision=0")
         assert (answer.status_code, "not finite" in answer.json()["error"]) == (422, True)
         assert client.get(answer.url.path.removesuffix("/analysis")).json()["values"] == [None]
@@ -210,7 +211,7 @@ def test_a_long_search_does_not_hold_up_other_games(monkeypatch: pytest.MonkeyPa
         return analyse(*arguments)
 
     monkeypatch.setattr(rooms.agent, "analyse", slow)
-    with TestClient(make_app(rooms), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms)), base_url=HOST) as client:
         one, other = begun(client), begun(client)
         thread = threading.Thread(target=client.get, args=(f"{one}/analysis?revision=0",))
         thread.start()
@@ -236,7 +237,7 @@ def test_one_search_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(rooms.agent, "analyse", counted)
-    with TestClient(make_app(rooms), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms)), base_url=HOST) as client:
         paths = [begun(client, {"seat": "first", "simulations": 200}) for _ in range(4)]
         threads = [
             threading.Thread(target=client.get, args=(f"{path}/analysis?revision=0",)) for path in paths
@@ -249,7 +250,7 @@ def test_one_search_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_an_agent_people_play_each_other() -> None:
-    with TestClient(make_app(rooms_of(agent=None)), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms_of(agent=None))), base_url=HOST) as client:
         about = client.get("/api/game").json()
         assert (about["agent"], about["defaults"]["seat"]) == (None, "first")
         assert about["defaults"]["opponent"] == "expert"
@@ -266,7 +267,7 @@ def test_without_an_agent_people_play_each_other() -> None:
 def test_a_game_for_one_is_shown_as_text() -> None:
     rooms = rooms_of("gridworld", untrained("gridworld"), seed=5)
     assert rooms.defaults.seat == "first"
-    with TestClient(make_app(rooms), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms)), base_url=HOST) as client:
         assert client.get("/api/game").json()["actions"] == ["up", "down", "left", "right"]
         path = begun(client, {"seat": "none", "simulations": 8})
         position = played(client, path, 0, 1)
@@ -279,7 +280,7 @@ def test_a_game_for_one_is_shown_as_text() -> None:
 def test_a_game_that_draws_itself_is_shown_as_a_picture() -> None:
     pytest.importorskip("pygame")
     rooms = rooms_of("cartpole", untrained("cartpole"))
-    with TestClient(make_app(rooms), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms)), base_url=HOST) as client:
         path = begun(client, {"seat": "none", "simulations": 2})
         assert client.get(path).json()["picture"]
         answer = client.get(f"{path}/frame?revision=0")
@@ -293,8 +294,8 @@ def test_a_game_that_draws_itself_is_shown_as_a_picture() -> None:
     [
         ("tictactoe", ("cells", 3, 3, None)),
         ("connect4", ("columns", 6, 7, None)),
-        ("othello", ("cells", 8, 8, 64)),
-        ("gomoku", ("cells", 11, 11, None)),
+        ("othello", ("cells", 6, 6, 36)),
+        ("gomoku", ("cells", 7, 7, None)),
         ("cartpole", ("none", 0, 0, None)),
         ("gridworld", ("none", 0, 0, None)),
     ],
@@ -306,9 +307,52 @@ def test_boards_are_recognised_by_their_shapes(game: str, expected: tuple) -> No
 def test_the_discs_of_othello() -> None:
     rooms = rooms_of("othello", None)
     room = rooms.make(rooms.defaults)
-    room.play(19)  # d3
+    room.play(8)  # c2
     stones = {cell: stone for cell, stone in enumerate(cells(room.game)) if stone}
-    assert stones == {19: 1, 27: 1, 28: 1, 35: 1, 36: 2}
+    assert stones == {8: 1, 14: 1, 15: 1, 20: 1, 21: 2}
+
+
+# --- choosing the game ---
+
+
+def test_another_game_is_opened_when_it_is_chosen() -> None:
+    asked: list[str] = []
+
+    def open_game(name: str) -> Rooms:
+        asked.append(name)
+        if name == "lunarlander":
+            raise ConfigurationError("lunarlander needs Box2D: pip install swig")
+        return rooms_of(name, None)
+
+    lobby = Lobby(rooms_of(), ["connect4", "lunarlander", "tictactoe"], open_game)
+    with TestClient(make_app(lobby), base_url=HOST) as client:
+        assert client.get("/api/offered").json() == {"games": ["connect4", "lunarlander", "tictactoe"]}
+        assert client.get("/api/game").json()["game"] == "connect4"
+        assert asked == []
+        for _ in range(2):
+            found = client.get("/api/game?game=tictactoe").json()
+            assert (found["game"], found["agent"], len(found["actions"])) == ("tictactoe", None, 9)
+        assert asked == ["tictactoe"]
+        settings = {"seat": "both", "simulations": 0, "opponent": "random"}
+        begun = client.post("/api/games?game=tictactoe", json=settings).json()
+        assert (begun["game"], len(begun["legal"])) == ("tictactoe", 9)
+        path = f"/api/games/{begun['id']}"
+        assert client.get(path).json() == begun
+        # its own rules for settings hold, not those of the game that was open first
+        assert client.put(path + "/settings", json={**settings, "opponent": "expert"}).status_code == 200
+        assert (
+            client.put(path + "/settings", json={**settings, "opponent": "agent", "seat": "none"}).status_code
+            == 422
+        )
+        first = client.post("/api/games", json=FIRST).json()
+        assert (first["game"], client.get(path).json()["game"]) == ("connect4", "tictactoe")
+        for name, reason in (
+            ("lunarlander", "lunarlander needs Box2D: pip install swig"),
+            ("tictactoes", "no game 'tictactoes' here, did you mean 'tictactoe'?"),
+            ("../secret", "no game '../secret' here"),
+        ):
+            answer = client.get("/api/game", params={"game": name})
+            assert (answer.status_code, answer.json()["error"]) == (422, reason)
 
 
 # --- the tree ---
@@ -469,7 +513,7 @@ def test_a_fault_is_answered_and_the_server_goes_on(monkeypatch: pytest.MonkeyPa
         raise ZeroDivisionError("a fault")
 
     monkeypatch.setattr(rooms.agent, "analyse", faulty)
-    app = make_app(rooms)
+    app = make_app(Lobby(rooms))
     with TestClient(app, base_url=HOST, raise_server_exceptions=False) as client:
         path = begun(client)
         answer = client.get(f"{path}/analysis?revision=0")
@@ -502,10 +546,10 @@ def test_the_server_listens_on_loopback_only() -> None:
 
 def test_the_server_outlives_what_is_not_http() -> None:
     rooms = rooms_of()
-    warm(rooms)
+    rooms.warm()
     with listen(0) as listener:
         port = listener.getsockname()[1]
-        server = make_server(rooms)
+        server = make_server(Lobby(rooms))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -544,7 +588,7 @@ import time
 import showing.web.rooms as rooms
 rooms.Room.play = lambda room, action: time.sleep(4)
 import showing.web.server as server
-server.warm = lambda rooms: None
+server.Rooms.warm = lambda rooms: None
 """
 
 
@@ -572,7 +616,7 @@ def test_warming_up_searches_and_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("analyse", "play"):
         monkeypatch.setattr(Room, name, lambda room, *_, name=name: done.append(name))
     rooms = rooms_of(seed=3)
-    warm(rooms)
+    rooms.warm()
     assert done == ["analyse", "play"]
     assert rooms.make(rooms.defaults).game.seed == 3  # the first person's game is the first
 
@@ -588,7 +632,7 @@ def test_a_position_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return analyse(table, row, simulations, limit)
 
     monkeypatch.setattr(rooms.agent, "analyse", counted)
-    with TestClient(make_app(rooms), base_url=HOST) as client:
+    with TestClient(make_app(Lobby(rooms)), base_url=HOST) as client:
         path = begun(client)
         answers = [client.get(f"{path}/analysis?revision=0").json() for _ in range(2)]
         assert answers[0] == answers[1]
