@@ -12,11 +12,13 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import CheckpointError
-from saving.run_folder import best_of, named_runs, newest_run
+from saving.run_folder import best_of, named_runs, runs_by_age
 
 SHIPPED = "shipped"
 PRETRAINED = "pretrained"  # what muzero-general calls it
 BY_NAME = "by name"
+ANY = 0
+"""A board of whatever size."""
 _VERSION = re.compile(r"v\d+")
 
 
@@ -37,28 +39,32 @@ class ChosenAgent(NamedTuple):
 
 
 def chosen_agent(
-    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES
+    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES, board_size: int = ANY
 ) -> ChosenAgent:
     """The agent called `named`, or the one in use. Raises `ConfigurationError` when there is none."""
-    found = find_agent(named, game, results_path, games)
+    found = find_agent(named, game, results_path, games, board_size)
     if found is None:
+        on = f" on a board of {board_size}" if board_size else ""
         raise ConfigurationError(
-            f"no run of {game!r} with a checkpoint under {results_path}, and no agent is registered or "
+            f"no run of {game!r}{on} with a checkpoint under {results_path}, and no agent is registered or "
             "ships: train first, or name a checkpoint"
         )
     return found
 
 
 def find_agent(
-    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES
+    named: str | None, game: str, results_path: Path, games: GameFolder = OWN_GAMES, board_size: int = ANY
 ) -> ChosenAgent | None:
-    """The agent called `named`, or the one in use, if there is one.
+    """The agent called `named`, or the one in use on a board of `board_size`, if there is one.
 
-    Raises `ConfigurationError` when none is called so.
+    Raises `ConfigurationError` when none is called so, or plays on another board.
     """
     if named is None:
-        return agent_in_use(game, results_path, games)
-    return named_agent(named, game, results_path, games)
+        return agent_in_use(game, results_path, games, board_size)
+    found = named_agent(named, game, results_path, games)
+    if board_size and (side := _side(found.path, game)) != board_size:
+        raise ConfigurationError(f"{named} plays {game} on a board of {side}, not of {board_size}")
+    return found
 
 
 def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent:
@@ -87,31 +93,49 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
     )
 
 
-def agent_in_use(game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent | None:
-    """The promoted version, else the best one that is registered or ships, else the newest run's best."""
+def agent_in_use(
+    game: str, results_path: Path, games: GameFolder = OWN_GAMES, board_size: int = ANY
+) -> ChosenAgent | None:
+    """The promoted version, else the best one that is registered or ships, else the newest run's best.
+
+    Where a `board_size` is given, only of those that play on such a board.
+    """
     from arena.registry import Registry
 
     registry = Registry(results_path, game)
     promoted = registry.promoted
-    if promoted is not None:
+    if promoted is not None and _fits(registry.path(promoted), game, board_size):
         return ChosenAgent(registry.path(promoted), promoted.name, "promoted")
     shipped = shipped_checkpoint(game, games)
     paths = {SHIPPED: shipped} if shipped.exists() else {}
     paths |= {version.name: registry.path(version) for version in registry.versions()}
-    known = [one for name, path in paths.items() if (one := _candidate(name, path, game)) is not None]
+    found = (_candidate(name, path, game) for name, path in paths.items())
+    known = [one for one in found if one is not None and board_size in (ANY, one.board_size)]
     if known:
         return _best(known)
-    try:
-        run = newest_run(results_path, game)
-    except CheckpointError:
-        return None
-    return ChosenAgent(best_of(run), str(run), "the newest run's best; none is registered or ships")
+    for run in reversed(runs_by_age(results_path, game)):
+        if _fits(best_of(run), game, board_size):
+            return ChosenAgent(best_of(run), str(run), "the newest run's best; none is registered or ships")
+    return None
+
+
+def _fits(path: Path, game: str, board_size: int) -> bool:
+    """Whether a checkpoint's agent plays on such a board. Raises `CheckpointError` on a bad file."""
+    return board_size == ANY or _side(path, game) == board_size
+
+
+def _side(path: Path, game: str) -> int:
+    """The side of the board on which a checkpoint's agent plays. Raises `CheckpointError` on a bad file."""
+    from saving.checkpoint import load_checkpoint
+
+    return load_checkpoint(path, expect_game=game).config.board_size
 
 
 class _Candidate(NamedTuple):
     name: str
     path: Path
     evaluation: float  # mean return
+    board_size: int
     judged: tuple[object, ...]  # how: evaluations of the same kind can be compared
 
 
@@ -121,11 +145,11 @@ def _candidate(name: str, path: Path, game: str) -> _Candidate | None:
 
     try:
         found = load_checkpoint(path, expect_game=game)
-        judged = _judged(found.config)
+        side, judged = found.config.board_size, _judged(found.config)
     except ConfigurationError:
         return None
     mean = float("-inf") if found.evaluation is None else found.evaluation
-    return _Candidate(name, path, mean, judged)
+    return _Candidate(name, path, mean, side, judged)
 
 
 def _judged(config: MuZeroConfig) -> tuple[object, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import GameFolder
+from games.api.spec import GameSpec
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,6 +89,26 @@ def add_game_argument(parser: Parser) -> None:
     parser.add_argument("game", metavar="GAME", help="its name; python muzero.py games lists all")
 
 
+def add_board_size_option(parser: Parser) -> None:
+    """`--board-size INT`: the board, where a game lets one choose."""
+    parser.add_argument(
+        "--board-size",
+        metavar="INT",
+        type=whole_number(1),
+        default=0,
+        help="side of the board, in games that let one choose it; default: the agent's, or the game's own",
+    )
+
+
+def on_board(game: GameSpec, board_size: int) -> GameSpec:
+    """`game` on a board of `board_size`, if it is not 0. Raises `ConfigurationError` if it has none such."""
+    if not board_size:
+        return game
+    if not game.config.board_size:
+        raise ConfigurationError(f"--board-size: {game.name} has one board")
+    return replace(game, config=game.config.replace(board_size=board_size))
+
+
 def add_checkpoint_option(parser: Parser) -> None:
     """`--checkpoint AGENT`: the agent that a command is about."""
     parser.add_argument(
@@ -132,6 +154,7 @@ def add_agent_options(parser: Parser) -> None:
     add_simulations_option(parser)
     add_seed_option(parser)
     add_results_path_option(parser)
+    add_board_size_option(parser)
 
 
 def whole_number(low: int) -> Callable[[str], int]:

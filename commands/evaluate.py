@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from arena.players import PlayerSpec, parse_player
 from commands._agents import chosen_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
+from commands._options import (
+    Parser,
+    add_agent_options,
+    add_game_argument,
+    command_parser,
+    on_board,
+    whole_number,
+)
 from core.errors import ConfigurationError
 from core.progress import Progress
 from games.api.sources import OWN_GAMES, GameFolder
@@ -20,7 +27,7 @@ GAMES = 100
 def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    game = games.load(known_game(parsed.game, games))
+    game = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
     _check(game, parsed)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
     player = _player(game, parsed, games)
@@ -49,7 +56,7 @@ def _check(game: GameSpec, parsed: argparse.Namespace) -> None:
 def _player(game: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> PlayerSpec:
     if parsed.player is not None:
         return parse_player(parsed.player, parsed.simulations)
-    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     agent.say()
     return PlayerSpec("checkpoint", parsed.simulations, agent.path)
 
@@ -76,10 +83,13 @@ def _parser() -> Parser:
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")
     parser.add_argument(
-        "--games", metavar="INT", type=whole_number(1), default=GAMES, help=f"default: {GAMES}"
+        "--games", metavar="INT", type=whole_number(1), default=GAMES, help=f"to play; default: {GAMES}"
     )
     parser.add_argument(
-        "--opponent-simulations", metavar="INT", type=whole_number(0), help="the same for the opponent"
+        "--opponent-simulations",
+        metavar="INT",
+        type=whole_number(0),
+        help="per move of an opponent that searches; default: its own",
     )
     parser.add_argument(
         "--openings",

@@ -8,9 +8,16 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands._agents import find_agent
+from commands._agents import ANY, find_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
+from commands._options import (
+    Parser,
+    add_agent_options,
+    add_game_argument,
+    command_parser,
+    on_board,
+    whole_number,
+)
 from core.errors import ConfigurationError
 from core.wording import counted
 from games.api.sources import OWN_GAMES, GameFolder
@@ -36,7 +43,7 @@ def play_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     _check(parsed)
-    spec = games.load(known_game(parsed.game, games))
+    spec = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
     agent = _agent(spec, parsed, games)
     return (
         _in_the_browser(spec, agent, parsed, games) if parsed.web else _at_the_terminal(spec, agent, parsed)
@@ -65,16 +72,16 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
     """
     if parsed.checkpoint is None and parsed.opponent == HUMAN:
         return None
-    return _agent_in_use(spec, parsed.checkpoint, parsed, games)
+    return _agent_in_use(spec, parsed.checkpoint, parsed, games, parsed.board_size)
 
 
 def _agent_in_use(
-    spec: GameSpec, checkpoint: str | None, parsed: argparse.Namespace, games: GameFolder
+    spec: GameSpec, checkpoint: str | None, parsed: argparse.Namespace, games: GameFolder, board_size: int
 ) -> Agent | None:
-    """The agent of a `checkpoint`, by default the one in use; None where there is none."""
+    """The agent of a `checkpoint`, by default the one in use on such a board; None where there is none."""
     from showing.analysis import Agent
 
-    found = find_agent(checkpoint, spec.name, parsed.results_path, games)
+    found = find_agent(checkpoint, spec.name, parsed.results_path, games, board_size)
     if found is None:
         return None
     found.say()
@@ -94,7 +101,7 @@ def _in_the_browser(
 
     def open_game(name: str) -> Rooms:
         other = games.load(name)
-        rooms = Rooms(other, _agent_in_use(other, None, parsed, games), parsed.seed)
+        rooms = Rooms(other, _agent_in_use(other, None, parsed, games, ANY), parsed.seed)
         rooms.warm()
         return rooms
 

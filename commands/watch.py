@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from commands._agents import chosen_agent
 from commands._finding import known_game
-from commands._options import Parser, add_agent_options, add_game_argument, command_parser, whole_number
+from commands._options import (
+    Parser,
+    add_agent_options,
+    add_game_argument,
+    command_parser,
+    on_board,
+    whole_number,
+)
 from core.errors import ConfigurationError
 from core.progress import Progress
 from games.api.sources import OWN_GAMES, GameFolder
@@ -39,8 +46,8 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     parsed = _parser().parse(arguments)
     from showing.films import check_kind
 
-    game = games.load(known_game(parsed.game, games))
-    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    game = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     checkpoint = agent.path
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:

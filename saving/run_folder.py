@@ -84,14 +84,21 @@ def newest_run(results_path: Path, game: str | None = None) -> Path:
 
     Raises `CheckpointError` when there is none.
     """
-    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
-    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
-    if not manifests:
+    runs = runs_by_age(results_path, game)
+    if not runs:
         what = f"run of {game!r}" if game else "run"
         raise CheckpointError(
             f"no {what} with a checkpoint under {results_path}: train first, or name the run"
         )
-    return manifests[-1].parents[2]
+    return runs[-1]
+
+
+def runs_by_age(results_path: Path, game: str | None = None) -> list[Path]:
+    """The run folders under `results_path` with a generation, that with the youngest last."""
+    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
+    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    newest = {path.parents[2]: number for number, path in enumerate(manifests)}
+    return sorted(newest, key=newest.__getitem__)
 
 
 def hold(log: IO[str], folder: Path) -> None:

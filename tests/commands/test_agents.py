@@ -11,8 +11,9 @@ import pytest
 
 from arena.registry import Registry
 from commands._agents import ChosenAgent, agent_in_use, chosen_agent, named_agent
+from commands._options import on_board
 from core.errors import ConfigurationError
-from games.api.sources import OWN_GAMES, GameFolder
+from games.api.sources import OWN_GAMES, GameFolder, load_game
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.helpers.checkpoints import saved
 
@@ -160,3 +161,40 @@ def test_names_of_nothing(world: World, name: str, message: str) -> None:
         world.named(name)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# --- the board's side ---
+
+
+def in_use_on(world: World, board_size: int) -> str | None:
+    found = agent_in_use(GAME, world.results, world.games, board_size)
+    return found and found.name
+
+
+def test_the_agent_in_use_on_a_board_of_a_side(world: World) -> None:
+    old, new = world.run("old", 0.1, board_size=8), world.run("new", 0.9, board_size=6)
+    assert in_use_on(world, 8) == str(old)
+    assert in_use_on(world, 0) == str(new)
+    for run in (old, new):
+        world.registry.add(run)
+    assert (in_use_on(world, 8), in_use_on(world, 6), in_use_on(world, 7)) == ("v0001", "v0002", None)
+    world.registry.promote("v0002")
+    assert (in_use_on(world, 8), in_use_on(world, 0)) == ("v0001", "v0002")
+    with pytest.raises(ConfigurationError, match="no run of 'tictactoe' on a board of 7 with a checkpoint"):
+        chosen_agent(None, GAME, world.results, world.games, 7)
+
+
+def test_a_named_agent_plays_on_its_own_board_only(world: World) -> None:
+    world.register("one", 0.1, board_size=8)
+    assert chosen_agent("v0001", GAME, world.results, world.games, 8).name == "v0001"
+    with pytest.raises(ConfigurationError, match="v0001 plays tictactoe on a board of 8, not of 6"):
+        chosen_agent("v0001", GAME, world.results, world.games, 6)
+
+
+def test_a_board_is_chosen_where_a_game_has_several() -> None:
+    chosen = on_board(load_game("othello"), 8)
+    assert (chosen.config.observation_shape, on_board(chosen, 0)) == ((2, 8, 8), chosen)
+    with pytest.raises(ConfigurationError, match="--board-size: tictactoe has one board"):
+        on_board(load_game("tictactoe"), 3)
+    with pytest.raises(ConfigurationError, match="board_size=7 must be 6 or 8 in othello"):
+        on_board(load_game("othello"), 7)
