@@ -39,7 +39,7 @@ from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 if TYPE_CHECKING:
-    from showing.analysis import Agent
+    from showing.agent import Agent
 
 __all__ = ["Agent", "MuZero", "MuZeroConfig"]
 
@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
     """`Agent` is imported when it is asked for: it brings the search with it."""
     if name != "Agent":
         raise AttributeError(f"module 'muzero' has no attribute {name!r}")
-    return importlib.import_module("showing.analysis").Agent
+    return importlib.import_module("showing.agent").Agent
 
 
 class Command(Protocol):

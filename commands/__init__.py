@@ -2,7 +2,7 @@
 
 Read `train` first. Twenty-one files: a file for each word, the menu, the help of all (`_overview`), and what
 they share: `_options` (of several commands), `_config_options` (one for each field of the configuration),
-`_without_effect` (which of these change nothing beside others), `_finding`, `_agents`, `_launching`.
+`_without_effect` (which of these change nothing beside others), `_finding`, `_launching`.
 """
 
 from core.interpreter import require_python

@@ -9,7 +9,6 @@ from commands import NAMES
 from core.errors import ConfigurationError, nearest
 from core.prompts import read_line
 from games.api.sources import OWN_GAMES, GameFolder
-from saving.run_folder import BEST_NAME
 
 SURE = 0.75
 """How alike a command must be to be suggested where a game stands."""
@@ -39,7 +38,7 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
 
     Raises `ConfigurationError` when there is none.
     """
-    from saving.run_folder import named_runs, newest_run
+    from saving.run_folder import first_existing, named_runs, newest_run
 
     if run is None or run in games.names():
         return newest_run(results_path, run)
@@ -48,13 +47,3 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
     if path is not None:
         return path
     raise ConfigurationError(f"no run at {run} nor under {results_path}: name a run's folder or a game")
-
-
-def first_existing(*paths: Path) -> Path | None:
-    """The first of these at which there is something."""
-    return next((path for path in paths if path.exists()), None)
-
-
-def shipped_checkpoint(game: str, games: GameFolder) -> Path:
-    """Where the checkpoint that ships with a game is, if one does."""
-    return games.pretrained / game / BEST_NAME

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands._agents import chosen_agent
+from arena.agents import chosen_agent
 from commands._finding import known_game
 from commands._options import (
     Parser,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from arena.agents import chosen_agent
 from arena.players import PlayerSpec, parse_player
-from commands._agents import chosen_agent
 from commands._finding import known_game
 from commands._options import (
     Parser,

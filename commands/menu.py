@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._agents import agent_in_use
-from commands._finding import shipped_checkpoint
+from arena.agents import agent_in_use
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, ConfigurationError, did_you_mean
 from core.prompts import meant, read_line
@@ -152,7 +151,7 @@ def checkpoints(game: str, results_path: Path, games: GameFolder) -> dict[str, P
     """The game's checkpoints by name: the one that ships with the project, then the newest runs'."""
     from saving.checkpoint import newest_generation
 
-    shipped = shipped_checkpoint(game, games)
+    shipped = games.shipped(game)
     runs = sorted((results_path / game).glob("*/"), reverse=True)
     found = {run.name: best_of(run) for run in runs if best_of(run) != run or newest_generation(run)}
     newest = dict(list(found.items())[:RUNS_LISTED])
@@ -250,11 +249,11 @@ class GameMenu:
 
     def play(self) -> None:
         """Asks where and how, and plays."""
-        from showing import analysis, web
+        from showing import agent, web
 
         loaded = self._needed()
         browser = choose("Where?", ["here", "in the browser"]) == 1
-        most = web.MOST_SIMULATIONS if browser else analysis.MOST_SIMULATIONS
+        most = web.MOST_SIMULATIONS if browser else agent.MOST_SIMULATIONS
         seat = [] if browser else ["--seat", self._seat()]
         simulations = read_number(f"How many simulations per move? (Enter: {loaded.simulations}) ", most)
         amount = [] if simulations is None else ["--simulations", str(simulations)]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands._agents import ANY, find_agent
+from arena.agents import ANY, find_agent
 from commands._finding import known_game
 from commands._options import (
     Parser,
@@ -26,7 +26,7 @@ from showing.web import PORT
 
 if TYPE_CHECKING:
     from arena.players import Player
-    from showing.analysis import Agent
+    from showing.agent import Agent
     from showing.web.rooms import Seat
 
 HUMAN = "human"
@@ -52,9 +52,9 @@ def play_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int
 
 def _check(parsed: argparse.Namespace) -> None:
     """Raises `ConfigurationError` on a number too large, or an option that means nothing in this place."""
-    from showing import analysis, web
+    from showing import agent, web
 
-    most = web.MOST_SIMULATIONS if parsed.web else analysis.MOST_SIMULATIONS
+    most = web.MOST_SIMULATIONS if parsed.web else agent.MOST_SIMULATIONS
     if (parsed.simulations or 0) > most:
         raise ConfigurationError(f"--simulations must be at most {most}" + " with --web" * parsed.web)
     for name in AT_THE_TERMINAL if parsed.web else IN_THE_BROWSER:
@@ -79,7 +79,7 @@ def _agent_in_use(
     spec: GameSpec, checkpoint: str | None, parsed: argparse.Namespace, games: GameFolder, board_size: int
 ) -> Agent | None:
     """The agent of a `checkpoint`, by default the one in use on such a board; None where there is none."""
-    from showing.analysis import Agent
+    from showing.agent import Agent
 
     found = find_agent(checkpoint, spec.name, parsed.results_path, games, board_size)
     if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands._agents import named_agent
+from arena.agents import named_agent
 from commands._config_options import (
     add_config_options,
     asks_help,

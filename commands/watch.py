@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands._agents import chosen_agent
+from arena.agents import chosen_agent
 from commands._finding import known_game
 from commands._options import (
     Parser,

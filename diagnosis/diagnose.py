@@ -28,7 +28,8 @@ from diagnosis.verdict import Verdict, judge
 from games.api.spec import GameSpec
 from models import MuZeroNetwork
 from search.planner import Planner, Positions
-from showing.analysis import Agent, Analysis, TreeLimit
+from showing.agent import Agent
+from showing.analysis import Analysis, TreeLimit
 from showing.interactive import InteractiveGame
 
 UNROLLED = 512

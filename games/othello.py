@@ -17,7 +17,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from games.boards.game import SquareBoardGame
-from games.boards.preset import Sides, SquareBoardConfig
+from games.boards.preset import Sides, SmallBoardConfig
 from games.boards.rules import (
     DRAWN,
     EVALUATE,
@@ -79,17 +79,12 @@ def pass_on(side: int) -> int:
 SIDES = Sides((6, 8), default=6, options=board_options)
 
 
-class MuZeroConfig(SquareBoardConfig):
+class MuZeroConfig(SmallBoardConfig):
     """Othello on a board of `board_size` (0: 6, where two hours on two cores make a player)."""
 
     _sides = SIDES
 
     board_size = SIDES.default
-    opponents = ("expert", "random")
-
-    blocks = 4
-    channels = 48
-    temperature_threshold = 12
 
 
 # --- rules ---

@@ -25,7 +25,7 @@ from saving.checkpoint import Checkpoint, save_best, save_generation
 from saving.run_folder import BEST_NAME, best_of
 
 if TYPE_CHECKING:
-    from showing.analysis import Agent
+    from showing.agent import Agent
 
 Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted"]
 
@@ -45,7 +45,7 @@ class TrainingOutcome(NamedTuple):
 
         Raises `CheckpointError` when the run has saved none.
         """
-        from showing.analysis import Agent
+        from showing.agent import Agent
 
         return Agent.load(best_of(self.folder), self.game)
 

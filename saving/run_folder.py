@@ -101,6 +101,11 @@ def runs_by_age(results_path: Path, game: str | None = None) -> list[Path]:
     return sorted(newest, key=newest.__getitem__)
 
 
+def first_existing(*paths: Path) -> Path | None:
+    """The first of these at which there is something."""
+    return next((path for path in paths if path.exists()), None)
+
+
 def hold(log: IO[str], folder: Path) -> None:
     """Marks a run as running as long as its `log` is open.
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import heapq
 import itertools
 from collections.abc import Iterator
-from os import PathLike
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config import MuZeroConfig
-from core.errors import ConfigurationError, require
-from data import SearchResult, Weights
-from games.api.sources import game_of
-from games.api.spec import GameSpec
-from playing.game_table import GameTable
+from core.errors import ConfigurationError
+from data import SearchResult
 from search.mcts import ROOT
-from search.planner import Planner
 from search.tree import Tree
-
-MOST_SIMULATIONS = 100_000
-"""That a person may ask for: all that they need is allocated beforehand."""
-PLANNERS_KEPT = 4
-"""Searches, one for each number of simulations, that an agent keeps allocated."""
 
 
 class TreeLimit(NamedTuple):
@@ -89,132 +76,63 @@ def win_probability(value: float) -> float:
     return float(np.clip((value + 1) / 2, 0.0, 1.0))
 
 
-class Agent:
-    """A checkpoint's network with a search, on the CPU. Not for several threads at the same time.
-
-    Raises `ConfigurationError` on a number of simulations that cannot be.
-    """
-
-    def __init__(
-        self,
-        config: MuZeroConfig,
-        weights: Weights,
-        version: int = 0,
-        simulations: int | None = None,
-        name: str = "agent",
-    ) -> None:
-        _check_simulations(simulations)
-        self.config, self.version, self.name = config, version, name
-        self.simulations = config.evaluation_simulations if simulations is None else simulations
-        self._weights = weights
-        self._planner = functools.lru_cache(PLANNERS_KEPT)(self._make_planner)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str], game: str | GameSpec, simulations: int | None = None) -> Agent:
-        """The agent of a checkpoint's file, or of a run's folder.
-
-        Raises `CheckpointError` if it is unreadable or of another game.
-        """
-        from saving.checkpoint import load_checkpoint
-        from saving.run_folder import best_of
-
-        found = load_checkpoint(best_of(Path(path)), expect_game=game_of(game).name)
-        return cls(found.config, found.weights, found.training_step, simulations, str(path))
-
-    def _make_planner(self, simulations: int) -> Planner:
-        planner = Planner(self.config, 1, simulations)
-        planner.load(self._weights, self.version)
-        return planner
-
-    def analyse(
-        self,
-        table: GameTable,
-        row: int = 0,
-        simulations: int | None = None,
-        limit: TreeLimit = TreeLimit(),  # noqa: B008 - immutable
-    ) -> Analysis:
-        """Searches the current position of game `row`, which is not over; with 0 simulations not at all.
-
-        The same position and number of simulations lead to the same analysis. Raises `ConfigurationError`
-        when the network's figures are not finite.
-        """
-        _check_simulations(simulations)
-        simulations = self.simulations if simulations is None else simulations
-        planner = self._planner(simulations)
-        found = planner.plan(planner.seen(table, np.array([row])))
-        if not simulations:
-            return checked(_unsearched(found, int(table.to_play[row])))
-        return checked(read_tree(planner.search.tree, found, simulations, limit))
-
-
-def _check_simulations(simulations: int | None) -> None:
-    possible = simulations is None or 0 <= simulations <= MOST_SIMULATIONS
-    require(possible, f"simulations={simulations}", f"must be from 0 to {MOST_SIMULATIONS}")
-
-
-def checked(analysis: Analysis) -> Analysis:
-    """`analysis` itself. Raises `ConfigurationError` when its figures are not finite."""
-    require_finite(analysis.value, analysis.network_value, *analysis.prior)
-    return analysis
-
-
 def require_finite(*figures: float) -> None:
     """Raises `ConfigurationError` when an agent's figures are not finite."""
     if not np.isfinite(figures).all():
         raise ConfigurationError("the agent's network gives figures that are not finite: was it damaged?")
 
 
-def read_tree(tree: Tree, found: SearchResult, simulations: int, limit: TreeLimit) -> Analysis:
-    """The newest search of row 0 of `tree`, which found `found`."""
-    action, value = int(found.action[0]), float(found.value[0, 0])
-    edges = tree.edges[0, ROOT]
+def read_tree(tree: Tree, found: SearchResult, simulations: int, limit: TreeLimit, row: int = 0) -> Analysis:
+    """The newest search of `row` of `tree`, which found `found`."""
+    action, value = int(found.action[row]), float(found.value[row, 0])
+    edges = tree.edges[row, ROOT]
     visits = edges["visits"].astype(np.int32)
     return Analysis(
         action=action,
         value=value,
-        network_value=float(tree.nodes[0, ROOT]["raw_value"]),
-        policy=found.policy[0].astype(np.float32),
+        network_value=float(tree.nodes[row, ROOT]["raw_value"]),
+        policy=found.policy[row].astype(np.float32),
         visits=visits,
         prior=edges["prior"].astype(np.float32),
         action_values=np.where(visits > 0, edges["q"], np.nan).astype(np.float32),
-        principal_variation=tuple(_line(tree, action)),
+        principal_variation=tuple(_line(tree, row, action)),
         line_end=LineEnd(),
-        tree=_node(tree, ROOT, None, limit)._replace(value=value),
-        to_play=int(tree.nodes[0, ROOT]["to_play"]),
+        tree=_node(tree, row, ROOT, None, limit)._replace(value=value),
+        to_play=int(tree.nodes[row, ROOT]["to_play"]),
         simulations=simulations,
     )
 
 
-def _line(tree: Tree, action: int) -> Iterator[int]:
+def _line(tree: Tree, row: int, action: int) -> Iterator[int]:
     """The most visited moves from the root on, `action` first."""
     yield action
-    node = int(tree.edges[0, ROOT, action]["child"])
-    while node > ROOT and tree.edges[0, node]["visits"].any():
-        action = _by_visits(tree, node)[0]
+    node = int(tree.edges[row, ROOT, action]["child"])
+    while node > ROOT and tree.edges[row, node]["visits"].any():
+        action = _by_visits(tree, row, node)[0]
         yield action
-        node = int(tree.edges[0, node, action]["child"])
+        node = int(tree.edges[row, node, action]["child"])
 
 
-def _by_visits(tree: Tree, node: int) -> list[int]:
+def _by_visits(tree: Tree, row: int, node: int) -> list[int]:
     """The visited actions of a node, the most visited ones first; among equals the likelier ones."""
-    edges = tree.edges[0, node]
+    edges = tree.edges[row, node]
     order = np.lexsort((-edges["prior"], -edges["visits"]))
     return [int(action) for action in order if edges["visits"][action] > 0]
 
 
-def _node(tree: Tree, node: int, action: int | None, limit: TreeLimit) -> TreeNode:
-    own = tree.nodes[0, node]
-    children = _by_visits(tree, node)[: limit.width] if limit.depth else []
+def _node(tree: Tree, row: int, node: int, action: int | None, limit: TreeLimit) -> TreeNode:
+    own = tree.nodes[row, node]
+    children = _by_visits(tree, row, node)[: limit.width] if limit.depth else []
     deeper = limit._replace(depth=limit.depth - 1)
     return TreeNode(
         action=action,
         simulation=int(node),
         visits=int(own["visits"]),
-        value=float(tree.value[0, node, 0]),
-        prior=1.0 if action is None else float(tree.edges[0, own["parent"], action]["prior"]),
-        reward=0.0 if action is None else float(tree.reward[0, node, 0]),
+        value=float(tree.value[row, node, 0]),
+        prior=1.0 if action is None else float(tree.edges[row, own["parent"], action]["prior"]),
+        reward=0.0 if action is None else float(tree.reward[row, node, 0]),
         to_play=int(own["to_play"]),
-        children=tuple(_node(tree, int(tree.edges[0, node, a]["child"]), a, deeper) for a in children),
+        children=tuple(_node(tree, row, int(tree.edges[row, node, a]["child"]), a, deeper) for a in children),
     )
 
 
@@ -235,15 +153,15 @@ def _pruned(node: TreeNode, kept: set[int]) -> TreeNode:
     return node._replace(children=tuple(_pruned(child, kept) for child in node.children if id(child) in kept))
 
 
-def _unsearched(found: SearchResult, to_play: int) -> Analysis:
-    """What the network alone says of one position."""
-    action, value, prior = int(found.action[0]), float(found.value[0, 0]), found.policy[0]
+def unsearched(found: SearchResult, to_play: int, row: int = 0) -> Analysis:
+    """What the network alone says of the position in `row`."""
+    action, value, prior = int(found.action[row]), float(found.value[row, 0]), found.policy[row]
     return Analysis(
         action=action,
         value=value,
         network_value=value,
         policy=prior.astype(np.float32),
-        visits=found.visit_counts[0].astype(np.int32),
+        visits=found.visit_counts[row].astype(np.int32),
         prior=prior.astype(np.float32),
         action_values=np.full(len(prior), np.nan, np.float32),
         principal_variation=(action,),

@@ -17,7 +17,8 @@ from core.wording import counted
 from games.api.shown import ShownGame
 from games.api.spec import GameSpec
 from playing.make_table import make_table
-from showing.analysis import Agent, Analysis, TreeLimit
+from showing.agent import Agent
+from showing.analysis import Analysis, TreeLimit
 from showing.real_moves import RealMoves
 
 

@@ -15,7 +15,8 @@ from core.errors import ConfigurationError
 from core.progress import Progress
 from core.prompts import listed, read_line
 from core.randomness import game_seed
-from showing.analysis import MOST_SIMULATIONS, Analysis
+from showing.agent import MOST_SIMULATIONS
+from showing.analysis import Analysis
 from showing.interactive import InteractiveGame
 from showing.screen import Screen, analysis_picture
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from core.errors import ConfigurationError
 from games.api.sources import GameFolder
 from games.api.spec import GameSpec, game_maker
-from saving.run_folder import BEST_NAME
 
 
 class GameRow(NamedTuple):
@@ -28,7 +27,7 @@ def listing(games: GameFolder) -> list[GameRow]:
 
 
 def _row(name: str, games: GameFolder) -> GameRow:
-    pretrained = (games.pretrained / name / BEST_NAME).exists()
+    pretrained = games.shipped(name).exists()
     try:
         spec = games.load(name)
     except ConfigurationError as error:

@@ -37,6 +37,12 @@ class GameFolder:
         """The file of game `name`, whether there is one or not."""
         return self.path / f"{name}.py"
 
+    def shipped(self, name: str) -> Path:
+        """Where the checkpoint that ships with game `name` is, if one does."""
+        from saving.run_folder import BEST_NAME
+
+        return self.pretrained / name / BEST_NAME
+
     def load(self, name: str) -> GameSpec:
         """The game called `name`. Raises `ConfigurationError` if there is none or its file is not a game."""
         names = self.names()

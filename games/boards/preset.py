@@ -85,6 +85,34 @@ class SquareBoardConfig(BoardConfig):
         return super().replace(**changes)
 
 
+class SmallBoardConfig(SquareBoardConfig):
+    """For two cores and up to two hours: a small network and few simulations, as it is updates that teach."""
+
+    opponents = ("mcts:1000", "expert", "random")
+
+    search = "gumbel"
+    num_simulations = 24
+    random_opening_moves = 4
+    games_per_worker = 128
+
+    blocks = 2
+    channels = 16
+    reduced_channels_reward = 4
+    reduced_channels_value = 4
+    reduced_channels_policy = 4
+
+    ratio = 0.05
+    batch_size = 128
+    lr_decay_rate = 0.985
+    replay_buffer_size = 400_000
+    learning_starts = 5_000
+
+    training_steps = 200_000
+    training_minutes = 120
+    evaluation_interval = 900.0  # the expert takes long
+    evaluation_games = 40
+
+
 def said(allowed: tuple[int, ...]) -> str:
     """The allowed sides in words: `from 5 to 19`, or `6 or 8`."""
     if len(allowed) > 2:

@@ -14,7 +14,8 @@ from arena.players import Player, check_player, make_player, parse_player
 from core.errors import require
 from core.randomness import game_seed
 from games.api.spec import GameSpec
-from showing.analysis import Agent, Analysis, TreeLimit
+from showing.agent import Agent
+from showing.analysis import Analysis, TreeLimit
 from showing.interactive import InteractiveGame
 from showing.web import MOST_SIMULATIONS
 

@@ -14,7 +14,7 @@ import uvicorn
 
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
-from showing.analysis import Agent
+from showing.agent import Agent
 from showing.web import PORT
 from showing.web.app import make_app
 from showing.web.lobby import Lobby

@@ -19,7 +19,7 @@ from core.project import PRETRAINED
 from core.randomness import game_seed
 from games.api.sources import OWN_GAMES, GameFolder, load_game
 from games.api.spec import GameSpec
-from showing.analysis import Agent
+from showing.agent import Agent
 from showing.interactive import InteractiveGame
 from showing.screen import STONES, Screen, analysis_picture, board_picture
 from showing.terminal import COMMANDS, TerminalPlay, TerminalSettings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import muzero
-from commands._agents import named_agent
+from arena.agents import named_agent
 from commands._finding import find_run
 from core.errors import ConfigurationError
 from games.api.sources import load_game

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from games.api.sources import load_game
-from showing.analysis import Agent
+from showing.agent import Agent
 from tests.helpers.toy_games import random_weights
 
 SIMULATIONS = 8

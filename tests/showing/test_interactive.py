@@ -18,7 +18,8 @@ from games.api.sources import OWN_GAMES, load_game
 from games.api.spec import GameSpec
 from playing.make_table import make_table
 from saving.checkpoint import load_checkpoint
-from showing.analysis import Agent, Analysis, LineEnd, TreeLimit, TreeNode
+from showing.agent import Agent
+from showing.analysis import Analysis, LineEnd, TreeLimit, TreeNode
 from showing.interactive import InteractiveGame
 from showing.screen import analysis_picture
 from tests.helpers.toy_games import toy_game

@@ -13,7 +13,8 @@ from core.project import PRETRAINED
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from playing.environment import Environment, Step
-from showing.analysis import Agent, Analysis, LineEnd, TreeLimit, TreeNode
+from showing.agent import Agent
+from showing.analysis import Analysis, LineEnd, TreeLimit, TreeNode
 from showing.interactive import InteractiveGame
 from showing.real_moves import MARKED, RealMoves
 from showing.screen import analysis_picture

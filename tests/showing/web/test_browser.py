@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from games.api.sources import load_game
-from showing.analysis import Agent
+from showing.agent import Agent
 from showing.web.lobby import Lobby
 from showing.web.rooms import Rooms, Seat
 from showing.web.server import listen, make_server

@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from core.errors import ConfigurationError
 from games.api.sources import load_game
-from showing.analysis import Agent, TreeNode
+from showing.agent import Agent
+from showing.analysis import TreeNode
 from showing.web import MOST_SIMULATIONS
 from showing.web.app import ASSETS, LARGEST_BODY, make_app
 from showing.web.guard import HEADERS

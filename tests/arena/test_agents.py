@@ -1,4 +1,4 @@
-"""Which agent a command takes: the one in use, or one by name."""
+"""Which agent is taken: the one in use, or one by name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from arena.agents import ChosenAgent, agent_in_use, chosen_agent, named_agent
 from arena.registry import Registry
-from commands._agents import ChosenAgent, agent_in_use, chosen_agent, named_agent
 from commands._options import on_board
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder, load_game

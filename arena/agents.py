@@ -1,4 +1,4 @@
-"""Which agent a command is about: the one that is named, or the one in use."""
+"""Which agent is meant: the one that is named, or the one in use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from commands._finding import first_existing, shipped_checkpoint
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import CheckpointError
-from saving.run_folder import best_of, named_runs, runs_by_age
+from saving.run_folder import best_of, first_existing, named_runs, runs_by_age
 
 SHIPPED = "shipped"
 PRETRAINED = "pretrained"  # what muzero-general calls it
@@ -74,7 +73,7 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
     """
     from arena.registry import Registry
 
-    shipped = shipped_checkpoint(game, games)
+    shipped = games.shipped(game)
     if name in (SHIPPED, PRETRAINED) and shipped.exists():
         return ChosenAgent(shipped, SHIPPED, BY_NAME)
     registry = Registry(results_path, game)
@@ -106,7 +105,7 @@ def agent_in_use(
     promoted = registry.promoted
     if promoted is not None and _fits(registry.path(promoted), game, board_size):
         return ChosenAgent(registry.path(promoted), promoted.name, "promoted")
-    shipped = shipped_checkpoint(game, games)
+    shipped = games.shipped(game)
     paths = {SHIPPED: shipped} if shipped.exists() else {}
     paths |= {version.name: registry.path(version) for version in registry.versions()}
     found = (_candidate(name, path, game) for name, path in paths.items())
