@@ -122,7 +122,7 @@ class SquareBoardGame(BoardGame):
     sides: ClassVar[Sides]
 
     def __init__(self, seed: int | None = None, config: MuZeroConfig | None = None) -> None:
-        self.side = (config.board_size if config else 0) or self.sides.default
+        self.side = self.sides.default if config is None else self.sides.chosen(config)
         options = self.sides.options(self.side)
         self.shape, self.num_actions = options["observation_shape"], len(options["action_space"])
         start = functools.partial(self.start_on, self.side)

@@ -44,6 +44,11 @@ class Sides(NamedTuple):
     default: int
     options: Callable[[int], dict[str, Any]]  # from a side to the options that follow from it, by name
 
+    def chosen(self, config: config.MuZeroConfig) -> int:
+        """The side that a run was configured with; othello's had no `board_size` once, but a shape."""
+        height = config.observation_shape[1]
+        return config.board_size or (height if height in self.allowed else self.default)
+
 
 class SquareBoardConfig(BoardConfig):
     """A board of `board_size`: what follows from its side need not be given, and cannot be contradicted.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig as BaseConfig
 from core.errors import ConfigurationError
 from games.api.sources import load_game
+from games.api.spec import check_facts
 from games.boards.rules import DRAWN, OUTCOME, RUNNING, TO_PLAY, WON_BY_0, WON_BY_1, BoardState, reward_to
 from games.othello import DISCS, SIDE, Game, MuZeroConfig, evaluate, first_position, legal, play, position
 from playing.environment import Environment
@@ -308,3 +311,12 @@ def test_the_side_alone_is_enough(side: int) -> None:
 def test_other_sides_are_refused(side: int) -> None:
     with pytest.raises(ConfigurationError, match=rf"board_size={side} must be 6 or 8 in othello"):
         MuZeroConfig(board_size=side)
+
+
+def test_a_run_from_before_there_was_a_choice_plays_on_its_own_board() -> None:
+    before = json.loads(MuZeroConfig(board_size=8).to_json()) | {"board_size": 0}
+    config = BaseConfig.from_json(json.dumps(before))
+    assert (config.board_size, Game(1, config).side) == (0, 8)
+    spec = load_game("othello")
+    check_facts(spec, config)
+    assert Environment(spec, config).reset(0).shape == (2, 8, 8)
