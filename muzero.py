@@ -16,9 +16,9 @@ All parts run at the same time as Ray actors and exchange arrays asynchronously:
                                   best.checkpoint, target_reward ◀── evaluation ◀──────┘
 
 This file knows everything and nothing of ours imports it: it runs as `__main__`, and people import `MuZero`
-(`runs/facade.py`), `Agent` (`showing/analysis.py`) and `MuZeroConfig` (`config.py`) from it. A command is
-found by its name, `commands/<word>.py`, and everything heavy is imported when it is needed, so that `--help`
-answers at once.
+(`runs/facade.py`), `Callback` (`runs/callbacks.py`), `Agent` (`showing/agent.py`) and `MuZeroConfig`
+(`config.py`) from it. A command is found by its name, `commands/<word>.py`, and everything heavy is imported
+when it is needed, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -39,16 +39,20 @@ from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 if TYPE_CHECKING:
+    from runs.callbacks import Callback
     from showing.agent import Agent
 
-__all__ = ["Agent", "MuZero", "MuZeroConfig"]
+__all__ = ["Agent", "Callback", "MuZero", "MuZeroConfig"]
+
+LATER = {"Agent": "showing.agent", "Callback": "runs.callbacks"}
+"""What is imported when it is asked for: it brings the search, or numpy, with it."""
 
 
 def __getattr__(name: str) -> Any:
-    """`Agent` is imported when it is asked for: it brings the search with it."""
-    if name != "Agent":
+    """What is in `LATER`."""
+    if name not in LATER:
         raise AttributeError(f"module 'muzero' has no attribute {name!r}")
-    return importlib.import_module("showing.agent").Agent
+    return getattr(importlib.import_module(LATER[name]), name)
 
 
 class Command(Protocol):

@@ -6,7 +6,7 @@ Everything heavy is imported when it is needed: the command line must answer at 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ from games.api.spec import GameSpec, check_facts
 
 if TYPE_CHECKING:
     from data import Counters, EvaluationResult
+    from runs.callbacks import Callback, Callbacks
     from runs.session import TrainingOutcome
     from runs.status import Observer
     from saving.checkpoint import Checkpoint
@@ -54,13 +55,17 @@ class MuZero:
         address: str | None = None,
         games_from: AnyPath | None = None,
         weights_from: AnyPath | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> TrainingOutcome:
-        """Trains in a new run folder until the target is reached, the steps are done or Ctrl-C.
+        """Trains in a new run folder until the target is reached, the steps are done, Ctrl-C, or one of the
+        `callbacks` (`runs/callbacks.py`) says that it is to end.
 
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer; with
-        `weights_from`, a checkpoint of this or another game, with what of its weights fits.
+        `weights_from`, a checkpoint of this or another game, with what of its weights fits. Raises
+        `CallbackError`, once the run is saved, when a callback raises something.
         """
         from runs.beginning import beginning
+        from runs.callbacks import Callbacks
         from runs.launch import check_launch
         from saving.run_folder import discarded_if_empty, new_run_folder
 
@@ -70,10 +75,13 @@ class MuZero:
         notes: tuple[str, ...] = ()
         if games_from is not None or weights_from is not None:
             start, notes = beginning(self.game, self.config, _path(games_from), _path(weights_from))
+        told = Callbacks(callbacks)
         folder = new_run_folder(Path(self.config.results_path), self.game)
         with discarded_if_empty(folder):
             sitting = Sitting(folder, start, notes)
-            return _train(self.spec, self.config, sitting, local=local, address=address)
+            outcome = _train(self.spec, self.config, sitting, local=local, address=address, told=told)
+        told.raise_what_was_raised()
+        return outcome
 
     @staticmethod
     def resume(
@@ -170,12 +178,19 @@ class Sitting(NamedTuple):
 
 
 def _train(
-    game: GameSpec, config: MuZeroConfig, sitting: Sitting, *, local: bool, address: str | None
+    game: GameSpec,
+    config: MuZeroConfig,
+    sitting: Sitting,
+    *,
+    local: bool,
+    address: str | None,
+    told: Callbacks | None = None,
 ) -> TrainingOutcome:
     from runs import provenance
     from runs.launch import train
     from runs.machine import fitted_here
     from runs.reports.catalogue import room_note
+    from runs.reports.panel import Observers
     from saving.run_folder import RUN_CONFIG
 
     folder, resumed, before = sitting
@@ -194,7 +209,14 @@ def _train(
             for note in filter(None, (*game.notes, *before, *notes, room)):
                 observer.event(note)
             return train(
-                game, config, folder, local=local, address=address, resume_from=resumed, observer=observer
+                game,
+                config,
+                folder,
+                local=local,
+                address=address,
+                resume_from=resumed,
+                observer=observer if told is None else Observers([observer, told]),
+                stopped=lambda: told is not None and told.stopped,
             )
         finally:
             observer.close()

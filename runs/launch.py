@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from config import MuZeroConfig
@@ -27,17 +27,20 @@ def train(
     address: str | None,
     resume_from: Checkpoint | None,
     observer: Observer,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingOutcome:
-    """Trains `game` in `run_folder` until the target, the training steps or Ctrl-C, then saves.
+    """Trains `game` in `run_folder` until the target, the training steps, Ctrl-C or `stopped`, then saves.
 
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
     check_launch(config, local, address)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     with interruptible() as interrupted:
-        outcome = (
-            _train_local(session, interrupted) if local else _train_on_ray(session, interrupted, address)
-        )
+
+        def ends() -> bool:
+            return interrupted.is_set() or stopped()
+
+        outcome = _train_local(session, ends) if local else _train_on_ray(session, ends, address)
         session.register()
         return outcome
 
@@ -72,17 +75,17 @@ def check_address(address: str) -> None:
         raise ConfigurationError(f"--address {address}: no Ray cluster can be reached there: {why}") from None
 
 
-def _train_local(session: Session, interrupted: threading.Event) -> TrainingOutcome:
+def _train_local(session: Session, ends: Callable[[], bool]) -> TrainingOutcome:
     import torch
 
     from runs.local_run import LocalRun
 
     device = session.config.training_device(torch.cuda.is_available(), "PyTorch")
     run = LocalRun(session, device)
-    return session.outcome(run.run(interrupted.is_set))
+    return session.outcome(run.run(ends))
 
 
-def _train_on_ray(session: Session, interrupted: threading.Event, address: str | None) -> TrainingOutcome:
+def _train_on_ray(session: Session, ends: Callable[[], bool], address: str | None) -> TrainingOutcome:
     from runs.precompile import warm_kernels
 
     with warm_kernels(session.config, session.observer):
@@ -95,6 +98,6 @@ def _train_on_ray(session: Session, interrupted: threading.Event, address: str |
             start_ray(session.config, address)
     try:
         run = RayRun(session, Launcher(session.game, session.config))
-        return session.outcome(run.run(interrupted.is_set))
+        return session.outcome(run.run(ends))
     finally:
         ray.shutdown()

@@ -154,7 +154,7 @@ def test_a_checkpoint_is_loaded_by_number_name_or_path(
 
 
 def test_checkpoints_are_listed_newest_first() -> None:
-    assert checkpoints("othello", Path("results"), OWN_GAMES) == {}
+    assert checkpoints("simple_grid", Path("results"), OWN_GAMES) == {}
     for day in range(10, 22):
         save(f"2026-01-{day}--00-00-00", best=day != 20)
     (Path("results/tictactoe/2026-02-01--00-00-00/checkpoints")).mkdir(parents=True)  # none in it

@@ -122,7 +122,7 @@ def test_other_opponents(play: Play) -> None:
     printed = play("tictactoe --opponent minimax", "1", "hint")
     assert "minimax plays 5" in printed
     assert "MuZero would play " in printed
-    printed = play("othello --opponent random --seed 3", "c2", "view all")
+    printed = play("othello --opponent random --seed 3", "c2", "view all", games=NOTHING_SHIPS)
     assert "random plays against you; no checkpoint to ask for hints was found." in printed
     assert "there is no agent to ask" in printed
     assert "othello, 2 moves" in printed

@@ -390,7 +390,7 @@ def test_films_go_to_the_runs_folder(capsys: pytest.CaptureFixture[str], tmp_pat
         (["tictactoe", "--explore", "--simulations", "0"], "--explore needs a search"),
         (["tictactoe", "--checkpoint", "nothing"], "nothing"),
         (["tictactoe", "--fps", "0"], "not a whole number of at least 1"),
-        (["gomoku"], "train first"),
+        (["simple_grid"], "train first"),
     ],
 )
 def test_bad_input_is_refused(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def test_the_pages_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
     page = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)
@@ -23,3 +23,4 @@ def test_the_pages_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         True
     ] * 2
     assert (len(names["both"]), names["length"]) == (2, 500), "the agent that ships keeps the pole upright"
+    assert (names["outcome"].reason, names["outcome"].counters.played_games >= 200) == ("interrupted", True)
