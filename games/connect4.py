@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from games.boards.game import BoardGame
-from games.boards.preset import BoardConfig
+from games.boards.preset import SmallBoardConfig
 from games.boards.rules import (
     DRAWN,
     EVALUATE,
@@ -37,7 +37,7 @@ DIRECTIONS = (1, STRIDE - 1, STRIDE, STRIDE + 1)  # from a square to its neighbo
 STONES = OWN  # entries: the bitboards of player 0 and of player 1
 
 
-class MuZeroConfig(BoardConfig):
+class MuZeroConfig(SmallBoardConfig):
     """For two cores and up to two hours; the value target is the game's outcome."""
 
     observation_shape = (2, ROWS, COLUMNS)
@@ -52,25 +52,11 @@ class MuZeroConfig(BoardConfig):
     root_dirichlet_alpha = 1.0
     move_temperature = ((8.0, 1.0), (42.0, 0.3))  # varied openings, then games that are worth learning from
     segment_length = SQUARES
-    games_per_worker = 128
-
-    blocks = 2
-    channels = 16
-    reduced_channels_reward = 4
-    reduced_channels_value = 4
-    reduced_channels_policy = 4
 
     ratio = 0.024
     batch_size = 256
-    lr_decay_rate = 0.985
-    replay_buffer_size = 400_000
-    learning_starts = 5_000
-
-    training_steps = 200_000
-    training_minutes = 120
     evaluation_interval = 300.0
     evaluation_games = 100
-    opponents = ("mcts:1000", "expert", "random")
 
 
 def lines() -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 
 from games.boards.game import SquareBoardGame
-from games.boards.preset import Sides, SmallBoardConfig
+from games.boards.preset import Sides, SquareBoardConfig
 from games.boards.rules import (
     DRAWN,
     EVALUATE,
@@ -58,7 +58,7 @@ def board_options(side: int) -> dict[str, Any]:
 SIDES = Sides(tuple(range(5, 20)), default=7, options=board_options)
 
 
-class MuZeroConfig(SmallBoardConfig):
+class MuZeroConfig(SquareBoardConfig):
     """Gomoku on a board of `board_size` (0: 7, where two hours on two cores make a player)."""
 
     _sides = SIDES

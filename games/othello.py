@@ -17,7 +17,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from games.boards.game import SquareBoardGame
-from games.boards.preset import Sides, SmallBoardConfig
+from games.boards.preset import Sides, SquareBoardConfig
 from games.boards.rules import (
     DRAWN,
     EVALUATE,
@@ -79,7 +79,7 @@ def pass_on(side: int) -> int:
 SIDES = Sides((6, 8), default=6, options=board_options)
 
 
-class MuZeroConfig(SmallBoardConfig):
+class MuZeroConfig(SquareBoardConfig):
     """Othello on a board of `board_size` (0: 6, where two hours on two cores make a player)."""
 
     _sides = SIDES

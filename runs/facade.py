@@ -93,6 +93,7 @@ class MuZero:
         games: GameFolder = OWN_GAMES,
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
+        from runs.callbacks import Callbacks
         from runs.launch import check_launch
         from saving.checkpoint import load_checkpoint
         from saving.files import CheckpointError
@@ -115,7 +116,8 @@ class MuZero:
         _check_opponents(game, config)
         check_launch(config, local, address)
         folder = run_folder_of(run)
-        return _train(game, config, Sitting(folder, checkpoint), local=local, address=address)
+        nobody = Callbacks(())
+        return _train(game, config, Sitting(folder, checkpoint), local=local, address=address, told=nobody)
 
     @staticmethod
     def evaluate(
@@ -184,7 +186,7 @@ def _train(
     *,
     local: bool,
     address: str | None,
-    told: Callbacks | None = None,
+    told: Callbacks,
 ) -> TrainingOutcome:
     from runs import provenance
     from runs.launch import train
@@ -215,8 +217,8 @@ def _train(
                 local=local,
                 address=address,
                 resume_from=resumed,
-                observer=observer if told is None else Observers([observer, told]),
-                stopped=lambda: told is not None and told.stopped,
+                observer=Observers([observer, told]),
+                stopped=lambda: told.stopped,
             )
         finally:
             observer.close()

@@ -52,9 +52,8 @@ class Agent:
         name: str = "agent",
         game: str = "",
     ) -> None:
-        _check_simulations(simulations)
         self.config, self.version, self.name, self.game = config, version, name, game
-        self.simulations = config.evaluation_simulations if simulations is None else simulations
+        self.simulations = _simulations(simulations, config.evaluation_simulations)
         self._weights = weights
         self._planner = functools.lru_cache(PLANNERS_KEPT)(self._make_planner)
         self._rows = Rows(config)
@@ -121,7 +120,9 @@ class Agent:
         another one was, tell `played`. Raises `PositionError` on what is no position of the game.
         """
         seen = self._seen(observation, legal_actions, to_play)
-        actions = self._plan(seen.positions, simulations).action
+        found = planned(self._planner_of(simulations, seen.positions), seen.positions)
+        require_finite(*found.value.ravel())
+        actions = found.action
         self._rows.keep(seen.positions.observations, actions)
         return int(actions[FIRST]) if seen.single else actions.copy()
 
@@ -141,10 +142,7 @@ class Agent:
         tree), or a list of n for n observations. Takes what `act` takes, and remembers nothing.
         """
         seen = self._seen(observation, legal_actions, to_play)
-        found = self._plan(seen.positions, simulations)
-        read = [
-            self._read(found, row, seen.positions, simulations, limit) for row in range(len(found.action))
-        ]
+        read = self._read(self._planner_of(simulations, seen.positions), seen.positions, limit)
         return read[FIRST] if seen.single else read
 
     def _seen(self, observation: Any, legal_actions: Any, to_play: Any) -> _Seen:
@@ -154,25 +152,21 @@ class Agent:
         legal = legal_of(legal_actions, single, len(observations), self.config)
         return _Seen(Positions(self._rows.stacked(observations), players, legal), single)
 
-    def _plan(self, positions: Positions, simulations: int | None) -> SearchResult:
-        planner = self._planner(self._simulations(simulations), len(positions.legal))
-        with one_thread():  # these networks are small: more threads wait for each other
-            found = planner.plan(positions)
-        require_finite(*found.value.ravel())
-        return found
+    def _planner_of(self, simulations: int | None, positions: Positions) -> Planner:
+        """The search that so many simulations in so many positions at once take."""
+        return self._planner(_simulations(simulations, self.simulations), len(positions.legal))
 
-    def _simulations(self, simulations: int | None) -> int:
-        _check_simulations(simulations)
-        return self.simulations if simulations is None else int(simulations)
-
-    def _read(
-        self, found: SearchResult, row: int, positions: Positions, simulations: int | None, limit: TreeLimit
-    ) -> Analysis:
-        simulations = self._simulations(simulations)
-        if not simulations:
-            return checked(unsearched(found, int(positions.to_play[row]), row))
-        tree = self._planner(simulations, len(positions.legal)).search.tree
-        return checked(read_tree(tree, found, simulations, limit, row))
+    def _read(self, planner: Planner, positions: Positions, limit: TreeLimit) -> list[Analysis]:
+        """What `planner` finds in each of `positions`. Raises `ConfigurationError` on figures not finite."""
+        found, tree = planned(planner, positions), planner.search.tree
+        return [
+            checked(
+                read_tree(tree, found, planner.simulations, limit, row)
+                if planner.simulations
+                else unsearched(found, int(positions.to_play[row]), row)
+            )
+            for row in range(len(found.action))
+        ]
 
     # --- the positions of a table of games ---
 
@@ -188,14 +182,21 @@ class Agent:
         The same position and number of simulations lead to the same analysis. Raises `ConfigurationError`
         when the network's figures are not finite.
         """
-        planner = self._planner(self._simulations(simulations), 1)
-        positions = planner.seen(table, np.array([row]))
-        return self._read(self._plan(positions, simulations), FIRST, positions, simulations, limit)
+        planner = self._planner(_simulations(simulations, self.simulations), 1)
+        return self._read(planner, planner.seen(table, np.array([row])), limit)[FIRST]
 
 
-def _check_simulations(simulations: int | None) -> None:
-    possible = simulations is None or 0 <= simulations <= MOST_SIMULATIONS
-    require(possible, f"simulations={simulations}", f"must be from 0 to {MOST_SIMULATIONS}")
+def _simulations(wanted: int | None, usual: int) -> int:
+    """As many as are `wanted`, else the `usual`. Raises `ConfigurationError` where nobody can want them."""
+    possible = wanted is None or 0 <= wanted <= MOST_SIMULATIONS
+    require(possible, f"simulations={wanted}", f"must be from 0 to {MOST_SIMULATIONS}")
+    return usual if wanted is None else int(wanted)
+
+
+def planned(planner: Planner, positions: Positions) -> SearchResult:
+    """What `planner` finds, with one thread: these networks are small, and more would wait for each other."""
+    with one_thread():
+        return planner.plan(positions)
 
 
 def checked(analysis: Analysis) -> Analysis:

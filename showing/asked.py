@@ -13,8 +13,6 @@ from core.errors import ConfigurationError
 from data import BoolArray, IntArray
 from playing.observations import push
 
-NO_ACTION = -1
-
 
 class PositionError(ConfigurationError):
     """What an agent was asked about is no position of its game; the message is one line that says why."""
@@ -57,9 +55,6 @@ class Rows:
     def keep(self, stacked: NDArray[np.float32], actions: IntArray) -> None:
         """Remembers `stacked` as what was seen, and `actions` [n] as what was played then."""
         if self._config.stacked_observations:
-            missing = max(len(stacked) - len(self._stacks), 0)
-            self._stacks += [None] * missing
-            self._actions += [NO_ACTION] * missing
             self._stacks[: len(stacked)] = list(stacked)
         else:
             self._actions = []

@@ -50,7 +50,27 @@ class Sides(NamedTuple):
         return config.board_size or (height if height in self.allowed else self.default)
 
 
-class SquareBoardConfig(BoardConfig):
+class SmallBoardConfig(BoardConfig):
+    """For two cores and up to two hours: a small network, many games at a time."""
+
+    games_per_worker = 128
+
+    blocks = 2
+    channels = 16
+    reduced_channels_reward = 4
+    reduced_channels_value = 4
+    reduced_channels_policy = 4
+
+    lr_decay_rate = 0.985
+    replay_buffer_size = 400_000
+    learning_starts = 5_000
+
+    training_steps = 200_000
+    training_minutes = 120
+    opponents = ("mcts:1000", "expert", "random")
+
+
+class SquareBoardConfig(SmallBoardConfig):
     """A board of `board_size`: what follows from its side need not be given, and cannot be contradicted.
 
     A game says what its `_sides` are.
@@ -66,6 +86,15 @@ class SquareBoardConfig(BoardConfig):
     segment_length = 0
 
     symmetry = "dihedral"
+
+    # Few simulations and small batches: it is updates that teach.
+    search = "gumbel"
+    num_simulations = 24
+    random_opening_moves = 4
+    ratio = 0.05
+    batch_size = 128
+    evaluation_interval = 900.0  # the expert takes long
+    evaluation_games = 40
 
     def __post_init__(self) -> None:
         sides = self._sides
@@ -88,34 +117,6 @@ class SquareBoardConfig(BoardConfig):
             now = self._sides.options(self.board_size)
             changes = {n: type(value)() for n, value in now.items() if getattr(self, n) == value} | changes
         return super().replace(**changes)
-
-
-class SmallBoardConfig(SquareBoardConfig):
-    """For two cores and up to two hours: a small network and few simulations, as it is updates that teach."""
-
-    opponents = ("mcts:1000", "expert", "random")
-
-    search = "gumbel"
-    num_simulations = 24
-    random_opening_moves = 4
-    games_per_worker = 128
-
-    blocks = 2
-    channels = 16
-    reduced_channels_reward = 4
-    reduced_channels_value = 4
-    reduced_channels_policy = 4
-
-    ratio = 0.05
-    batch_size = 128
-    lr_decay_rate = 0.985
-    replay_buffer_size = 400_000
-    learning_starts = 5_000
-
-    training_steps = 200_000
-    training_minutes = 120
-    evaluation_interval = 900.0  # the expert takes long
-    evaluation_games = 40
 
 
 def said(allowed: tuple[int, ...]) -> str:

@@ -30,11 +30,12 @@ class Lobby:
         wanted = name or self.first.spec.name
         if wanted not in self.names:
             raise ConfigurationError(f"no game {wanted!r} here{did_you_mean(wanted, self.names)}")
-        with self._lock:
-            if wanted not in self._opened:
-                assert self._open_game is not None
-                self._opened[wanted] = self._open_game(wanted)
-            return self._opened[wanted]
+        if wanted not in self._opened:  # nobody waits for a game that is open
+            with self._lock:
+                if wanted not in self._opened:
+                    assert self._open_game is not None
+                    self._opened[wanted] = self._open_game(wanted)
+        return self._opened[wanted]
 
     def find(self, name: str) -> Room | None:
         """The room called `name`, if it is still open."""

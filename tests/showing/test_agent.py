@@ -11,6 +11,7 @@ import torch
 
 from arena.players import NetworkPlayer
 from core.errors import ConfigurationError
+from core.project import PRETRAINED
 from games.api.sources import load_game
 from playing.make_table import make_table
 from saving.files import CheckpointError
@@ -150,7 +151,7 @@ def test_what_was_played_must_fit_what_was_asked() -> None:
 def test_agents_are_loaded_by_the_name_of_their_game_or_by_path(tmp_path: Path) -> None:
     by_name = Agent.load("tictactoe", results_path=tmp_path)
     assert (by_name.name, by_name.game, by_name.simulations) == ("shipped", "tictactoe", 50)
-    folder = load_path("tictactoe")
+    folder = PRETRAINED / "tictactoe"
     by_path = Agent.load(folder)
     assert by_path.act(EMPTY) == by_name.act(EMPTY) == Agent.load("shipped", "tictactoe").act(EMPTY)
     with pytest.raises(ConfigurationError, match="agent 'tictacto' is no file, no folder and no game's name"):
@@ -159,10 +160,6 @@ def test_agents_are_loaded_by_the_name_of_their_game_or_by_path(tmp_path: Path) 
         Agent.load("simple_grid", results_path=tmp_path)
     with pytest.raises(CheckpointError, match="is a checkpoint of 'tictactoe': give one of 'connect4'"):
         Agent.load(folder, "connect4")
-
-
-def load_path(game: str) -> Path:
-    return Path(__file__).parents[2] / "results" / "pretrained" / game
 
 
 def test_the_threads_of_the_program_stay_as_they_were() -> None:

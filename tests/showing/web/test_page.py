@@ -356,6 +356,30 @@ def test_another_game_is_opened_when_it_is_chosen() -> None:
             assert (answer.status_code, answer.json()["error"]) == (422, reason)
 
 
+def test_nobody_waits_for_a_game_that_is_open() -> None:
+    opening, goes_on = threading.Event(), threading.Event()
+
+    def open_game(name: str) -> Rooms:
+        opening.set()
+        assert goes_on.wait(60)
+        return rooms_of(name, None)
+
+    lobby = Lobby(rooms_of(), ["tictactoe"], open_game)
+    slow = threading.Thread(target=lobby.rooms, args=("tictactoe",))
+    slow.start()
+    asked: list[Rooms] = []
+    try:
+        assert opening.wait(60)
+        quick = threading.Thread(target=lambda: asked.append(lobby.rooms("connect4")), daemon=True)
+        quick.start()
+        quick.join(60)
+        assert asked == [lobby.first]
+    finally:
+        goes_on.set()
+        slow.join(60)
+    assert lobby.rooms("tictactoe").spec.name == "tictactoe"
+
+
 # --- the tree ---
 
 
