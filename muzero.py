@@ -24,7 +24,6 @@ when it is needed, so that `--help` answers at once.
 from __future__ import annotations
 
 import errno
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,7 +32,7 @@ from commands import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
 from core.output import say_plainly, silence
-from core.project import PROJECT
+from core.project import PROJECT, own_module
 from core.threads import use_one_thread
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
@@ -52,7 +51,7 @@ def __getattr__(name: str) -> Any:
     """What is in `LATER`."""
     if name not in LATER:
         raise AttributeError(f"module 'muzero' has no attribute {name!r}")
-    return getattr(importlib.import_module(LATER[name]), name)
+    return getattr(own_module(LATER[name]), name)
 
 
 class Command(Protocol):
@@ -66,7 +65,7 @@ class Command(Protocol):
 def command(name: str) -> Command:
     """The command called `name`, one of `NAMES`; its module is imported now and not before."""
     word = name.replace("-", "_")
-    found: Command = getattr(importlib.import_module(f"commands.{word}"), f"{word}_command")
+    found: Command = getattr(own_module(f"commands.{word}"), f"{word}_command")
     return found
 
 

@@ -84,9 +84,15 @@ def carry_out(
     return action(arguments[1:], games)
 
 
-def add_game_argument(parser: Parser) -> None:
-    """`GAME`: what a command is about."""
-    parser.add_argument("game", metavar="GAME", help="its name; python muzero.py games lists all")
+def add_game_argument(parser: Parser, with_agent: bool = False) -> None:
+    """`GAME`: what a command is about; where it takes an agent, the agent's may do."""
+    parser.add_argument(
+        "game",
+        metavar="GAME",
+        nargs="?" if with_agent else None,
+        help="its name, or the path of its file; python muzero.py games lists all"
+        + "; default: that of --checkpoint PATH" * with_agent,
+    )
 
 
 def add_board_size_option(parser: Parser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from commands import NAMES
 from commands._options import Parser, command_parser
 from config import MuZeroConfig
+from core.project import own_module
 from games.api.sources import OWN_GAMES, GameFolder
 
 BASH = """_muzero() {
@@ -126,14 +126,14 @@ def _help(before: Sequence[str], games: GameFolder) -> str:
     action = rest[:1] if command in WITH_ACTIONS else []
     game = [word for word in rest if word in games.names()][:1] if command == "train" else []
     word = command.replace("-", "_")
-    function = getattr(importlib.import_module(f"commands.{word}"), f"{word}_command")
+    function = getattr(own_module(f"commands.{word}"), f"{word}_command")
     with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit, Exception):
         function([*action, *game, "--help", "all"], games)
     return shown.getvalue()
 
 
 def _actions(command: str) -> list[str]:
-    module = importlib.import_module(f"commands.{command}")
+    module = own_module(f"commands.{command}")
     return list(module.ACTIONS)
 
 
@@ -143,9 +143,9 @@ def _results() -> Path:
 
 def _runs(game: str | None) -> list[str]:
     """The runs under the usual folder of results, by their time and by their names."""
-    from saving.run_folder import RUN_CONFIG, named_runs
+    from saving.run_folder import RUN_CONFIG, in_runs, named_runs
 
-    found = _results().glob(f"{game or '*'}/*/{RUN_CONFIG}")
+    found = in_runs(_results(), game, RUN_CONFIG)
     return [*(path.parent.name for path in found), *named_runs(_results(), game)]
 
 

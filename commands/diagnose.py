@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arena.agents import chosen_agent
-from commands._finding import known_game
+from commands._finding import game_and_agent
 from commands._options import (
     Parser,
+    add_board_size_option,
     add_checkpoint_option,
     add_game_argument,
     add_results_path_option,
@@ -35,8 +36,8 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     from diagnosis.diagnose import diagnose
     from saving.checkpoint import load_checkpoint
 
-    game = games.load(known_game(parsed.game, games))
-    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games)
+    game = game_and_agent(parsed, games)
+    agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     path = agent.path
     found = load_checkpoint(path, expect_game=game.name)
     config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
@@ -108,7 +109,7 @@ def _parser() -> Parser:
         "diagnose tictactoe",
         "diagnose connect4 --checkpoint v0003 --out report.html",
     )
-    add_game_argument(parser)
+    add_game_argument(parser, with_agent=True)
     add_checkpoint_option(parser)
     parser.add_argument(
         "--games",
@@ -127,5 +128,6 @@ def _parser() -> Parser:
         help="the page; default: diagnosis-<time>.html in the run's folder",
     )
     add_results_path_option(parser)
+    add_board_size_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from arena.agents import chosen_agent
 from arena.players import PlayerSpec, parse_player
-from commands._finding import known_game
+from commands._finding import game_and_agent
 from commands._options import (
     Parser,
     add_agent_options,
     add_game_argument,
     command_parser,
-    on_board,
     whole_number,
 )
 from core.errors import ConfigurationError
@@ -27,7 +26,7 @@ GAMES = 100
 def evaluate_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
-    game = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
+    game = game_and_agent(parsed, games)
     _check(game, parsed)
     opponent = _opponent(game, parsed.opponent, parsed.opponent_simulations)
     player = _player(game, parsed, games)
@@ -78,7 +77,7 @@ def _parser() -> Parser:
         "evaluate tictactoe --checkpoint v0002 --opponent expert --simulations 100",
     )
     players = "random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint"
-    add_game_argument(parser)
+    add_game_argument(parser, with_agent=True)
     add_agent_options(parser)
     parser.add_argument("--player", metavar="PLAYER", help=f"instead of a checkpoint: {players}")
     parser.add_argument("--opponent", metavar="PLAYER", help=f"{players}; default: the game's own")

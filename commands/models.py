@@ -38,6 +38,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.progress import Progress
 from core.wording import counted, grouped, judged, record
+from games.api.files import game_name
 from games.api.sources import OWN_GAMES, GameFolder
 
 GAMES = 2000
@@ -81,7 +82,7 @@ def list_command(arguments: Sequence[str], games: GameFolder) -> int:
         return 0
     if not rows:
         print(f"no versions of {registry.game} yet: train, or add a checkpoint")
-    for line in listing_text(rows, games.load(registry.game).config.players):
+    for line in listing_text(rows, games.load(parsed.game).config.players):
         print(line)
     return 0
 
@@ -126,7 +127,7 @@ def show_command(arguments: Sequence[str], games: GameFolder) -> int:
     if parsed.json:
         print(json.dumps(_shown_json(shown)))
         return 0
-    for line in _shown_text(shown, games.load(registry.game).config):
+    for line in _shown_text(shown, games.load(parsed.game).config):
         print(line)
     return 0
 
@@ -208,7 +209,7 @@ def compare_command(arguments: Sequence[str], games: GameFolder) -> int:
     """`models compare GAME FIRST SECOND`."""
     parsed = _compare_parser().parse(arguments)
     registry = _registry(parsed, games)
-    game = games.load(registry.game)
+    game = games.load(parsed.game)
     sprt = None if parsed.all_games else Sprt()
     players = parsed.first, parsed.second
     wanted = match_between(registry, game, players, parsed.games, parsed.seed, parsed.simulations, sprt)
@@ -301,7 +302,8 @@ def _parser(usage: str, description: str, *examples: str) -> Parser:
 
 
 def _registry(parsed: Any, games: GameFolder) -> Registry:
-    return Registry(parsed.results_path, known_game(parsed.game, games))
+    parsed.game = known_game(parsed.game, games)
+    return Registry(parsed.results_path, game_name(parsed.game))
 
 
 ACTIONS: dict[str, Action] = {

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from arena.agents import ANY, find_agent
-from commands._finding import known_game
+from commands._finding import game_and_agent
 from commands._options import (
     Parser,
     add_agent_options,
     add_game_argument,
     command_parser,
-    on_board,
     whole_number,
 )
 from core.errors import ConfigurationError
@@ -43,7 +42,7 @@ def play_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     _check(parsed)
-    spec = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
+    spec = game_and_agent(parsed, games)
     agent = _agent(spec, parsed, games)
     return (
         _in_the_browser(spec, agent, parsed, games) if parsed.web else _at_the_terminal(spec, agent, parsed)
@@ -139,7 +138,7 @@ def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Names
     game = InteractiveGame(spec, agent, parsed.seed)
     try:
         screen = Screen(Console(highlight=False))
-        TerminalPlay(game, settings, screen).run(_welcome(agent, opponent, parsed))
+        TerminalPlay(game, settings, screen).run(_welcome(spec, agent, opponent, parsed))
     finally:
         game.close()
     return 0
@@ -176,11 +175,11 @@ def _people(spec: GameSpec, parsed: argparse.Namespace, *, alone: bool) -> froze
     return frozenset({seat})
 
 
-def _welcome(agent: Agent | None, opponent: Player | None, parsed: argparse.Namespace) -> str:
+def _welcome(spec: GameSpec, agent: Agent | None, opponent: Player | None, parsed: argparse.Namespace) -> str:
     """Who plays, and how to find out more."""
     if agent is None and opponent is None:
         missing = parsed.opponent != HUMAN
-        who = f"No checkpoint of {parsed.game} was found: play by hand." if missing else "Play by hand."
+        who = f"No checkpoint of {spec.name} was found: play by hand." if missing else "Play by hand."
     elif agent is None:
         who = f"{parsed.opponent} plays against you; no checkpoint to ask for hints was found."
     else:
@@ -197,7 +196,7 @@ def _parser() -> Parser:
         "play connect4 --seat 2 --simulations 400",
         "play tictactoe --web",
     )
-    add_game_argument(parser)
+    add_game_argument(parser, with_agent=True)
     add_agent_options(parser)
     parser.add_argument(
         "--opponent",

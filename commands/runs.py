@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from commands._finding import find_run, known_game
+from commands._finding import find_run, game_with_results
 from commands._options import (
     Action,
     Parser,
@@ -55,7 +55,7 @@ def list_command(arguments: Sequence[str], games: GameFolder) -> int:
     parser.add_argument("game", metavar="GAME", nargs="?", help="of this game only")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parsed = parser.parse(arguments)
-    game = None if parsed.game is None else known_game(parsed.game, games)
+    game = None if parsed.game is None else game_with_results(parsed.game, parsed.results_path, games)
     rows = runs_in(parsed.results_path, game)
     if parsed.json:
         for row in rows:
@@ -191,7 +191,7 @@ def _to_delete(parsed: Any, games: GameFolder) -> list[RunRow]:
     if parsed.keep is not None:
         if len(parsed.runs) > 1:
             raise ConfigurationError("with --keep name one game, or none: for all")
-        game = known_game(parsed.runs[0], games) if parsed.runs else None
+        game = game_with_results(parsed.runs[0], parsed.results_path, games) if parsed.runs else None
         return list(surplus(runs_in(parsed.results_path, game), parsed.keep))
     if not parsed.runs:
         raise ConfigurationError("name the runs, or --keep INT (see --help)")

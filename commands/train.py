@@ -26,7 +26,7 @@ from runs.facade import MuZero
 
 def train_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
     """`python muzero.py [train] GAME [JSON] [options]`."""
-    named = [game for game in games.names() if game in arguments]
+    named = [text for text in arguments if games.knows(text)]
     defaults = games.load(named[0]).config if asks_help(arguments) and named else MuZeroConfig()
     parsed = _parser(defaults, shown_fields(arguments), games).parse(canonical(arguments))
     game = games.load(known_game(parsed.game, games, commands=True))

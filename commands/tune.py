@@ -157,7 +157,7 @@ def _summary(state: Study, folder: Path) -> str:
 
 
 def _parse(arguments: Sequence[str], games: GameFolder) -> Namespace:
-    named = [game for game in games.names() if game in arguments]
+    named = [text for text in arguments if games.knows(text)]
     defaults = games.load(named[0]).config if named and asks_help(arguments) else MuZeroConfig()
     possible = [name for name in field_docs() if name not in OWN_FIELDS]
     return _parser(defaults, shown_fields(arguments, possible)).parse(canonical(arguments))

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arena.agents import chosen_agent
-from commands._finding import known_game
+from commands._finding import game_and_agent
 from commands._options import (
     Parser,
     add_agent_options,
     add_game_argument,
     command_parser,
-    on_board,
     whole_number,
 )
 from core.errors import ConfigurationError
@@ -46,7 +45,7 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     parsed = _parser().parse(arguments)
     from showing.films import check_kind
 
-    game = on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
+    game = game_and_agent(parsed, games)
     agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     checkpoint = agent.path
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
@@ -211,7 +210,7 @@ def _parser() -> Parser:
         "watch connect4 --opponent expert --games 2",
         "watch lunarlander --record landing.gif",
     )
-    add_game_argument(parser)
+    add_game_argument(parser, with_agent=True)
     add_agent_options(parser)
     parser.add_argument("--games", metavar="INT", type=whole_number(1), default=1, help="default: 1")
     parser.add_argument(

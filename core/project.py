@@ -1,10 +1,35 @@
-"""Where the project's own files lie."""
+"""Where the project's own files lie, and what its modules are called: in a checkout, and installed by pip.
+
+Installed, all of ours is under `muzero.`, and the import statements say so. A name in a string has to go
+through `ours`.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 PROJECT = Path(__file__).parent.parent
-"""The folder of `muzero.py`."""
+"""The folder of `muzero.py`, or the installed package."""
 PRETRAINED = PROJECT / "results" / "pretrained"
 """Checkpoints that ship with the project, by game."""
+_PREFIX = __name__.removesuffix("core.project")
+INSTALLED = bool(_PREFIX)
+"""Whether pip has installed the project; else it is a checkout."""
+
+
+def ours(module: str) -> str:
+    """The name by which `module`, called so in a checkout, can be imported."""
+    return _PREFIX + module
+
+
+def own_module(module: str) -> ModuleType:
+    """Our module that is called so in a checkout, imported now."""
+    return importlib.import_module(ours(module))
+
+
+def command_line() -> list[str]:
+    """How a process of its own runs the command line."""
+    return [sys.executable, "-m", "muzero"] if INSTALLED else [sys.executable, str(PROJECT / "muzero.py")]

@@ -85,6 +85,11 @@ class Game:
         observation, reward, terminated, truncated, info = self.env.step(action)
         return _scaled(observation), reward, terminated, truncated, info
 
+    @staticmethod
+    def from_gymnasium(observation: NDArray[np.float32]) -> Observation:
+        """What Gymnasium's observation (4,) is here."""
+        return _scaled(observation)
+
     def close(self) -> None:
         """Closes the environment."""
         self.env.close()

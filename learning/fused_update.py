@@ -14,10 +14,10 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from core.supports import scalar_to_support, support_to_scalar
 from data import Batch
 from learning.statistics import LATENT_GRADIENT_SCALE, FloatMatrix, LossStatistics, loss_scales
@@ -31,7 +31,7 @@ SCALING_EPSILON = 1e-5
 # --- kernels ---
 
 
-@njit(cache=True)
+@cached_njit()
 def _add_bias(matrix: FloatMatrix, bias: FloatMatrix, floor: float) -> None:
     """matrix[R, n] = max(matrix + bias, floor) in place: ReLU with floor 0. Keeps NaN."""
     for row in range(matrix.shape[0]):
@@ -40,7 +40,7 @@ def _add_bias(matrix: FloatMatrix, bias: FloatMatrix, floor: float) -> None:
             matrix[row, column] = floor if value < floor else value
 
 
-@njit(cache=True)
+@cached_njit()
 def _relu_backward(gradient: FloatMatrix, activation: FloatMatrix) -> None:
     """gradient[R, n] = 0 where the ReLU's output `activation` is 0, in place."""
     for row in range(gradient.shape[0]):
@@ -49,7 +49,7 @@ def _relu_backward(gradient: FloatMatrix, activation: FloatMatrix) -> None:
             gradient[row, column] = value if activation[row, column] > 0 else np.float32(0)
 
 
-@njit(cache=True)
+@cached_njit()
 def _scale_latent(
     raw: FloatMatrix, latent: FloatMatrix, width: NDArray[np.float32], ends: NDArray[np.int64]
 ) -> None:
@@ -73,7 +73,7 @@ def _scale_latent(
             latent[row, column] = (raw[row, column] - minimum) / divisor
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@cached_njit(fastmath={"reassoc", "contract"})
 def _scale_latent_backward(
     gradient: FloatMatrix,
     latent: FloatMatrix,
@@ -93,7 +93,7 @@ def _scale_latent_backward(
         raw_gradient[row, ends[row, 1]] -= weighted * inverse
 
 
-@njit(cache=True)
+@cached_njit()
 def _subtract_maximum(logits: FloatMatrix) -> None:
     """Subtracts each row's maximum in place, so that no exponential overflows."""
     for row in range(logits.shape[0]):
@@ -104,7 +104,7 @@ def _subtract_maximum(logits: FloatMatrix) -> None:
             logits[row, column] -= highest
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@cached_njit(fastmath={"reassoc", "contract"})
 def _cross_entropy(
     logits: FloatMatrix,
     gradient: FloatMatrix,

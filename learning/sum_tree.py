@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from core.kernels import cached_njit
 
 
 class SumTree:
@@ -38,7 +39,7 @@ class SumTree:
         return leaves
 
 
-@njit(cache=True)
+@cached_njit()
 def _set(nodes: NDArray[np.float64], leaves: NDArray[np.int64], weights: NDArray[np.float64]) -> None:
     first = len(nodes) // 2
     for i in range(len(leaves)):
@@ -49,7 +50,7 @@ def _set(nodes: NDArray[np.float64], leaves: NDArray[np.int64], weights: NDArray
             nodes[node] = nodes[2 * node] + nodes[2 * node + 1]
 
 
-@njit(cache=True)
+@cached_njit()
 def _draw(nodes: NDArray[np.float64], fractions: NDArray[np.float64]) -> NDArray[np.int64]:
     first = len(nodes) // 2
     leaves = np.empty(len(fractions), np.int64)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from learning.targets import Targets
 
 
@@ -79,7 +79,7 @@ def permuted(values: NDArray[Any], order: NDArray[np.intp]) -> NDArray[Any]:
     return result
 
 
-@njit(cache=True)
+@cached_njit()
 def _permute(values: NDArray[Any], order: NDArray[np.intp], result: NDArray[Any]) -> None:
     # Several times as fast as np.take_along_axis.
     for s in range(values.shape[0]):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from data import BoolArray, FloatArray, GameHistory, IntArray
 
 PAST, OWN, AHEAD = 0, 1, 2
@@ -198,7 +198,7 @@ def n_step_returns(
     return returns
 
 
-@njit(cache=True)
+@cached_njit()
 def _n_step_returns(
     rewards: FloatArray,
     root_values: FloatArray,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from data import IntArray
 from games.api.spec import GameSpec
 from games.boards.game import BoardGame
@@ -40,7 +41,7 @@ _arguments = [
 ]
 
 
-@njit(types.int64(*_arguments), cache=True, error_model="numpy")
+@cached_njit(types.int64(*_arguments), error_model="numpy")
 def step_rows(
     legal_address: int, play_address: int, observe_address: int,
     states: Any, rows: Any, actions: Any,

@@ -6,7 +6,7 @@ import inspect
 import math
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -184,7 +184,9 @@ class Environment:
         """Raises `GameError`: which game, after which move, what, and where in its file."""
         if isinstance(error, ConfigurationError):
             raise error
-        file = inspect.getsourcefile(type(self._game)) if self._game is not None else None
+        file = None
+        with suppress(TypeError):  # a class of a notebook is in no file
+            file = inspect.getsourcefile(type(self._game)) if self._game is not None else None
         frames = traceback.extract_tb(error.__traceback__)
         place = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
         raise GameError(

@@ -19,7 +19,7 @@ from arena.evaluator import Evaluator
 from config import MuZeroConfig
 from core.actor_kinds import ActorKind, GpuUse, Member, members
 from core.errors import ConfigurationError
-from core.project import PROJECT
+from core.project import INSTALLED, PROJECT
 from core.randomness import Stream, make_generator
 from core.threads import THREADS, use_one_thread
 from data import (
@@ -37,8 +37,8 @@ from data import (
     Video,
     Weights,
 )
-from games.api.sources import game_of
-from games.api.spec import GameSpec
+from games.api.objects import recipe_of
+from games.api.spec import GameSpec, Recipe
 from replay_buffer import Reanalyse, ReplayBuffer
 from runs.failures import NotStartedError
 from runs.judge import Job
@@ -82,7 +82,7 @@ class RemoteSource:
 class Setup(NamedTuple):
     """All that an actor builds its part of the run from."""
 
-    game: str | GameSpec
+    game: Recipe
     config: MuZeroConfig
     device: str
     number: int = 0  # of this actor among those of its kind
@@ -122,8 +122,7 @@ class SelfPlayActor(Shell[SelfPlay]):
 
     def _build(self, setup: Setup) -> SelfPlay:
         source = RemoteSource(setup.storage)
-        game = game_of(setup.game)
-        player = SelfPlay(game, setup.config, setup.number, source, setup.device, setup.attempt)
+        player = SelfPlay(setup.game.make(), setup.config, setup.number, source, setup.device, setup.attempt)
         if setup.state is not None:
             player.load_state(setup.state)
         return player
@@ -197,7 +196,7 @@ class EvaluatorActor(Shell[Evaluator]):
     """`Evaluator` that films games between evaluations, in slices as well."""
 
     def _build(self, setup: Setup) -> Evaluator:
-        return Evaluator(game_of(setup.game), setup.config, setup.device)
+        return Evaluator(setup.game.make(), setup.config, setup.device)
 
     def start_evaluation(self, job: Job, version: int, weights: Weights) -> None:
         """Sets up `job`'s games with `weights`, which `version` updates have made."""
@@ -261,13 +260,16 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    paths = [str(PROJECT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    own = [] if INSTALLED else [str(PROJECT)]
+    paths = [*own, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
         _start_here(config, quiet)
         return
-    environment = {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"], "env_vars": THREADS}
+    environment: dict[str, Any] = {"env_vars": THREADS}
+    if not INSTALLED:  # else the cluster's machines have the package, as they have Ray
+        environment |= {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"]}
     try:
         ray.init(address=address, runtime_env=environment, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -301,9 +303,13 @@ class Launched(NamedTuple):
 class Launcher:
     """Starts the actors of one run; also again, when one has been lost."""
 
-    def __init__(self, game: str | GameSpec, config: MuZeroConfig) -> None:
-        """`game` is sent to the actors: by name if its rules are compiled."""
-        self.game, self.config = game, config
+    def __init__(self, game: GameSpec, config: MuZeroConfig) -> None:
+        """The game's recipe is sent to the actors, and a configuration of no class of the game's file.
+
+        Raises `GameClassError` if the game cannot be sent.
+        """
+        self._game = recipe_of(game)
+        self.config = MuZeroConfig.from_json(config.to_json())
         found = ray.cluster_resources().get("GPU", 0) > 0
         device = config.training_device(found, "Ray")
         self.player_device = config.playing_device(device)
@@ -321,7 +327,7 @@ class Launcher:
         actor = ray.remote(shell).options(num_cpus=kind.cpus, num_gpus=share).remote()
         if not issubclass(shell, Shell):
             return Launched(actor, None)
-        setup = Setup(self.game, self.config, device, member.number, attempt, storage, state)
+        setup = Setup(self._game, self.config, device, member.number, attempt, storage, state)
         return Launched(actor, actor.start.remote(setup))
 
     def _device(self, kind: ActorKind) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
-from games.api.sources import OWN_GAMES, GameFolder, game_of
+from games.api.sources import OWN_GAMES, AnyGame, GameFolder, game_of
 from games.api.spec import GameSpec, check_facts
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ RESUMABLE_FIELDS = (
 class MuZero:
     """Training, resuming and evaluating from Python.
 
-    `MuZero("cartpole", {"lr_init": 0.01}).train().agent`; paths may be text. Raises `ConfigurationError` on
-    whatever cannot be run.
+    `MuZero("cartpole", {"lr_init": 0.01}).train().agent`; paths may be text. `game` is a name, the path of a
+    game's file, a class with the game API, or what makes a Gymnasium environment when it is called. Raises
+    `ConfigurationError` on whatever cannot be run.
     """
 
-    def __init__(self, game: str | GameSpec, options: dict[str, Any] | None = None) -> None:
+    def __init__(self, game: AnyGame, options: dict[str, Any] | None = None) -> None:
         self.spec = game_of(game)
         self.game = self.spec.name
         self.config: MuZeroConfig = self.spec.config.replace(**(options or {}))
@@ -66,11 +67,9 @@ class MuZero:
         """
         from runs.beginning import beginning
         from runs.callbacks import Callbacks
-        from runs.launch import check_launch
         from saving.run_folder import discarded_if_empty, new_run_folder
 
-        check_launch(self.config, local, address)
-        _check_opponents(self.spec, self.config)
+        _check_start(self.spec, self.config, local, address)
         start: Checkpoint | None = None
         notes: tuple[str, ...] = ()
         if games_from is not None or weights_from is not None:
@@ -90,11 +89,16 @@ class MuZero:
         *,
         local: bool = False,
         address: str | None = None,
+        game: AnyGame | None = None,
+        callbacks: Sequence[Callback] = (),
         games: GameFolder = OWN_GAMES,
     ) -> TrainingOutcome:
-        """Goes on with the newest generation of the run folder `run`, or with the generation `run`."""
+        """Goes on with the newest generation of the run folder `run`, or with the generation `run`.
+
+        The game is the one that the run was begun with; a class of a program's has to be given again. For
+        `callbacks` see `train`.
+        """
         from runs.callbacks import Callbacks
-        from runs.launch import check_launch
         from saving.checkpoint import load_checkpoint
         from saving.files import CheckpointError
         from saving.run_folder import run_folder_of
@@ -111,17 +115,20 @@ class MuZero:
             )
         if config.ratio != earlier.ratio:
             checkpoint = checkpoint.with_ratio_from_here()
-        game = games.load(checkpoint.game)
-        check_facts(game, config)
-        _check_opponents(game, config)
-        check_launch(config, local, address)
-        folder = run_folder_of(run)
-        nobody = Callbacks(())
-        return _train(game, config, Sitting(folder, checkpoint), local=local, address=address, told=nobody)
+        spec = games.load(checkpoint.game_text) if game is None else game_of(game)
+        if spec.name != checkpoint.game:
+            raise ConfigurationError(f"{run} is a run of {checkpoint.game!r}, not of {spec.name!r}")
+        check_facts(spec, config)
+        _check_start(spec, config, local, address)
+        told = Callbacks(callbacks)
+        sitting = Sitting(run_folder_of(run), checkpoint, _changed(spec, checkpoint))
+        outcome = _train(spec, config, sitting, local=local, address=address, told=told)
+        told.raise_what_was_raised()
+        return outcome
 
     @staticmethod
     def evaluate(
-        game: str | GameSpec,
+        game: AnyGame,
         checkpoint: AnyPath,
         games: int = 100,
         seed: int = 0,
@@ -144,11 +151,24 @@ class MuZero:
         return total(list(play(duel, games)))
 
 
-def _check_opponents(game: GameSpec, config: MuZeroConfig) -> None:
-    """Raises `ConfigurationError` unless all of the run's opponents can play."""
+def _check_start(game: GameSpec, config: MuZeroConfig, local: bool, address: str | None) -> None:
+    """Raises `ConfigurationError` unless the run can be started, and all of its opponents can play."""
     from arena.players import check_opponents
+    from games.api.objects import recipe_of
+    from runs.launch import check_launch
 
+    check_launch(config, local, address)
     check_opponents(game, config)
+    if not local:
+        recipe_of(game)  # a class that cannot be sent to other processes is refused here
+
+
+def _changed(game: GameSpec, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """What there is to say of a game's file that is another one than the run was made with."""
+    digest = "" if game.found is None else game.found.digest
+    if digest == checkpoint.game_digest or not checkpoint.game_digest:
+        return ()
+    return (f"warning: {game.text} has been changed since the run's checkpoint was written",)
 
 
 def resumable(name: str) -> bool:

@@ -19,7 +19,7 @@ from saving.checkpoint import Checkpoint
 
 
 def train(
-    game: str | GameSpec,
+    game: GameSpec,
     config: MuZeroConfig,
     run_folder: Path,
     *,
@@ -97,7 +97,7 @@ def _train_on_ray(session: Session, ends: Callable[[], bool], address: str | Non
         with sigterm_kept(), killable(address is not None):
             start_ray(session.config, address)
     try:
-        run = RayRun(session, Launcher(session.game, session.config))
+        run = RayRun(session, Launcher(session.spec, session.config))
         return session.outcome(run.run(ends))
     finally:
         ray.shutdown()

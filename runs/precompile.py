@@ -7,36 +7,24 @@ they have been compiled, so that later runs lose no time here.
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config import MuZeroConfig
-from core.project import PROJECT
+from core.project import INSTALLED, PROJECT, ours
 from runs.status import Observer
 
-SEARCH = PROJECT / "search"
-SOURCES = ("mcts.py", "tree.py", "parameters.py", "fast_inference.py")
-"""Of the search's kernels and the types that they are compiled for."""
-WARM_UP = """
-import sys
-from config import MuZeroConfig
-from runs.precompile import compile_kernels
-compile_kernels(MuZeroConfig.from_json(sys.stdin.read()))
-"""
+WARM_UP = f"from {ours('runs.precompile')} import warm_up; warm_up()"
 
 
 def stamp_path() -> Path:
     """Where it is noted that the kernels of exactly these sources are compiled."""
-    digest = hashlib.sha256(f"{version('numba')} {version('numpy')} {platform.python_version()}".encode())
-    for source in SOURCES:
-        digest.update((SEARCH / source).read_bytes())
-    return SEARCH / "__pycache__" / f"kernels-{digest.hexdigest()[:16]}.stamp"
+    from core.kernels import kernel_cache
+
+    return kernel_cache() / "search.stamp"
 
 
 @contextmanager
@@ -48,17 +36,20 @@ def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
         return
     observer.event("first run: compiling the kernels of the search (once, a few seconds)")
     command = [sys.executable, "-c", WARM_UP]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=PROJECT, text=True) as process:
+    folder = None if INSTALLED else PROJECT
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, text=True) as process:
         assert process.stdin is not None
         process.stdin.write(config.to_json())
         process.stdin.close()
         yield
     if process.returncode == 0:
-        try:
-            stamp.parent.mkdir(exist_ok=True)
+        with suppress(OSError):  # the next run looks again
             stamp.touch()
-        except OSError:
-            pass  # a read-only project: numba caches elsewhere, and the next run looks again
+
+
+def warm_up() -> None:
+    """Compiles the kernels of the configuration that is read from stdin."""
+    compile_kernels(MuZeroConfig.from_json(sys.stdin.read()))
 
 
 def compile_kernels(config: MuZeroConfig) -> None:
@@ -66,9 +57,9 @@ def compile_kernels(config: MuZeroConfig) -> None:
     import numpy as np
 
     from search.inference import chosen_path, make_model
-    from search.mcts import warm_up
+    from search.mcts import warm_up as warm_search
 
-    warm_up()
+    warm_search()
     if chosen_path(config, "cpu") == "numba":
         model = make_model(config, batch=1, simulations=1)
         shape = (1, config.stacked_channels, *config.observation_shape[1:])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from core.memory import usable_memory
-from core.project import PROJECT
+from core.project import INSTALLED, PROJECT
 from saving.files import write_whole
 
 FILE_NAME = "provenance.json"
@@ -71,6 +71,8 @@ def here(began_with: tuple[str, ...] = ()) -> Provenance:
 
 def project_version() -> str:
     """The project's version, as `pyproject.toml` has it."""
+    if INSTALLED:
+        return installed("muzero-ray")
     text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
     return str(tomllib.loads(text)["project"]["version"])
 

@@ -15,7 +15,6 @@ from core.errors import ConfigurationError
 from core.supports import support_needed
 from core.wording import counted
 from data import Counters, EvaluationResult, PlayReport, Snapshot, TrainingMetrics, Video, Weights
-from games.api.sources import game_of
 from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
 from runs.process_meter import ProcessMeter
@@ -58,15 +57,15 @@ class Session:
 
     def __init__(
         self,
-        game: str | GameSpec,
+        game: GameSpec,
         config: MuZeroConfig,
         folder: Path,
         observer: Observer,
         resumed: Checkpoint | None,
         this_machine: bool = True,
     ) -> None:
-        self.spec = game_of(game)
-        self.game = self.spec.name
+        self.spec = game
+        self.game = game.name
         self.config, self.folder, self.observer = config, folder, observer
         self.resumed = resumed
         before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
@@ -185,7 +184,20 @@ class Session:
     ) -> Checkpoint:
         self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
         log, config = self.log, self.config.to_json()
-        return Checkpoint(self.game, config, weights, log.counters, parts, evaluation, log.cost)
+        found = self.spec.found
+        recipe = "" if found is None else found.text
+        digest = "" if found is None else found.digest
+        return Checkpoint(
+            self.game,
+            config,
+            weights,
+            log.counters,
+            parts,
+            evaluation,
+            log.cost,
+            recipe=recipe,
+            game_digest=digest,
+        )
 
     def register(self) -> None:
         """Adds the run's best checkpoint, if it has one, to the registry.
@@ -203,7 +215,7 @@ class Session:
         where = "" if usual else f" --results-path {shlex.quote(str(self._results_path))}"
         line = (
             f"registered as {version.name}; to use it: "
-            f"python muzero.py play {self.game} --checkpoint {version.name}{where}"
+            f"python muzero.py play {shlex.quote(self.spec.text)} --checkpoint {version.name}{where}"
         )
         self.observer.event(line)
 

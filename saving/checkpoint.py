@@ -57,12 +57,24 @@ class Checkpoint:
     parts: dict[str, Snapshot] = field(default_factory=dict)  # "trainer", "buffer", "self_play_0", ...
     evaluation: float | None = None  # mean return of the evaluation these weights had, where known
     measured_cost: Cost | None = None  # of the run until then; None: saved before costs were kept
+    recipe: str | None = None  # what a person types to mean the game; "": it is a program's own; None: `game`
+    game_digest: str = ""  # SHA-256 of the source of a game that is a file of somebody's own
     format_version: int = FORMAT_VERSION
 
     @property
     def config(self) -> MuZeroConfig:
         """The run's configuration. Raises `ConfigurationError` if it is none of this version's."""
         return MuZeroConfig.from_json(self.config_json)
+
+    @property
+    def game_text(self) -> str:
+        """What a person types to mean the game. Raises `CheckpointError` if only a program has it."""
+        if self.recipe == "":
+            raise CheckpointError(
+                f"the game {self.game!r} of this checkpoint is a class of a program: go on from there, with "
+                "MuZero.resume(run, game=...)"
+            )
+        return self.game if self.recipe is None else self.recipe
 
     @property
     def training_step(self) -> int:
@@ -234,6 +246,8 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "format": FORMAT,
         "format_version": checkpoint.format_version,
         "game": checkpoint.game,
+        "recipe": checkpoint.recipe,
+        "game_digest": checkpoint.game_digest,
         "config": json.loads(checkpoint.config_json),
         "counters": dataclasses.asdict(checkpoint.counters),
         "evaluation": checkpoint.evaluation,
@@ -250,6 +264,8 @@ def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, Snapsh
         parts=parts,
         evaluation=facts["evaluation"],
         measured_cost=Cost.from_facts(facts["cost"]) if "cost" in facts else None,
+        recipe=facts.get("recipe"),
+        game_digest=facts.get("game_digest", ""),
         format_version=facts["format_version"],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import shutil
 import time
 from collections.abc import Iterator
@@ -95,10 +96,15 @@ def newest_run(results_path: Path, game: str | None = None) -> Path:
 
 def runs_by_age(results_path: Path, game: str | None = None) -> list[Path]:
     """The run folders under `results_path` with a generation, that with the youngest last."""
-    pattern = f"{game or '*'}/*/{GENERATIONS}/*/{MANIFEST}"
-    manifests = sorted(results_path.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    inside = in_runs(results_path, game, f"{GENERATIONS}/*/{MANIFEST}")
+    manifests = sorted(inside, key=lambda path: path.stat().st_mtime_ns)
     newest = {path.parents[2]: number for number, path in enumerate(manifests)}
     return sorted(newest, key=newest.__getitem__)
+
+
+def in_runs(results_path: Path, game: str | None, inside: str) -> Iterator[Path]:
+    """What matches the pattern `inside` in the folders of all runs, or of those of a game."""
+    return results_path.glob(f"{glob.escape(game) if game else '*'}/*/{inside}")
 
 
 def first_existing(*paths: Path) -> Path | None:
@@ -141,7 +147,7 @@ def name_of(folder: Path) -> str:
 
 def named_runs(results_path: Path, game: str | None = None) -> dict[str, Path]:
     """The run folders to which a person gave a name, by that name; of several of one name the first."""
-    folders = sorted(path.parent for path in results_path.glob(f"{game or '*'}/*/{NAME_FILE}"))
+    folders = sorted(path.parent for path in in_runs(results_path, game, NAME_FILE))
     return {name: folder for folder in reversed(folders) if (name := name_of(folder))}
 
 

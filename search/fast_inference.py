@@ -13,11 +13,11 @@ import itertools
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.kernels import cached_njit
 from core.perceptrons import PerceptronSizes
 from core.supports import EPSILON
 from data import Evaluation, IntArray, Weights, linear_name
@@ -33,7 +33,7 @@ LOWEST = np.float32(-3e38)
 NO_OBSERVATIONS = np.zeros((0, 0), np.float32)
 NO_ROWS = np.zeros(0, np.int32)
 
-fast_njit = njit(cache=True, fastmath=True, error_model="numpy")
+fast_njit = cached_njit(fastmath=True, error_model="numpy")
 
 
 @fast_njit

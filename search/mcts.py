@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import DTypeLike, NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult
 from search.noise import RootNoise
 from search.parameters import SearchParameters, make_parameters
@@ -34,7 +35,7 @@ LOWEST_SCORE = -1e9  # of a considered action, so that an only one can always be
 
 # No kernel allocates or keeps an array, so that counting references (`_nrt`) would be pure cost: half of the
 # time. Helpers are inlined since passing all of a tree's arrays on costs more than what they do with them.
-kernel = njit(cache=True, error_model="numpy", _nrt=False)
+kernel = cached_njit(error_model="numpy", _nrt=False)
 inner = njit(
     error_model="numpy", _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )

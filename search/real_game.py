@@ -18,6 +18,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.kernels import cached_njit
 from core.randomness import one_of
 from data import BoolArray, Evaluation, IntArray, Model
 from games.api.spec import GameSpec
@@ -86,7 +87,7 @@ _arguments = [
 ]
 
 
-@njit(types.void(*_arguments), cache=True, error_model="numpy")
+@cached_njit(types.void(*_arguments), error_model="numpy")
 def expand_rows(
     legal_address: int, play_address: int, states: Any, parents: Any, actions: Any, node: int,
     rollouts: bool, discount: float, seeds: Any, scratch: Any, mask: Any,

@@ -15,6 +15,7 @@ from config import MuZeroConfig
 from core.errors import require
 from core.threads import one_thread
 from data import SearchResult, Weights
+from games.api.files import game_name, is_file_name
 from games.api.sources import OWN_GAMES, GameFolder, game_of
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
@@ -80,7 +81,10 @@ class Agent:
 
         text, results = str(named), Path(results_path)
         wanted = None if game is None else game_of(game).name
-        if Path(named).exists():
+        if wanted is None and is_file_name(text):
+            wanted = game_name(text)
+            path, name, _ = chosen_agent(None, wanted, results, games)
+        elif Path(named).exists():
             path, name = best_of(Path(named)), text
         elif wanted is None:
             require(text in games.names(), f"agent {text!r}", "is no file, no folder and no game's name")
@@ -167,6 +171,19 @@ class Agent:
             )
             for row in range(len(found.action))
         ]
+
+    def play(
+        self, env: Any, games: int = 1, seed: int | None = None, simulations: int | None = None
+    ) -> list[float]:
+        """Plays `games` games in a Gymnasium environment `env`; their returns.
+
+        Its observations and actions are those of the agent's game, or of what the game was made from: raw
+        ones of CartPole-v1 for `cartpole`. Raises `PositionError` where they are others.
+        """
+        from showing.in_gymnasium import play_games
+
+        require(games >= 1, f"games={games}", "must be at least 1")
+        return play_games(self, env, games, seed, simulations)
 
     # --- the positions of a table of games ---
 

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from core.errors import ConfigurationError
+from games.api.files import game_name
 from saving.run_folder import new_folder
 from tuning import trial
 from tuning.ledger import FILE_NAME, Ledger, Opened, Reopened
@@ -58,7 +59,7 @@ class Sitting:
 
 def new_search_folder(results_path: Path, game: str) -> Path:
     """Makes a folder for a search. Raises `ConfigurationError` when that is not possible."""
-    return new_folder(results_path / SEARCHES / game, results_path)
+    return new_folder(results_path / SEARCHES / game_name(game), results_path)
 
 
 @contextmanager

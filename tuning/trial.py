@@ -22,9 +22,10 @@ import psutil
 
 from config import MuZeroConfig
 from core.errors import INTERRUPTED
-from core.project import PROJECT
+from core.project import PROJECT, command_line
+from games.api.files import game_name
 from runs.reports.metrics_log import MetricPoint, read_metrics
-from saving.run_folder import BEST_NAME, GENERATIONS, METRICS_NAME, best_of
+from saving.run_folder import BEST_NAME, GENERATIONS, METRICS_NAME, RUN_CONFIG, best_of, in_runs
 
 OPTIONS_NAME = "options.json"
 OUTPUT_NAME = "output.txt"
@@ -198,7 +199,7 @@ class TrialProcess:
         """Starts `muzero.py`, in a process group of its own; it prints into the trial's folder."""
         folder = self.plan.folder
         tether = [sys.executable, str(PROJECT / "tuning" / "tether.py"), str(os.getpid())]
-        command = [*tether, sys.executable, str(PROJECT / "muzero.py"), *arguments]
+        command = [*tether, *command_line(), *arguments]
         with (folder / OUTPUT_NAME).open("ab") as errors, (folder / output).open("ab") as printed:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=printed, stderr=errors, start_new_session=True
@@ -227,7 +228,7 @@ class TrialProcess:
 
     def _run_folder(self) -> Path | None:
         """The folder of the training; None as long as it has made none."""
-        configs = self.plan.folder.glob(f"{self.plan.game}/*/config.json")
+        configs = in_runs(self.plan.folder, game_name(self.plan.game), RUN_CONFIG)
         return next((path.parent for path in configs), None)
 
     def _read(self, now: bool = False) -> None:

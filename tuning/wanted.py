@@ -56,7 +56,7 @@ def opened(wanted: Wanted) -> Opened:
     check_opponents(wanted.game, base)
     _check_space(wanted, base, options)
     found = Opened(
-        game=wanted.game.name,
+        game=wanted.game.text,
         parameters=wanted.parameters,
         options=options,
         budget=given(wanted.budget, BUDGET),

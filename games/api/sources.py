@@ -1,23 +1,19 @@
-"""Games by name: the files in `games/`, or in another folder."""
+"""Where games come from: a name in the folder `games/`, or in another one, or the path of a file."""
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
-from core.project import PRETRAINED, PROJECT
-from games.api.muzero_general import Adopted, adopt
-from games.api.spec import GameSpec, capabilities_of
+from core.project import PRETRAINED, PROJECT, ours
+from games.api.files import GameFile, faults_in, is_file_name, nobody_types, spec_of_module
+from games.api.spec import GameSpec, Recipe
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,8 @@ class GameFolder:
         return sorted(name for name in names if name != "abstract_game" and not name.startswith("_"))
 
     def file(self, name: str) -> Path:
-        """The file of game `name`, whether there is one or not."""
-        return self.path / f"{name}.py"
+        """The file of game `name`, whether there is one or not; `name` may be a file's path itself."""
+        return Path(name).resolve() if is_file_name(name) else self.path / f"{name}.py"
 
     def shipped(self, name: str) -> Path:
         """Where the checkpoint that ships with game `name` is, if one does."""
@@ -43,50 +39,35 @@ class GameFolder:
 
         return self.pretrained / name / BEST_NAME
 
-    def load(self, name: str) -> GameSpec:
-        """The game called `name`. Raises `ConfigurationError` if there is none or its file is not a game."""
+    def knows(self, text: str) -> bool:
+        """Whether `text` stands for a game: one of the folder, or a file."""
+        return is_file_name(text) or text in self.names()
+
+    def load(self, text: str) -> GameSpec:
+        """The game called `text`, or in the file at that path.
+
+        Raises `ConfigurationError` if there is none or the file is not a game.
+        """
+        if is_file_name(text):
+            return GameFile.read(text).make()
         names = self.names()
-        if name not in names:
+        if text not in names:
             raise ConfigurationError(
-                f"unknown game {name!r}{did_you_mean(name, names)} (games: {', '.join(names)})"
+                f"unknown game {text!r}{did_you_mean(text, names)} "
+                f"(games: {', '.join(names)}; or the path of a file, NAME.py)"
             )
-        module = self.imported(name)
-        for attribute in ("Game", "MuZeroConfig"):
-            if not hasattr(module, attribute):
-                raise ConfigurationError(f"{self._shown(name)} must define {attribute}")
-        with self._faults(name):
-            config = module.MuZeroConfig()
-            own = isinstance(config, MuZeroConfig)
-            adopted = Adopted(config, ()) if own else adopt(config, capabilities_of(module.Game).advise)
-        nobody_types(module.Game)
-        notes = tuple(f"{self._shown(name)}: {note}" for note in adopted.notes)
-        return GameSpec(name, module.Game, adopted.config, notes)
+        return spec_of_module(text, self.imported(text), self.file(text), self._recipe(text))
+
+    def _recipe(self, name: str) -> Recipe:
+        """Our own folder is another one on another machine; where it is made, it is that process's."""
+        own = (self.path, self.package) == (OWN_GAMES.path, OWN_GAMES.package)
+        return NamedGame(name, None if own else self)
 
     def imported(self, name: str) -> ModuleType:
         """The module of game `name`. Raises `ConfigurationError`, with the line, on a mistake in its file."""
         self._make_package()
-        with self._faults(name):
+        with faults_in(self.file(name)):
             return importlib.import_module(f"{self.package}.{name}")
-
-    @contextmanager
-    def _faults(self, name: str) -> Iterator[None]:
-        """Says of whatever the file of game `name` raises in which line, `sys.exit` included."""
-        try:
-            yield
-        except (Exception, SystemExit) as error:
-            line = line_of(error, str(self.file(name)))
-            if isinstance(error, ConfigurationError):
-                if str(self._shown(name)) in str(error) or (line is None and "install" in str(error)):
-                    raise
-                raise ConfigurationError(f"{self._shown(name)}: {error}") from error
-            where = f", line {line}" if line else ""
-            what = error.msg if isinstance(error, SyntaxError) else error
-            raise ConfigurationError(f"{self._shown(name)}{where}: {type(error).__name__}: {what}") from error
-
-    def _shown(self, name: str) -> Path:
-        """The game's file as people know it."""
-        file = self.file(name)
-        return file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file
 
     def _make_package(self) -> None:
         """Makes a package of the folder, unless there is one of that name."""
@@ -96,39 +77,21 @@ class GameFolder:
             sys.modules[self.package] = package
 
 
-def line_of(error: BaseException, file: str) -> int | None:
-    """The line of `file` in which `error` was raised, or from which what raised it was called."""
-    if isinstance(error, SyntaxError) and error.filename == file:
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return lines[-1] if lines else None
-
-
-def nobody_types(game_class: Any) -> None:
-    """Has `input` answer at once, with nothing, in the files that the game's class and its parents are from.
-
-    Files for muzero-general wait for Enter in `render`: nobody would see the prompt, or be there.
-    """
-    own = sys.modules.get(game_class.__module__)
-    owners = inspect.getmro(game_class) if isinstance(game_class, type) else (game_class,)
-    for owner in owners:
-        module = sys.modules.get(owner.__module__)
-        if module is not None and (module is own or _side_by_side(module, own)):
-            vars(module).setdefault("input", _nothing_typed)
-
-
-def _side_by_side(module: ModuleType, other: ModuleType | None) -> bool:
-    """Whether the files of two modules lie in the same folder."""
-    files = [getattr(one, "__file__", None) for one in (module, other)]
-    return None not in files and len({Path(str(file)).parent for file in files}) == 1
-
-
-def _nothing_typed(prompt: object = "") -> str:
-    return ""
-
-
-OWN_GAMES = GameFolder(PROJECT / "games", "games")
+OWN_GAMES = GameFolder(PROJECT / "games", ours("games"))
 """The project's own."""
+
+
+@dataclass(frozen=True)
+class NamedGame:
+    """The recipe of a game in a folder: rules that are compiled cannot be sent anywhere, a name can."""
+
+    text: str  # the name
+    folder: GameFolder | None = None  # None: the project's own
+    digest: str = ""
+
+    def make(self) -> GameSpec:
+        """The game. Raises `ConfigurationError` as `GameFolder.load` does."""
+        return (self.folder or OWN_GAMES).load(self.text)
 
 
 def load_game(name: str) -> GameSpec:
@@ -136,12 +99,20 @@ def load_game(name: str) -> GameSpec:
     return OWN_GAMES.load(name)
 
 
-def game_of(game: str | GameSpec) -> GameSpec:
-    """The game itself, or the project's own of that name.
+AnyGame = str | GameSpec | type | Callable[[], Any]
+"""How a program names a game: by name or path, as a value, by its class, or by what makes a Gymnasium
+environment."""
 
-    For those who are far away: compiled rules cannot be sent to another process, a name can.
-    """
+
+def game_of(game: AnyGame | Recipe) -> GameSpec:
+    """The game that is meant. Raises `ConfigurationError` if it cannot be found, or is none."""
     if isinstance(game, str):
         return load_game(game)
-    nobody_types(game.game_class)  # in a process that has only now imported its file
-    return game
+    if isinstance(game, GameSpec):
+        nobody_types(game.game_class)  # in a process that has only now imported its file
+        return game
+    if isinstance(game, Recipe):
+        return game.make()
+    from games.api.objects import spec_of
+
+    return spec_of(game)

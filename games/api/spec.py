@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
@@ -17,6 +17,12 @@ RAISES = (Exception, SystemExit)
 
 FACTS = ("observation_shape", "action_space", "players", "board_size")
 """Fields in which a configuration describes its game."""
+
+
+MANDATORY = ("reset", "step")
+"""Methods that every game has."""
+CONFIGURATION = "MuZeroConfig"
+"""What the class of a game's configuration is called."""
 
 
 class Capabilities(NamedTuple):
@@ -34,18 +40,47 @@ class Capabilities(NamedTuple):
     explain_moves: bool = False  # `move_help`: what a person types to make a move
     advise: bool = False  # `expert_agent()`: a good move
     resample: bool = False  # `resample(generator)`: draws anew all that the player to move cannot know
+    see_gymnasium: bool = False  # `from_gymnasium(observation)`, of the class: Gymnasium's as the game's own
     be_searched: bool = False  # `rules`: compiled, so that kernels can play it
     be_moved_by_rules: bool = False  # by nothing but them, so that one kernel moves in many games
 
 
+@runtime_checkable
+class Recipe(Protocol):
+    """How a game is found: this travels to other processes and is kept by runs, and no game ever is.
+
+    It can be pickled. Whatever is wrong with a game is said by `make`, where the game is wanted.
+    """
+
+    @property
+    def text(self) -> str:
+        """What a person types to mean this game: a name, or a path; "" if only a program has it."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the game's source, if the recipe holds it; else ""."""
+        ...
+
+    def make(self) -> GameSpec:
+        """The game. Raises `ConfigurationError` if it cannot be made here."""
+        ...
+
+
 @dataclass(frozen=True)
 class GameSpec:
-    """A game found by name: how to make one, and its default configuration."""
+    """A game: how to make one, its default configuration, and where it comes from."""
 
-    name: str
+    name: str  # of its folder in results/
     game_class: Callable[..., Any]  # or a function that makes games
     config: MuZeroConfig
     notes: tuple[str, ...] = ()  # what of its file has no effect here, in lines
+    found: Recipe | None = field(default=None, compare=False)  # None: a program has made this value itself
+
+    @property
+    def text(self) -> str:
+        """What a person types to mean it; its name, if only a program has it."""
+        return self.name if self.found is None or not self.found.text else self.found.text
 
     @cached_property
     def can(self) -> Capabilities:
@@ -111,9 +146,21 @@ def capabilities_of(game: Any) -> Capabilities:
         explain_moves=has("move_help"),
         advise=has("expert_agent"),
         resample=has("resample"),
+        see_gymnasium=has("from_gymnasium"),
         be_searched=has("rules"),
         be_moved_by_rules=_moved_by_rules(game_class),
     )
+
+
+def lacking(game_class: Any) -> list[str]:
+    """Which of the methods that every game must have this class has not."""
+    return [name for name in MANDATORY if not callable(getattr(game_class, name, None))]
+
+
+def own_configuration(game_class: type) -> Any:
+    """The configuration's class that a game's class names by an attribute, or its file beside it; or None."""
+    beside = getattr(inspect.getmodule(game_class), CONFIGURATION, None)
+    return getattr(game_class, CONFIGURATION, None) or (beside if beside is not MuZeroConfig else None)
 
 
 def _takes(function: Any, parameter: str) -> bool:

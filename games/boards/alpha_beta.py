@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
+from core.kernels import cached_njit
 from games.boards.rules import (
     EVALUATE,
     LEGAL,
@@ -107,7 +108,7 @@ _masks = types.Array(types.boolean, 2, "C")
 _moves = (types.int64, types.int64, types.float64, types.float64, types.float64)
 
 
-@njit("int64(boolean[::1], int64[::1])", cache=True)
+@cached_njit("int64(boolean[::1], int64[::1])")
 def _likeliest(mask: Any, history: Any) -> Any:
     """The action of `mask` [A] with the highest score in `history` [A]; -1 if there is none."""
     best = -1
@@ -117,7 +118,7 @@ def _likeliest(mask: Any, history: Any) -> Any:
     return best
 
 
-@njit(types.float64(*_functions, _states, _masks, _states, *_moves), cache=True, error_model="numpy")
+@cached_njit(types.float64(*_functions, _states, _masks, _states, *_moves), error_model="numpy")
 def _follow(
     legal: Any, play: Any, evaluate: Any, states: Any, masks: Any, history: Any,
     ply: Any, action: Any, haste: Any, alpha: Any, beta: Any,
@@ -156,9 +157,8 @@ def _follow(
     return sign * best
 
 
-@njit(
-    types.void(*_functions, types.int64[::1], types.int64, types.float64, types.boolean, types.float64[::1]),
-    cache=True,
+@cached_njit(
+    types.void(*_functions, types.int64[::1], types.int64, types.float64, types.boolean, types.float64[::1])
 )
 def _search(
     legal: Any, play: Any, evaluate: Any, state: Any, depth: Any, haste: Any, best_only: Any, values: Any

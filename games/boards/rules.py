@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from core.kernels import cached_njit
 
 BoardState = NDArray[np.int64]
 """[S] a position. The first entries are common to all games (below); the others are the game's own."""
@@ -46,7 +48,7 @@ OBSERVE = types.void(_state, _planes)
 
 def compiled(signature: Any) -> Callable[[Any], Any]:
     """The decorator for a rule: compiled at once for `signature`, cached on disk."""
-    decorator: Callable[[Any], Any] = njit(signature, cache=True, error_model="numpy")
+    decorator: Callable[[Any], Any] = cached_njit(signature, error_model="numpy")
     return decorator
 
 

@@ -1,7 +1,7 @@
 """NAME: walk along a corridor to the treasure.
 
 `python muzero.py new-game` has written this file as a small game to start from. Change it step by step, and
-run `python muzero.py check-game NAME` after each.
+run `python muzero.py check-game TYPED` after each.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-import config
+import muzero
 
 CELLS = 9
 LEFT, RIGHT = 0, 1
 
 
-class MuZeroConfig(config.MuZeroConfig):
-    """What differs from the defaults; `python muzero.py NAME --help` lists every option."""
+class MuZeroConfig(muzero.MuZeroConfig):
+    """What differs from the defaults; `python muzero.py TYPED --help` lists every option."""
 
     observation_shape = (2, 1, CELLS)  # channels, height, width
     action_space = (LEFT, RIGHT)  # always 0, 1, ..., n - 1

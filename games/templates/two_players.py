@@ -1,7 +1,7 @@
 """NAME: drop stones into four columns; three in a row win.
 
 `python muzero.py new-game` has written this file as a small game to start from. Change it step by step, and
-run `python muzero.py check-game NAME` after each.
+run `python muzero.py check-game TYPED` after each.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-import config
+import muzero
 
 ROWS, COLUMNS = 4, 4
 IN_A_ROW = 3
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))  # rows and columns
 
 
-class MuZeroConfig(config.MuZeroConfig):
-    """What differs from the defaults; `python muzero.py NAME --help` lists every option."""
+class MuZeroConfig(muzero.MuZeroConfig):
+    """What differs from the defaults; `python muzero.py TYPED --help` lists every option."""
 
     observation_shape = (2, ROWS, COLUMNS)  # channels, height, width
     action_space = tuple(range(COLUMNS))  # always 0, 1, ..., n - 1

@@ -13,7 +13,7 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.files import write_whole
-from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, is_running, name_of
+from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, in_runs, is_running, name_of
 
 BEST = "reward/evaluation_best"
 LARGE = 5 << 30
@@ -38,7 +38,7 @@ class RunRow(NamedTuple):
 
 def runs_in(results_path: Path, game: str | None = None) -> list[RunRow]:
     """The runs of `game`, or of all games, the oldest first."""
-    folders = sorted(results_path.glob(f"{game or '*'}/*/{RUN_CONFIG}"), key=lambda path: path.parent.name)
+    folders = sorted(in_runs(results_path, game, RUN_CONFIG), key=lambda path: path.parent.name)
     return [row_of(path.parent) for path in folders]
 
 
@@ -135,7 +135,7 @@ def room_note(results_path: Path) -> str | None:
     size = size_of(results_path)
     if size < LARGE:
         return None
-    runs = sum(1 for _ in results_path.glob(f"*/*/{RUN_CONFIG}"))
+    runs = sum(1 for _ in in_runs(results_path, None, RUN_CONFIG))
     return (
         f"{results_path} takes {size / 2**30:.1f} GiB ({runs} runs): python muzero.py runs list shows them, "
         "python muzero.py runs delete removes some"

@@ -44,7 +44,9 @@ def test_a_dummy_run_of(game: str, tmp_path: Path) -> None:
     folder = tmp_path / game / "run"
     folder.mkdir(parents=True)
     watcher = Watcher()
-    outcome = train(game, config, folder, local=True, address=None, resume_from=None, observer=watcher)
+    outcome = train(
+        load_game(game), config, folder, local=True, address=None, resume_from=None, observer=watcher
+    )
     assert outcome.counters.training_step == 3
     assert outcome.evaluation is not None
     assert len(outcome.evaluation.returns) == 2

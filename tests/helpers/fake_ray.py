@@ -10,6 +10,7 @@ from ray import exceptions
 
 from config import MuZeroConfig
 from core.actor_kinds import Member
+from games.api.sources import load_game
 from runs import ray_run
 from runs.actors import Launched
 from runs.ray_run import RayRun
@@ -69,7 +70,7 @@ def fake_run(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> R
     """A run of cartpole of whose calls none is in flight."""
     monkeypatch.setattr(ray_run, "ray", FakeRay())
     config = MuZeroConfig(num_workers=1, num_reanalyse_workers=1).replace(**changes)
-    session = Session("cartpole", config, folder, Watcher(), None, this_machine=False)
+    session = Session(load_game("cartpole"), config, folder, Watcher(), None, this_machine=False)
     started = RayRun(session, FakeLauncher())  # type: ignore[arg-type]
     started.calls.clear()
     started.launcher.launched.clear()  # type: ignore[attr-defined]

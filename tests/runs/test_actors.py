@@ -13,6 +13,7 @@ from config import MuZeroConfig
 from core.actor_kinds import ACTOR_KINDS, PROCESS_KINDS, REANALYSE, SELF_PLAY, TRAINER, ActorKind, members
 from core.cost import NOTHING, CpuSeconds
 from data import Snapshot
+from games.api.objects import recipe_of
 from games.api.sources import load_game
 from runs import actors
 from runs.actors import (
@@ -64,7 +65,9 @@ def test_metrics_are_by_kind() -> None:
 
 def test_a_run_without_ray_keeps_the_same_parts(tmp_path: Path) -> None:
     config = load_game("cartpole").config.replace(**SMALL | {"num_workers": 2, "num_reanalyse_workers": 1})
-    run = LocalRun(Session("cartpole", config, tmp_path, Watcher(), None, this_machine=False), "cpu")
+    run = LocalRun(
+        Session(load_game("cartpole"), config, tmp_path, Watcher(), None, this_machine=False), "cpu"
+    )
     saved = {member.name for member in members(config) if member.kind.saved}
     assert set(run._parts()) == saved == {"trainer", "buffer", "self_play_0", "self_play_1"}
 
@@ -84,12 +87,12 @@ def test_what_has_not_been_started_says_so() -> None:
 def test_starting_goes_on_from_a_state() -> None:
     config = load_game("cartpole").config.replace(**SMALL | {"batch_size": 8})
     first, second = TrainerActor(), TrainerActor()
-    first.start(Setup("cartpole", config, "cpu"))
+    first.start(Setup(recipe_of(load_game("cartpole")), config, "cpu"))
     state = first.state()
     changed = {
         name: array + 1 if name.startswith("weights/") else array for name, array in state.arrays.items()
     }
-    second.start(Setup("cartpole", config, "cpu", state=Snapshot(changed, state.facts)))
+    second.start(Setup(recipe_of(load_game("cartpole")), config, "cpu", state=Snapshot(changed, state.facts)))
     for name, array in first.published()[1].items():
         np.testing.assert_array_equal(second.published()[1][name], array + 1)
 
@@ -97,7 +100,7 @@ def test_starting_goes_on_from_a_state() -> None:
 def test_there_may_be_nothing_to_reanalyse() -> None:
     config = MuZeroConfig(observation_shape=(1, 1, 4), action_space=(0, 1), replay_buffer_mb=1)
     reanalyse, buffer = ReanalyseActor(), BufferActor()
-    reanalyse.start(Setup("cartpole", config, "cpu"))
-    buffer.start(Setup("cartpole", config, "cpu"))
+    reanalyse.start(Setup(recipe_of(load_game("cartpole")), config, "cpu"))
+    buffer.start(Setup(recipe_of(load_game("cartpole")), config, "cpu"))
     assert reanalyse.refresh_any(buffer.reanalyse_request(8)) is None
     assert buffer.reanalyse_update_any(None) == 0

@@ -164,7 +164,9 @@ def test_a_player_who_resigns_has_searched_once_more(tmp_path: Path, monkeypatch
         **own, num_workers=1, resign_value=0.0, resign_check=0.0, evaluation_interval=0.0, target_reward=None
     )
     watcher = Watcher()
-    train("tictactoe", config, tmp_path, local=True, address=None, resume_from=None, observer=watcher)
+    train(
+        load_game("tictactoe"), config, tmp_path, local=True, address=None, resume_from=None, observer=watcher
+    )
     status = watcher.statuses[-1]
     assert status.cost.network_evaluations is not None
     assert status.cost.network_evaluations.self_play == playing["searches"]
@@ -384,7 +386,15 @@ def test_a_broken_game_ends_a_run_with_its_line(tmp_path: Path) -> None:
 def test_without_ray_there_is_no_cluster_to_join(tmp_path: Path) -> None:
     config = load_game("cartpole").config
     with pytest.raises(ConfigurationError, match="--address"):
-        train("cartpole", config, tmp_path, local=True, address="auto", resume_from=None, observer=Watcher())
+        train(
+            load_game("cartpole"),
+            config,
+            tmp_path,
+            local=True,
+            address="auto",
+            resume_from=None,
+            observer=Watcher(),
+        )
     with pytest.raises(ConfigurationError, match="--address"):
         check_launch(MuZeroConfig(), local=True, address="auto")
     for local, address in ((True, None), (False, None), (False, "auto")):

@@ -11,7 +11,7 @@ import pytest
 from config import MuZeroConfig
 from core.project import PROJECT
 from runs import precompile as kernels
-from runs.precompile import stamp_path, warm_kernels
+from runs.precompile import warm_kernels
 from tests.helpers.toy_games import Watcher
 
 LEFT_TO_COMPILE = """
@@ -50,7 +50,7 @@ def test_nothing_is_left_to_compile() -> None:
 @pytest.fixture
 def stamp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A stamp of no earlier run; warming up notes the configuration that it is for."""
-    path = tmp_path / "cache" / "stamp"
+    path = tmp_path / "stamp"
     monkeypatch.setattr(kernels, "stamp_path", lambda: path)
     code = f"import sys, pathlib; pathlib.Path({str(tmp_path / 'warmed')!r}).write_text(sys.stdin.read())"
     monkeypatch.setattr(kernels, "WARM_UP", code)
@@ -77,13 +77,3 @@ def test_a_failed_warm_up_leaves_no_stamp(stamp: Path, monkeypatch: pytest.Monke
     with warm_kernels(MuZeroConfig(), Watcher()):
         pass
     assert not stamp.exists()
-
-
-def test_stamps_follow_the_kernels_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for source in kernels.SOURCES:
-        (tmp_path / source).write_text("a = 1")
-    assert stamp_path() == stamp_path()
-    monkeypatch.setattr(kernels, "SEARCH", tmp_path)
-    before = stamp_path()
-    (tmp_path / "mcts.py").write_text("a = 2")
-    assert stamp_path() != before

@@ -57,7 +57,7 @@ def started(folder: Path, game: str = "cartpole", resume: bool = False, **change
     folder.mkdir(exist_ok=True)
     own = config(game, **changes)
     session = Session(toy_game(game), own, folder, Watcher(), load_checkpoint(folder) if resume else None)
-    run = RayRun(session, Launcher(game if game == "cartpole" else toy_game(game), own))
+    run = RayRun(session, Launcher(toy_game(game), own))
     try:
         yield run
     finally:

@@ -15,6 +15,7 @@ from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
 from data import Counters, Snapshot, Weights
+from games.api.sources import load_game
 from runs import session
 from runs.session import Session
 from saving.checkpoint import Checkpoint, load_checkpoint
@@ -31,7 +32,7 @@ REGISTERED = "registered as v0001; to use it: python muzero.py play cartpole --c
 
 def make_session(folder: Path, resumed: Any = None, **changes: Any) -> Session:
     config = MuZeroConfig(target_reward=50.0, target_games=2, **changes)
-    return Session("cartpole", config, folder, Watcher(), resumed)
+    return Session(load_game("cartpole"), config, folder, Watcher(), resumed)
 
 
 def progressed(one: Session) -> bool:
@@ -231,7 +232,7 @@ def test_a_run_from_before_costs_were_kept_goes_on(tmp_path: Path) -> None:
 
 
 def test_processes_elsewhere_are_not_measured(tmp_path: Path) -> None:
-    one = Session("cartpole", MuZeroConfig(), tmp_path, Watcher(), None, this_machine=False)
+    one = Session(load_game("cartpole"), MuZeroConfig(), tmp_path, Watcher(), None, this_machine=False)
     one.report()
     status = one.observer.statuses[-1]  # type: ignore[attr-defined]
     assert status.memory == {}

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Video
+from games.api.objects import recipe_of
 from games.api.sources import load_game
 from runs.actors import EvaluatorActor, Setup
 from runs.local_run import LocalRun
@@ -66,7 +67,7 @@ def test_a_missing_library_for_pictures_does_not_end_a_training(monkeypatch: pyt
 def test_the_evaluations_actor_makes_it_between_its_evaluations() -> None:
     config = load_game("tictactoe").config.replace(evaluation_simulations=2)
     actor = EvaluatorActor()
-    actor.start(Setup("tictactoe", config, "cpu"))
+    actor.start(Setup(recipe_of(load_game("tictactoe")), config, "cpu"))
     actor.start_film(7, random_weights(config))
     assert actor.film(0.0) is None
     assert actor.film(float("inf")) == film()[0]
@@ -77,10 +78,10 @@ def test_films_are_due_every_so_many_updates(tmp_path: Path) -> None:
         session.log.counters = session.log.counters.__class__(training_step=updates)
         return session.video_due
 
-    never = Session("cartpole", MuZeroConfig(), tmp_path, Watcher(), None, this_machine=False)
+    never = Session(load_game("cartpole"), MuZeroConfig(), tmp_path, Watcher(), None, this_machine=False)
     assert not due(never, 10**9)
     session = Session(
-        "cartpole", MuZeroConfig(video_interval=100), tmp_path, Watcher(), None, this_machine=False
+        load_game("cartpole"), MuZeroConfig(video_interval=100), tmp_path, Watcher(), None, this_machine=False
     )
     assert [due(session, updates) for updates in (0, 99, 100, 150)] == [False, False, True, True]
     session.filmed(Video(120, b"", 1, 1))
@@ -106,7 +107,7 @@ def test_a_local_run_puts_its_films_into_tensorboard(tmp_path: Path) -> None:
         ratio=1.0,
     )
     log = TensorBoardLog(tmp_path, config)
-    run = LocalRun(Session("tictactoe", config, tmp_path, log, None, this_machine=False), "cpu")
+    run = LocalRun(Session(load_game("tictactoe"), config, tmp_path, log, None, this_machine=False), "cpu")
     run.run(lambda: False)
     log.close()
     events = EventAccumulator(str(tmp_path), size_guidance={"images": 0})

@@ -95,7 +95,9 @@ def test_folders_have_games_of_the_same_name(tmp_path: Path) -> None:
         write_game("mine", players, folder)
     assert [folder.load("mine").config.players for folder in (*folders, *folders)] == [1, 2, 1, 2]
     assert [folder.file("mine").exists() for folder in (*folders, OWN_GAMES)] == [True, True, False]
-    with pytest.raises(ConfigurationError, match=r"unknown game 'tictactoe' \(games: mine\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"unknown game 'tictactoe' \(games: mine; or the path of a file, NAME\.py\)"
+    ):
         folders[0].load("tictactoe")
 
 

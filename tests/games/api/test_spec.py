@@ -61,7 +61,9 @@ def spec_of(game: Any, **changes: Any) -> GameSpec:
 
 def test_a_class_says_what_its_games_can_do() -> None:
     assert capabilities_of(Bare) == spec_of(Bare).can == Capabilities()
-    assert capabilities_of(tictactoe.Game) == ALL._replace(close=False, draw_itself=False, resample=False)
+    assert capabilities_of(tictactoe.Game) == ALL._replace(
+        close=False, draw_itself=False, resample=False, see_gymnasium=False
+    )
     walk = Capabilities(reseed=True, say_whose_turn=True, mask_actions=True)
     assert (capabilities_of(Walk), capabilities_of(OldWalk)) == (walk, walk._replace(reseed=False))
     assert capabilities_of(Walk(3)) == walk
