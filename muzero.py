@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from runs.callbacks import Callback
     from showing.agent import Agent
 
-__all__ = ["Agent", "Callback", "MuZero", "MuZeroConfig"]
+__all__ = ["Agent", "Callback", "ConfigurationError", "MuZero", "MuZeroConfig"]
 
 LATER = {"Agent": "showing.agent", "Callback": "runs.callbacks"}
 """What is imported when it is asked for: it brings the search, or numpy, with it."""

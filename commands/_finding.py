@@ -51,7 +51,7 @@ def game_and_agent(parsed: Namespace, games: GameFolder = OWN_GAMES) -> GameSpec
     if parsed.game is not None:
         return on_board(games.load(known_game(parsed.game, games)), parsed.board_size)
     if parsed.checkpoint is None:
-        raise ConfigurationError("name a game, or an agent by its path: --checkpoint PATH (see --help)")
+        raise ConfigurationError("name a GAME, or an agent by its path: --checkpoint PATH (see --help)")
     return on_board(games.load(_checkpoint_of(parsed).game_text), parsed.board_size)
 
 

@@ -135,10 +135,10 @@ def _unseeded(make: Callable[[], Any], seed: int) -> Any:
     return make()
 
 
-def _name_of(game: Any) -> str:
+def _name_of(thing: Any) -> str:
     """What a class or a function is called, in the words of its program."""
-    name = getattr(game, "__name__", type(game).__name__)
-    module = getattr(game, "__module__", "")
+    name = getattr(thing, "__name__", type(thing).__name__)
+    module = getattr(thing, "__module__", "")
     if name == "Game" and module not in ("", "__main__"):
         return str(module).rpartition(".")[2]
     return str(name)

@@ -33,7 +33,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(site: Path, cwd: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A Python process in `cwd` that finds the installed package, and not the checkout."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "HOME")}
-    variables = kept | {"PYTHONPATH": str(site), "HOME": str(cwd / "home")} | environment
+    own = {"PYTHONPATH": str(site), "HOME": str(cwd / "home"), "NUMBA_CACHE_DIR": str(site / "kernels")}
+    variables = kept | own | environment
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
@@ -192,9 +193,7 @@ def test_among_modules_of_the_same_names(site: Path, tmp_path: Path) -> None:
     ran = run(site, tmp_path, "program.py")
     assert ran.returncode == 0, ran.stderr + ran.stdout
     assert ran.stdout.rstrip().endswith("True")
-    trained = run(site, tmp_path, "-m", "muzero", "cartpole", "--training-steps", "20", "--local")
-    assert trained.returncode == 0, trained.stderr
-    assert (tmp_path / "results" / "cartpole").is_dir()
+    assert list((tmp_path / "results" / "walk").iterdir()), "runs go to the present folder"
 
 
 def test_read_only_and_without_a_home(site: Path, tmp_path: Path) -> None:
@@ -206,6 +205,7 @@ def test_read_only_and_without_a_home(site: Path, tmp_path: Path) -> None:
         "-c",
         "from muzero import Agent; print(Agent.load('tictactoe').simulations)",
         HOME="/dev/null/home",
+        NUMBA_CACHE_DIR="",
         TMPDIR=str(tmp_path),
         PYTHONDONTWRITEBYTECODE="1",
     )

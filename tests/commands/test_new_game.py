@@ -118,7 +118,7 @@ def test_the_games_are_listed(games: GameFolder, capsys: pytest.CaptureFixture[s
 
 def test_what_a_game_lacks_is_listed(games: GameFolder, capsys: pytest.CaptureFixture[str]) -> None:
     text = write_game("mine", 1, games).read_text()
-    missing = 'raise config.ConfigurationError("needs Box2D; run: pip install box2d")'
+    missing = 'raise muzero.ConfigurationError("needs Box2D; run: pip install box2d")'
     (games.path / "mine.py").write_text(text.replace("self.generator = np.random", f"{missing}\n#", 1))
     assert games_command(["--json"], games) == 0
     (row,) = json.loads(capsys.readouterr().out)

@@ -689,6 +689,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tuning").mkdir()
     (tmp_path / "tuning" / "tether.py").write_text((PROJECT / "tuning" / "tether.py").read_text())
     monkeypatch.setattr(trial_module, "PROJECT", tmp_path)
+    monkeypatch.setattr(trial_module, "command_line", lambda: [sys.executable, str(tmp_path / "muzero.py")])
     return tmp_path
 
 
