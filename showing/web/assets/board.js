@@ -97,8 +97,17 @@ export class Board {
       group.classList.toggle("won", won.has(cell));
       group.classList.toggle("hint", isHint && open.has(action));
       group.setAttribute("tabindex", open.has(action) && (!this.byColumn || cell < this.layout.columns) ? 0 : -1);
-      group.setAttribute("aria-label", `${this.about.actions[action]}: ${["empty", ...PLAYERS][stone]}`);
+      group.setAttribute("aria-disabled", !open.has(action));
+      const more = [cell === newest ? ", newest" : "", won.has(cell) ? ", in the row that won" : ""].join("");
+      group.setAttribute("aria-label", `${this.#spoken(cell)}: ${["empty", ...PLAYERS][stone]}${more}`);
     });
+  }
+
+  /** What a square is called; those of a column, which are one move, by their rows from below. */
+  #spoken(cell) {
+    const { row, column } = this.#place(cell);
+    const move = this.about.actions[this.byColumn ? column : cell];
+    return this.byColumn ? `${move}, row ${this.layout.rows - row}` : move;
   }
 
   /** For each column the cell that a stone would fall to. */

@@ -496,7 +496,7 @@ def test_a_board_of_cells_with_a_pass(browser: Any) -> None:
         assert text(tab, "#status") == "Blue to move"
         assert (stones(tab).count(1), stones(tab).count(2)) == (4, 1)
         assert (text(tab, "#choices button"), tab.is_disabled("#choices button")) == ("pass", True)
-        assert tab.get_attribute('.cell[data-cell="8"]', "aria-label") == "c2: Red"
+        assert tab.get_attribute('.cell[data-cell="8"]', "aria-label") == "c2: Red, newest"
 
 
 def watched(tab: Tab, selector: str) -> int:
@@ -535,3 +535,47 @@ def test_a_game_for_one_is_watched_as_pictures(browser: Any) -> None:
         ply = watched(tab, "#board img")
         tab.wait_for_selector(f'#board img[data-ply="{ply}"]')
         assert tab.eval_on_selector("#board img", "image => image.naturalWidth") == 600
+
+
+NAMELESS = """() => [...document.querySelectorAll('button, select, input, [role=button], [tabindex="0"]')]
+    .filter((one) => one.checkVisibility())
+    .filter((one) => !(one.ariaLabel || one.labels?.[0]?.innerText || one.textContent).trim())
+    .map((one) => one.outerHTML)"""
+
+
+def test_by_keyboard_and_by_ear(browser: Any, connect4: str) -> None:
+    """What can be chosen is reached by Tab, used by Enter, seen while it has the focus, and has a name."""
+    with opened(browser, connect4) as tab:
+        tab.select_option("#seat", "both")
+        tab.click("#new")
+        tab.wait_for_selector("#moment")
+        assert tab.evaluate(NAMELESS) == []
+        names = tab.eval_on_selector_all(".cell", "cells => cells.map(one => one.ariaLabel)")
+        assert len(set(names)) == COLUMNS * ROWS, "the squares of a column are told apart"
+        assert names[0] == f"1, row {ROWS}: empty"
+        reached: list[str | int] = []
+        tab.reload()
+        tab.wait_for_selector("#status:has-text('to move')")
+        for _ in range(40):
+            tab.keyboard.press("Tab")
+            focus = tab.evaluate(
+                "() => [document.activeElement.id, document.activeElement.dataset.cell ?? '']"
+            )
+            if focus == ["", ""]:
+                break
+            reached.append(focus[0] or int(focus[1]))
+        assert [one for one in reached if isinstance(one, int)] == list(range(COLUMNS)), (
+            "a stop for each move"
+        )
+        assert {"new", "seat", "opponent", "simulations", "thoughts"} <= set(reached)
+        tab.focus('.cell[data-cell="3"]')
+        tab.keyboard.press("Tab")
+        tab.keyboard.press("Shift+Tab")
+        square = "() => getComputedStyle(document.activeElement.querySelector('.square')).strokeWidth"
+        resting = tab.eval_on_selector('.cell[data-cell="5"] .square', "e => getComputedStyle(e).strokeWidth")
+        assert tab.evaluate(square) != resting, "the focus can be seen"
+        tab.keyboard.press("Enter")
+        tab.wait_for_function("() => document.querySelectorAll('#moves li').length === 1")
+        assert tab.get_attribute('.cell[data-cell="38"]', "aria-label") == "4, row 1: Red, newest"
+        live = tab.eval_on_selector_all("[aria-live], [role=status], [role=alert]", "all => all.length")
+        assert live >= 3, "whose turn it is, that the agent thinks, and what is wrong are spoken"
