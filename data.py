@@ -151,15 +151,19 @@ class ReanalyseResult(NamedTuple):
     version: int  # updates made to the weights
 
 
+class TermLoss(NamedTuple):
+    """A term of the loss, before it is weighed."""
+
+    name: str
+    loss: float
+
+
 class TrainingMetrics(NamedTuple):
     """What a number of updates did: means over them, and the state after the last."""
 
     training_step: int  # optimiser steps since the start of the run
     loss: float
-    value_loss: float
-    reward_loss: float
-    policy_loss: float
-    consistency_loss: float  # 0 without
+    terms: tuple[TermLoss, ...]  # that it is the weighted sum of
     value_entropy: float  # of the predicted value distributions at the root, nats
     policy_entropy: float  # of the predicted policies at the root, nats
     gradient_norm: float  # before clipping
@@ -169,6 +173,10 @@ class TrainingMetrics(NamedTuple):
     gpu_memory: int | None = None  # peak bytes allocated on the trainer's GPU, where there is one
     clipped_targets: float = 0.0  # share of the value and reward targets that lie beyond the support
     largest_target: float = 0.0  # absolute, of a value or reward
+
+    def term(self, name: str) -> float:
+        """The loss of a term; 0 if there is none of that name."""
+        return sum(term.loss for term in self.terms if term.name == name)
 
 
 @dataclass(frozen=True)

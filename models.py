@@ -303,40 +303,10 @@ def residual_representation(config: MuZeroConfig) -> nn.Sequential:
     return nn.Sequential(*smaller, *residual_blocks(config, config.blocks, config.channels))
 
 
-class ConsistencyHeads(nn.Module):
-    """What imagined latents are compared through with those of the observations that came: a projector for
-    both, a predictor for the imagined ones (Chen & He 2021; EfficientZero paper, section 4.1). Only the
-    trainer has them.
-    """
-
-    def __init__(self, latent_size: int, size: int = 128, bottleneck: int = 64) -> None:
-        super().__init__()
-        self.projector = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(latent_size, size),
-            nn.BatchNorm1d(size),
-            nn.ReLU(),
-            nn.Linear(size, size),
-        )
-        self.predictor = mlp([size, bottleneck, size])
-
-    def distances(self, imagined: Tensor, seen: Tensor) -> Tensor:
-        """1 minus the cosine similarity [S] of two latents each. The gradient reaches the imagined ones."""
-        predicted = self.predictor(self.projector(imagined))
-        with torch.no_grad():
-            target = self.projector(seen)
-        return 1 - functional.cosine_similarity(predicted.float(), target.float(), dim=1)
-
-
 def make_network(config: MuZeroConfig) -> MuZeroNetwork:
     """The configured network on the CPU, in training mode; `config.seed` alone decides its weights."""
     kinds = {"fullyconnected": FullyConnectedNetwork, "resnet": ResidualNetwork}
     return seeded(lambda: kinds[config.network](config), config.seed)
-
-
-def make_consistency_heads(config: MuZeroConfig) -> ConsistencyHeads:
-    """Heads for the configured network's latents, likewise."""
-    return seeded(lambda: ConsistencyHeads(config.latent_size), config.seed)
 
 
 def seeded(make: Callable[[], AnyModule], seed: int) -> AnyModule:

@@ -2,7 +2,7 @@
 
 One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, the check that they
 are finite, clipping, the optimiser, and now and then the target network. Gradients come from autograd
-(`learning/gradients.py`, of the loss in `learning/loss.py`: any network, any device) or are derived by hand
+(`learning/gradients.py`, of the terms in `learning/terms.py`: any network, any device) or are derived by hand
 (`learning/fused_update.py`: fully connected networks on the CPU, several times faster); both overwrite the
 same buffer.
 
@@ -25,18 +25,13 @@ from torch import nn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Batch, Snapshot, TrainingMetrics, TrainingResult, Weights
+from data import Batch, Snapshot, TermLoss, TrainingMetrics, TrainingResult, Weights
 from learning.gradients import make_gradients
+from learning.loss import Term
 from learning.optimizers import flatten_parameters, learning_rate, make_optimizer
 from learning.statistics import LossStatistics, add_statistics
-from models import (
-    ConsistencyHeads,
-    MuZeroNetwork,
-    get_weights,
-    make_consistency_heads,
-    make_network,
-    set_weights,
-)
+from learning.terms import TERMS, active
+from models import MuZeroNetwork, get_weights, make_network, set_weights
 
 
 class TrainingError(ConfigurationError):
@@ -68,18 +63,16 @@ class Trainer:
     same weights on the same machine.
     """
 
-    def __init__(self, config: MuZeroConfig, device: str) -> None:
+    def __init__(self, config: MuZeroConfig, device: str, terms: Sequence[Term] = TERMS) -> None:
         self.config = config
         self.device = torch.device(device)
         self.network = make_network(config).to(self.device)
-        self.heads: ConsistencyHeads | None = None
-        if config.consistency_loss_weight:
-            self.heads = make_consistency_heads(config).to(self.device)
+        self._terms = active(terms, config)
+        self._own = {one.term.group: one.own.to(self.device) for one in self._terms if one.own is not None}
         _check_tells_apart(config, self.network)
-        learning = [self.network] if self.heads is None else [self.network, self.heads]
-        self._parameters = flatten_parameters(nn.ModuleList(learning))
+        self._parameters = flatten_parameters(nn.ModuleList([self.network, *self._own.values()]))
         self._optimizer = make_optimizer(config, self._parameters)
-        self._gradients = make_gradients(config, self.network, self._parameters.gradient, self.heads)
+        self._gradients = make_gradients(config, self.network, self._parameters.gradient, self._terms)
         self._reach = config.support_reach
         self._step = 0
         self._target = get_weights(self.network)
@@ -124,7 +117,7 @@ class Trainer:
             "weights": self.weights(),
             "target": self.target_weights(),
             "optimizer": {n: t.detach().cpu().numpy().copy() for n, t in self._optimizer.state.items()},
-            "heads": {} if self.heads is None else get_weights(self.heads),
+            **{group: get_weights(own) for group, own in self._own.items()},
         }
         arrays = {f"{group}/{name}": a for group, named in groups.items() for name, a in named.items()}
         return Snapshot(arrays, {"training_step": self._step})
@@ -132,8 +125,8 @@ class Trainer:
     def load_state(self, state: Snapshot) -> None:
         """Goes back to what `state()` returned. Raises `KeyError` or `RuntimeError` if it does not fit."""
         set_weights(self.network, _group(state, "weights"))
-        if self.heads is not None:
-            set_weights(self.heads, _group(state, "heads"))
+        for group, own in self._own.items():
+            set_weights(own, _group(state, group))
         for name, tensor in self._optimizer.state.items():
             tensor.copy_(torch.tensor(state.arrays[f"optimizer/{name}"]))
         self._target = _group(state, "target")
@@ -148,12 +141,7 @@ class Trainer:
         """One optimiser step."""
         self._check_targets(batch)
         statistics = self._batch_gradients(batch)
-        loss = (
-            self.config.value_loss_weight * statistics.value_loss
-            + self.config.reward_loss_weight * statistics.reward_loss
-            + statistics.policy_loss
-            + self.config.consistency_loss_weight * statistics.consistency_loss
-        )
+        loss = sum(one.weight * loss for one, loss in zip(self._terms, statistics.losses, strict=True))
         norm = float(torch.linalg.vector_norm(self._parameters.gradient))
         self._check_finite(loss, norm)
         if 0 < self.config.max_grad_norm < norm:
@@ -211,10 +199,10 @@ class Trainer:
         return TrainingMetrics(
             training_step=self._step,
             loss=_mean([update.loss for update in updates]),
-            value_loss=_mean([s.value_loss for s in statistics]),
-            reward_loss=_mean([s.reward_loss for s in statistics]),
-            policy_loss=_mean([s.policy_loss for s in statistics]),
-            consistency_loss=_mean([s.consistency_loss for s in statistics]),
+            terms=tuple(
+                TermLoss(one.term.name, _mean([s.losses[number] for s in statistics]))
+                for number, one in enumerate(self._terms)
+            ),
             value_entropy=_mean([s.value_entropy for s in statistics]),
             policy_entropy=_mean([s.policy_entropy for s in statistics]),
             gradient_norm=_mean([update.gradient_norm for update in updates]),

@@ -262,8 +262,7 @@ class FusedUpdate:
         value_logits, policy_logits = self._value.logits[roots], self._policy.logits[roots]
         share = scale * self._samples
         return LossStatistics(
-            *losses,
-            0.0,
+            losses,
             share * mean_entropy(value_logits),
             share * mean_entropy(policy_logits),
             support_to_scalar(value_logits, self.config.support_transform),

@@ -6,7 +6,7 @@ By hand is for fully connected networks on the CPU, several times faster (`learn
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from config import MuZeroConfig
 from data import Batch
-from learning.loss import LossTargets, LossWeights, mean_entropy, unrolled_loss
+from learning.loss import ActiveTerm, LossTargets, mean_entropy, unrolled_loss
 from learning.statistics import LossStatistics, loss_scales
-from models import ConsistencyHeads, MuZeroNetwork, has_bfloat16
+from learning.terms import PLAIN
+from models import MuZeroNetwork, has_bfloat16
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,12 @@ Gradients = Callable[[Batch, float], LossStatistics]
 
 
 def make_gradients(
-    config: MuZeroConfig, network: MuZeroNetwork, gradient: Tensor, heads: ConsistencyHeads | None
+    config: MuZeroConfig, network: MuZeroNetwork, gradient: Tensor, terms: Sequence[ActiveTerm]
 ) -> Gradients:
     """By hand where that applies and `config` does not forbid it, else autograd's, written to `gradient`."""
-    plain = config.network == "fullyconnected" and not config.consistency_loss_weight
+    plain = config.network == "fullyconnected" and tuple(one.term for one in terms) == PLAIN
     if not (config.fused_update and plain and gradient.device.type == "cpu"):
-        return AutogradGradients(config, network, gradient, heads)
+        return AutogradGradients(config, network, gradient, terms)
     from learning.fused_update import FusedUpdate
 
     parameters = dict(network.named_parameters())
@@ -50,15 +51,12 @@ class AutogradGradients:
         config: MuZeroConfig,
         network: MuZeroNetwork,
         gradient: Tensor,
-        heads: ConsistencyHeads | None = None,
+        terms: Sequence[ActiveTerm],
     ) -> None:
         self.config = config
         self.network = network
-        self.heads = heads
+        self.terms = terms
         self.gradient = gradient
-        self._weights = LossWeights(
-            config.value_loss_weight, config.reward_loss_weight, config.consistency_loss_weight
-        )
         self._autocast = config.autocast and has_bfloat16(gradient.device)
         self._loss: Callable[..., tuple[Tensor, Tensor, Tensor]] = (
             self._compile if config.compile else unrolled_loss
@@ -71,11 +69,10 @@ class AutogradGradients:
         with torch.autocast(self.gradient.device.type, torch.bfloat16, enabled=self._autocast):
             loss, losses, roots = self._loss(
                 self.network,
-                self.heads,
+                self.terms,
                 observations,
                 actions,
                 targets,
-                self._weights,
             )
         loss.backward()  # type: ignore[no-untyped-call]
         return self._statistics(losses, roots, scale * len(roots))
@@ -118,9 +115,10 @@ class AutogradGradients:
         value_logits, policy_logits = roots[:, :atoms], roots[:, atoms:]
         entropies = torch.stack([mean_entropy(value_logits), mean_entropy(policy_logits)]) * share
         numbers = torch.cat([losses, entropies, self.network.decode(value_logits)]).cpu().numpy()
-        value, reward, policy, consistency, value_entropy, policy_entropy = numbers[:6].tolist()
+        terms = len(self.terms)
+        value_entropy, policy_entropy = numbers[terms : terms + 2].tolist()
         return LossStatistics(
-            value, reward, policy, consistency, value_entropy, policy_entropy, root_values=numbers[6:]
+            tuple(numbers[:terms].tolist()), value_entropy, policy_entropy, root_values=numbers[terms + 2 :]
         )
 
 

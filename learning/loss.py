@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from config import MuZeroConfig
 from learning.statistics import LATENT_GRADIENT_SCALE
-from models import ConsistencyHeads, MuZeroNetwork, scale_gradient
+from models import MuZeroNetwork, scale_gradient
 
 
 class Predictions(NamedTuple):
@@ -19,14 +21,6 @@ class Predictions(NamedTuple):
     reward: Tensor  # [K, S, F]
     policy: Tensor  # [K + 1, S, A]
     latents: Tensor  # [K, S, ...] of the unrolled steps
-
-
-class LossWeights(NamedTuple):
-    """What the losses beside the policy's are multiplied by."""
-
-    value: float
-    reward: float
-    consistency: float
 
 
 class LossTargets(NamedTuple):
@@ -40,6 +34,48 @@ class LossTargets(NamedTuple):
     policy_scales: Tensor  # [K + 1, S]
     observations: Tensor  # [K, S, C, H, W]; K 0 without consistency loss
     consistency_scales: Tensor  # [K, S]
+
+
+class Unrolled(NamedTuple):
+    """What a term of the loss is computed from."""
+
+    network: MuZeroNetwork
+    predictions: Predictions
+    targets: LossTargets
+
+
+class Term(Protocol):
+    """A term of the loss: `learning/terms.py` lists them, and their metrics are called by their names."""
+
+    @property
+    def name(self) -> str:
+        """In metrics, `loss/<name>`."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """In checkpoints, of what it learns by itself."""
+        ...
+
+    def weight(self, config: MuZeroConfig) -> float | None:
+        """What it is multiplied by; None: it is left out."""
+        ...
+
+    def modules(self, config: MuZeroConfig) -> nn.Module | None:
+        """What it learns beside the network, if anything; `config.seed` alone decides its weights."""
+        ...
+
+    def loss(self, seen: Unrolled, own: nn.Module | None) -> Tensor:
+        """The term over a batch, a scalar; `own` is what `modules` made."""
+        ...
+
+
+class ActiveTerm(NamedTuple):
+    """A term of a run's loss."""
+
+    term: Term
+    weight: float
+    own: nn.Module | None  # what it learns by itself
 
 
 def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Predictions:
@@ -59,33 +95,21 @@ def unroll(network: MuZeroNetwork, observations: Tensor, actions: Tensor) -> Pre
 
 def unrolled_loss(
     network: MuZeroNetwork,
-    heads: ConsistencyHeads | None,
+    terms: Sequence[ActiveTerm],
     observations: Tensor,
     actions: Tensor,
     targets: LossTargets,
-    weights: LossWeights,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss of MuZero over a batch: the number to differentiate, the four losses it is made of [4]
-    (value, reward, policy, and consistency where there are heads), and the logits at the root [S, F + A].
+    """The loss of MuZero over a batch: the number to differentiate, the terms it is the weighted sum of [T],
+    and the logits at the root [S, F + A].
     """
     predictions = Predictions(*(p.float() for p in unroll(network, observations, actions)))
-    consistency = predictions.value.new_zeros(())
-    if heads is not None:
-        with torch.no_grad():
-            seen = network.represent(targets.observations.flatten(0, 1))
-        distances = heads.distances(predictions.latents.flatten(0, 1), seen)
-        consistency = (distances * targets.consistency_scales.flatten()).sum()
-    losses = torch.stack(
-        [
-            cross_entropy(predictions.value, network.encode(targets.value), targets.value_scales),
-            cross_entropy(predictions.reward, network.encode(targets.reward), targets.reward_scales),
-            cross_entropy(predictions.policy, targets.policy, targets.policy_scales),
-            consistency,
-        ]
-    )
-    loss = weights.value * losses[0] + weights.reward * losses[1] + losses[2]
-    loss = loss + weights.consistency * losses[3]
-    return loss, losses, torch.cat([predictions.value[0], predictions.policy[0]], -1)
+    seen = Unrolled(network, predictions, targets)
+    losses = [term.loss(seen, own) for term, _, own in terms]
+    loss = terms[0].weight * losses[0]
+    for (_, weight, _), other in zip(terms[1:], losses[1:], strict=True):
+        loss = loss + weight * other
+    return loss, torch.stack(losses), torch.cat([predictions.value[0], predictions.policy[0]], -1)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, scales: Tensor) -> Tensor:

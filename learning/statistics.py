@@ -16,10 +16,7 @@ LATENT_GRADIENT_SCALE = 0.5
 class LossStatistics(NamedTuple):
     """What the loss says of a batch, or of a part of one: the numbers of the parts add up to the batch's."""
 
-    value_loss: float
-    reward_loss: float
-    policy_loss: float
-    consistency_loss: float
+    losses: tuple[float, ...]  # of the terms, in their order, before they are weighed
     value_entropy: float  # of the predicted value distributions at the root, nats
     policy_entropy: float  # of the predicted policies at the root, nats
     root_values: NDArray[np.float32]  # [S] decoded predictions at the root
@@ -28,10 +25,7 @@ class LossStatistics(NamedTuple):
 def add_statistics(parts: Sequence[LossStatistics]) -> LossStatistics:
     """The statistics of a batch from those of its parts, in order."""
     return LossStatistics(
-        sum(part.value_loss for part in parts),
-        sum(part.reward_loss for part in parts),
-        sum(part.policy_loss for part in parts),
-        sum(part.consistency_loss for part in parts),
+        tuple(sum(losses) for losses in zip(*(part.losses for part in parts), strict=True)),
         sum(part.value_entropy for part in parts),
         sum(part.policy_entropy for part in parts),
         np.concatenate([part.root_values for part in parts]),

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import models
 from benchmarks.train import random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
-from data import Batch, Snapshot
-from learning.loss import LossTargets, LossWeights, cross_entropy, unroll, unrolled_loss
+from data import Batch, Snapshot, TrainingMetrics
+from learning.consistency import ConsistencyHeads, ConsistencyTerm
+from learning.loss import LossTargets, Unrolled, cross_entropy, unroll, unrolled_loss
 from learning.optimizers import SGD, AdamW, FlatParameters, flatten_parameters
-from models import ConsistencyHeads, make_consistency_heads
+from learning.terms import PLAIN, TERMS, active
+from runs.reports.scalars import training_scalars
 from trainer import Trainer, TrainingError
 
 
@@ -63,8 +66,9 @@ def consistent(samples: int = 8, seed: int = 1, **changes: Any) -> tuple[MuZeroC
 
 
 def heads_of(trainer: Trainer) -> ConsistencyHeads:
-    assert trainer.heads is not None
-    return trainer.heads
+    heads = trainer._own["heads"]
+    assert isinstance(heads, ConsistencyHeads)
+    return heads
 
 
 def test_the_consistency_loss_is_the_mean_distance_of_unrolled_latents() -> None:
@@ -83,14 +87,14 @@ def test_the_consistency_loss_is_the_mean_distance_of_unrolled_latents() -> None
     distances = (1 - (left * right).sum(1) / lengths).reshape(config.num_unroll_steps, -1)
     expected = (distances * batch.next_mask.T * batch.weights).mean()
     metrics = trainer.train([batch]).metrics
-    assert metrics.consistency_loss == pytest.approx(expected, rel=1e-3)
-    parts = 0.25 * metrics.value_loss + metrics.reward_loss + metrics.policy_loss
-    assert metrics.loss == pytest.approx(parts + 0.5 * metrics.consistency_loss, rel=1e-6)
+    assert metrics.term("consistency") == pytest.approx(expected, rel=1e-3)
+    parts = 0.25 * metrics.term("value") + metrics.term("reward") + metrics.term("policy")
+    assert metrics.loss == pytest.approx(parts + 0.5 * metrics.term("consistency"), rel=1e-6)
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_the_consistency_loss_teaches_what_is_imagined(narrow: bool) -> None:
-    heads = make_consistency_heads(consistent()[0])
+    heads = ConsistencyTerm().modules(consistent()[0])
     imagined, seen = (torch.rand(8, 4, 3, 3, requires_grad=True) for _ in range(2))
     with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
         distances = heads.distances(imagined, seen)
@@ -107,7 +111,7 @@ def test_masked_next_observations_change_nothing() -> None:
     hidden = batch._replace(next_mask=np.zeros_like(batch.next_mask))
     without = Trainer(config.replace(consistency_loss_weight=0.0), "cpu")
     trainer = Trainer(config, "cpu")
-    assert trainer.train([hidden]).metrics.consistency_loss == 0
+    assert trainer.train([hidden]).metrics.term("consistency") == 0
     without.train([hidden])
     assert_same_weights(trainer, without, 1e-7)
     assert set(trainer.weights()) == set(without.weights())
@@ -129,12 +133,12 @@ def test_imagined_latents_come_to_be_those_of_what_follows(
     following[np.arange(64), :, batch.actions[:, 0] % 3] += 1  # each action adds one to the cells of a row
     batch = batch._replace(next_observations=following[:, None], next_mask=np.ones((64, 1), np.float32))
     trainer = Trainer(config, "cpu")
-    first = trainer.train([batch]).metrics.consistency_loss
-    last = trainer.train([batch] * 150).metrics.consistency_loss
+    first = trainer.train([batch]).metrics.term("consistency")
+    last = trainer.train([batch] * 150).metrics.term("consistency")
     assert last < 0.5 * first
     # not because all latents have become alike
     others = batch._replace(next_observations=np.roll(batch.next_observations, 1, axis=0))
-    other, own = (trainer.train([b]).metrics.consistency_loss for b in (others, batch))
+    other, own = (trainer.train([b]).metrics.term("consistency") for b in (others, batch))
     assert other > 2 * own
 
 
@@ -206,6 +210,12 @@ def test_the_learning_rate_is_the_size_of_the_step(fused: bool) -> None:
     np.testing.assert_allclose(change, 0.01, rtol=1e-3)
 
 
+def figures(metrics: TrainingMetrics) -> list[float]:
+    """What updates computed: the losses, entropies, and the gradient's norm."""
+    entropies = metrics.value_entropy, metrics.policy_entropy
+    return [metrics.loss, *(term.loss for term in metrics.terms), *entropies, metrics.gradient_norm]
+
+
 @BOTH_PATHS
 @pytest.mark.parametrize("optimizer", ["AdamW", "SGD"])
 def test_accumulation_in_parts_equals_the_whole_batch(fused: bool, optimizer: str) -> None:
@@ -214,7 +224,7 @@ def test_accumulation_in_parts_equals_the_whole_batch(fused: bool, optimizer: st
     batches = make_batches(config, 3)
     first, second = whole.train(batches), parts.train(batches)
     assert_same_weights(whole, parts, 1e-4 if optimizer == "AdamW" else 1e-6)
-    np.testing.assert_allclose(first.metrics[1:9], second.metrics[1:9], rtol=1e-4)
+    assert figures(first.metrics) == pytest.approx(figures(second.metrics), rel=1e-4)
     np.testing.assert_allclose(first.priorities, second.priorities, rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(first.positions, second.positions)
 
@@ -246,9 +256,8 @@ def test_both_paths_make_the_same_training(fused: bool) -> None:
     other = config.replace(fused_update=not fused)
     batches = make_batches(config, 5)
     first, second = Trainer(config, "cpu"), Trainer(other, "cpu")
-    np.testing.assert_allclose(
-        first.train(batches).metrics[1:9], second.train(batches).metrics[1:9], rtol=1e-4
-    )
+    metrics = [trainer.train(batches).metrics for trainer in (first, second)]
+    assert figures(metrics[0]) == pytest.approx(figures(metrics[1]), rel=1e-4)
     assert_same_weights(first, second, 1e-5)
 
 
@@ -262,7 +271,7 @@ def test_a_masked_head_does_not_learn(fused: bool, head: str) -> None:
     before = trainer.weights()
     result = trainer.train([batch._replace(**{mask: np.zeros_like(getattr(batch, mask))})])
     after = trainer.weights()
-    assert getattr(result.metrics, f"{head}_loss") == 0
+    assert result.metrics.term(head) == 0
     for other in ("value", "reward", "policy"):
         changed = not np.array_equal(before[f"{other}.2.bias"], after[f"{other}.2.bias"])
         assert changed == (other != head)
@@ -331,10 +340,15 @@ def test_metrics_are_means_over_the_updates() -> None:
     single = [one_by_one.train([batch]).metrics for batch in batches]
     metrics = Trainer(config, "cpu").train(batches).metrics
     assert metrics.training_step == metrics.updates == 3
-    for field in ("loss", "value_loss", "reward_loss", "policy_loss", "value_entropy", "gradient_norm"):
+    for field in ("loss", "value_entropy", "gradient_norm"):
         expected = np.mean([getattr(m, field) for m in single])
         assert getattr(metrics, field) == pytest.approx(expected, rel=1e-6)
-    weighted = config.value_loss_weight * metrics.value_loss + metrics.reward_loss + metrics.policy_loss
+    for name in ("value", "reward", "policy"):
+        expected = np.mean([m.term(name) for m in single])
+        assert metrics.term(name) == pytest.approx(expected, rel=1e-6) != 0
+    weighted = (
+        config.value_loss_weight * metrics.term("value") + metrics.term("reward") + metrics.term("policy")
+    )
     assert metrics.loss == pytest.approx(weighted, rel=1e-6)
     assert single[0].value_entropy == pytest.approx(math.log(9), rel=1e-6)
     assert single[0].policy_entropy == pytest.approx(math.log(2), rel=1e-6)
@@ -391,8 +405,8 @@ def test_a_fixed_batch_is_learned_down_to_the_entropy_of_its_targets(fused: bool
 
     floor = entropy(batch.target_policy, batch.policy_mask * step_scales)
     value_floor = entropy(scalar_to_support(batch.target_value, 4), batch.value_mask * step_scales)
-    assert floor - 1e-4 < final.policy_loss < floor + 0.02 < first.policy_loss
-    assert value_floor - 1e-4 < final.value_loss < value_floor + 0.05 < first.value_loss
+    assert floor - 1e-4 < final.term("policy") < floor + 0.02 < first.term("policy")
+    assert value_floor - 1e-4 < final.term("value") < value_floor + 0.05 < first.term("value")
     assert final.loss < last.loss < first.loss
 
 
@@ -547,11 +561,10 @@ def test_loss_is_computed_in_single_precision_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         loss, losses, roots = unrolled_loss(
             trainer.network,
-            None,
+            active(PLAIN, config),
             torch.from_numpy(batch.observations),
             torch.from_numpy(batch.actions.T.copy()),
             targets,
-            LossWeights(0.25, 1.0, 0.0),
         )
     assert loss.dtype == losses.dtype == roots.dtype == torch.float32
     assert losses[2].item() == pytest.approx(24 * math.log(2), rel=1e-6)
@@ -560,3 +573,37 @@ def test_loss_is_computed_in_single_precision_under_autocast() -> None:
 def test_no_batches_is_an_error() -> None:
     with pytest.raises(ValueError, match="no batches"):
         Trainer(make_config(), "cpu").train([])
+
+
+class SmallLatents:
+    """A term of somebody's own: the latents that are imagined are to be small."""
+
+    name = group = "small_latents"
+
+    def weight(self, config: MuZeroConfig) -> float:
+        return 0.5
+
+    def modules(self, config: MuZeroConfig) -> nn.Module:
+        return nn.Linear(1, 1, bias=False)
+
+    def loss(self, seen: Unrolled, own: nn.Module | None) -> torch.Tensor:
+        assert isinstance(own, nn.Linear)
+        size = seen.predictions.latents.square().mean().reshape(1, 1)
+        loss: torch.Tensor = own(size).square().sum()
+        return loss
+
+
+def test_a_term_of_ones_own_is_learned_measured_and_kept() -> None:
+    config = make_config()
+    (batch,) = make_batches(config, 1)
+    trainer, plain = Trainer(config, "cpu", (*TERMS, SmallLatents())), Trainer(config, "cpu")
+    first, ours = trainer.train([batch]).metrics, plain.train([batch]).metrics
+    assert [term.name for term in first.terms] == ["value", "reward", "policy", "small_latents"]
+    assert first.loss == pytest.approx(ours.loss + 0.5 * first.term("small_latents"), rel=1e-5)
+    last = trainer.train([batch] * 100).metrics
+    assert last.term("small_latents") < first.term("small_latents")
+    assert training_scalars(last)["loss/small_latents"] == last.term("small_latents")
+    again = Trainer(config, "cpu", (*TERMS, SmallLatents()))
+    again.load_state(trainer.state())
+    metrics = [one.train([batch]).metrics._replace(seconds=0.0) for one in (trainer, again)]
+    assert metrics[0] == metrics[1]

@@ -218,11 +218,8 @@ def _losses(status: RunStatus) -> str:
     metrics = status.metrics
     if metrics is None:
         return "-"
-    consistency = f" consistency {metrics.consistency_loss:.3f}" if metrics.consistency_loss else ""
-    return (
-        f"{metrics.loss:.3f} (value {metrics.value_loss:.3f} reward {metrics.reward_loss:.3f} "
-        f"policy {metrics.policy_loss:.3f}{consistency})"
-    )
+    terms = " ".join(f"{term.name} {term.loss:.3f}" for term in metrics.terms)
+    return f"{metrics.loss:.3f} ({terms})"
 
 
 def _evaluation(status: RunStatus) -> str:
@@ -254,7 +251,8 @@ def _memory(status: RunStatus) -> str:
 
 def _remaining(status: RunStatus) -> str:
     """With a target, the run may end before its last update."""
-    at_most = "" if status.target_reward is None else "at most "
+    known = status.remaining_seconds is not None
+    at_most = "at most " if known and status.target_reward is not None else ""
     return f"{at_most}{duration(status.remaining_seconds)} remaining"
 
 

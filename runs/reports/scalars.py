@@ -177,13 +177,9 @@ def unit_scalars(tag: str, total: float, cost: Cost) -> Scalars:
 
 def training_scalars(metrics: TrainingMetrics) -> Scalars:
     """What the newest updates did."""
-    consistency = {"loss/consistency": metrics.consistency_loss} if metrics.consistency_loss else {}
     return {
         "loss/total": metrics.loss,
-        "loss/value": metrics.value_loss,
-        "loss/reward": metrics.reward_loss,
-        "loss/policy": metrics.policy_loss,
-        **consistency,
+        **{f"loss/{term.name}": term.loss for term in metrics.terms},
         "entropy/value": metrics.value_entropy,
         "entropy/policy": metrics.policy_entropy,
         "training/gradient_norm": metrics.gradient_norm,

@@ -6,9 +6,14 @@ import dataclasses
 
 import numpy as np
 
-from data import BufferStatus, Counters, PlayReport, TrainingMetrics
+from data import BufferStatus, Counters, PlayReport, TermLoss, TrainingMetrics
 from runs.status import RunStatus
 from tests.helpers.results import evaluation_result
+
+TERMS = tuple(
+    TermLoss(name, loss)
+    for name, loss in (("value", 1.25), ("reward", 0.5), ("policy", 2.75), ("consistency", 0.3))
+)
 
 
 def make_status(step: int = 1200, **changes: object) -> RunStatus:
@@ -16,7 +21,7 @@ def make_status(step: int = 1200, **changes: object) -> RunStatus:
     status = RunStatus(
         counters=Counters(step, 45_678, 321, 0, 2_000_000, 75.25),
         training_steps=10_000,
-        metrics=TrainingMetrics(step, 4.5, 1.25, 0.5, 2.75, 0.3, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
+        metrics=TrainingMetrics(step, 4.5, TERMS, 1.1, 0.6, 3.5, 0.003, 20, 0.1),
         play=PlayReport(160, 2, 8000, 0.5, 0.1, returns, lengths, 4.5, 17.0, 0.65, step - 30),
         buffer=BufferStatus(40_000, 300, 3 * 2**20, 100_000, 512 * 2**20),
         evaluations=(evaluation_result(400, 425, version=step - 10, lengths=412),),

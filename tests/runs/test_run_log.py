@@ -10,7 +10,7 @@ import pytest
 
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
-from data import Counters, PlayReport, TrainingMetrics
+from data import Counters, PlayReport, TermLoss, TrainingMetrics
 from runs import run_log
 from runs.process_meter import Usage
 from runs.run_log import WINDOW, RunLog
@@ -42,7 +42,7 @@ def play(steps: int, games: int, version: int = 0) -> PlayReport:
 
 
 def train(updates: int, training_step: int) -> TrainingMetrics:
-    return TrainingMetrics(training_step, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1, updates, 0.1)
+    return TrainingMetrics(training_step, 1.0, (TermLoss("value", 1.0),), 1.0, 1.0, 1.0, 0.1, updates, 0.1)
 
 
 def status(log: RunLog) -> RunStatus:
