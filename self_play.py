@@ -28,7 +28,7 @@ from playing.history_builder import HistoryBuilder, ends_of
 from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
-from search.planner import Planner
+from search.planner import GamePlanner
 
 
 class SelfPlay:
@@ -40,16 +40,17 @@ class SelfPlay:
         config: MuZeroConfig,
         worker: int,
         source: WeightsSource,
-        device: str,
+        planner: GamePlanner,
         attempt: int = 0,
     ) -> None:
-        """`attempt` counts the actors that had been lost before: their games are not played again."""
+        """`planner` searches, here or elsewhere (`search/planner.py:self_play_planner`). `attempt` counts the
+        actors that had been lost before: their games are not played again.
+        """
         self.config, self.source = config, source
         self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker, attempt)
         batch = config.games_per_worker
         self.table = make_table(game, config, batch)
-        fast = config.fast_simulations if config.full_search_probability < 1 else 0
-        self.planner = Planner(config, batch, config.num_simulations, device, fast)
+        self.planner = planner
         self.rows = np.arange(batch)
         self.anew = 0  # games that could not be gone on with, since the last report
         self.resignation = Resignation(config, self.generator, batch)
@@ -123,7 +124,7 @@ class SelfPlay:
         ends = ends_of(moves.terminated, moves.truncated)
         if not ends.size:
             return []
-        values = self.planner.model.evaluate(self.table.stacks[rows[ends]])
+        values = self.planner.values(self.table.stacks[rows[ends]])
         histories = []
         for row, truncated, value in zip(rows[ends], moves.truncated[ends], values, strict=True):
             bootstrap = float(value) if truncated else 0.0

@@ -103,6 +103,7 @@ class Player:
         from data import VersionedWeights
         from games.api.sources import load_game
         from models import get_weights, make_network
+        from search.planner import self_play_planner
         from self_play import SelfPlay
         from shared_storage import LocalSource, SharedStorage
 
@@ -111,7 +112,7 @@ class Player:
         config = spec.config.replace(seed=seed, games_per_worker=16)
         storage: SharedStorage[VersionedWeights] = SharedStorage()
         storage.publish(0, VersionedWeights(0, get_weights(make_network(config))))
-        self.player = SelfPlay(spec, config, 0, LocalSource(storage), "cpu")
+        self.player = SelfPlay(spec, config, 0, LocalSource(storage), self_play_planner(config, "cpu"))
 
     def play(self, moves: int) -> float:
         """Plays `moves` moves; the number that were made."""

@@ -21,6 +21,7 @@ from data import Evaluation, IntArray, VersionedWeights
 from games.api.sources import load_game
 from models import get_weights, make_network
 from search.inference import InferenceModel
+from search.planner import self_play_planner
 from self_play import SelfPlay
 from shared_storage import LocalSource, SharedStorage
 
@@ -64,18 +65,19 @@ class Measured:
         self.config: MuZeroConfig = spec.config.replace(games_per_worker=rows)
         storage: SharedStorage[VersionedWeights] = SharedStorage()
         storage.publish(0, VersionedWeights(0, get_weights(make_network(self.config))))
-        self.player = SelfPlay(spec, self.config, 0, LocalSource(storage), "cpu")
-        self.model = self.player.planner.model
+        self.planner = self_play_planner(self.config, "cpu")
+        self.player = SelfPlay(spec, self.config, 0, LocalSource(storage), self.planner)
+        self.model = self.planner.model
         self.player.play(rows * MOVES, float("inf"))
         self.searches, self.environment = [0.0], [0.0]
         self._time_searches()
         self.recorded = TimedModel(self.model)
-        self.player.planner.model = self.recorded
+        self.planner.model = self.recorded
         self.player.play(rows * MOVES, float("inf"))
-        self.player.planner.model = self.model
+        self.planner.model = self.model
 
     def _time_searches(self) -> None:
-        run = self.player.planner.search.run
+        run = self.planner.search.run
 
         def timed(*arguments: Any) -> Any:
             started = time.perf_counter()
@@ -83,7 +85,7 @@ class Measured:
             self.searches[-1] += time.perf_counter() - started
             return result
 
-        self.player.planner.search.run = timed  # type: ignore[assignment, method-assign]
+        self.planner.search.run = timed  # type: ignore[assignment, method-assign]
 
     def playing(self) -> float:
         """Seconds per move of all rows."""

@@ -13,6 +13,7 @@ from data import BoolArray, FloatArray, GameHistory, VersionedWeights, Weights
 from games.api.spec import GameSpec
 from learning.stored_positions import legal_at, stacked_at
 from learning.targets import StepRows, history_rows, n_step_returns
+from search.planner import self_play_planner
 from self_play import SelfPlay
 
 GamesCallback = Callable[[int, int], None]
@@ -62,7 +63,7 @@ def play_games(
     included, because this is what the network has learned to predict.
     """
     config = whole_games(config)
-    player = SelfPlay(game, config, WORKER, FixedWeights(version, weights), "cpu")
+    player = SelfPlay(game, config, WORKER, FixedWeights(version, weights), self_play_planner(config, "cpu"))
     # only the first game of each row: more of them would favour the short ones
     awaited = dict.fromkeys(player.table.seeds.tolist())
     found: dict[int, GameHistory] = {}

@@ -42,6 +42,7 @@ from games.api.spec import GameSpec, Recipe
 from replay_buffer import Reanalyse, ReplayBuffer
 from runs.failures import NotStartedError
 from runs.judge import Job
+from search.planner import self_play_planner
 from self_play import SelfPlay
 from shared_storage import SharedStorage
 
@@ -122,7 +123,8 @@ class SelfPlayActor(Shell[SelfPlay]):
 
     def _build(self, setup: Setup) -> SelfPlay:
         source = RemoteSource(setup.storage)
-        player = SelfPlay(setup.game.make(), setup.config, setup.number, source, setup.device, setup.attempt)
+        game, planner = setup.game.make(), self_play_planner(setup.config, setup.device)
+        player = SelfPlay(game, setup.config, setup.number, source, planner, setup.attempt)
         if setup.state is not None:
             player.load_state(setup.state)
         return player

@@ -14,6 +14,7 @@ from replay_buffer import Reanalyse, ReplayBuffer
 from runs.judge import Job
 from runs.pacing import Pacing
 from runs.session import Reason, Session
+from search.planner import self_play_planner
 from self_play import SelfPlay
 from shared_storage import LocalSource, SharedStorage
 from trainer import Trainer
@@ -36,7 +37,7 @@ class LocalRun:
         session.plays_on(player_device)
         source = LocalSource(self.storage)
         self.workers = [
-            SelfPlay(session.spec, config, worker, source, player_device)
+            SelfPlay(session.spec, config, worker, source, self_play_planner(config, player_device))
             for worker in range(SELF_PLAY.count(config))
         ]
         self.reanalyse = Reanalyse(config, player_device) if REANALYSE.count(config) else None

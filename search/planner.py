@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,11 +95,50 @@ class Planner:
             depth=np.zeros(len(legal), np.int32),
         )
 
+    def values(self, stacks: NDArray[Any]) -> FloatArray:
+        """What the network alone says of stacked observations [n, C', H, W], to the player to move [n]."""
+        return self.model.evaluate(stacks)
+
     def surprises(self, policies: FloatArray, legal: BoolArray) -> NDArray[np.float32]:
         """KL(policy || the network's policy) [n] of the newest search's roots; 0 without policy surprise."""
         if self.memory is None:
             return np.zeros(len(policies), np.float32)
         return divergence(policies, self.memory.logits, legal)
+
+
+class GamePlanner(Protocol):
+    """What self-play needs of a planner; it does not know where the search runs."""
+
+    @property
+    def version(self) -> int:
+        """Updates made to the weights that it plans with; -1 before the first."""
+        ...
+
+    def load(self, weights: Weights, version: int) -> None:
+        """See `Planner`."""
+        ...
+
+    def seen(self, table: GameTable, rows: NDArray[np.intp]) -> Positions:
+        """See `Planner`."""
+        ...
+
+    def plan(self, positions: Positions, noise: RootNoise | None = None, fast: bool = False) -> SearchResult:
+        """See `Planner`."""
+        ...
+
+    def values(self, stacks: NDArray[Any]) -> FloatArray:
+        """See `Planner`."""
+        ...
+
+    def surprises(self, policies: FloatArray, legal: BoolArray) -> NDArray[np.float32]:
+        """See `Planner`."""
+        ...
+
+
+def self_play_planner(config: MuZeroConfig, device: str) -> Planner:
+    """The planner of a self-play worker, in its own process: for all of its games at once."""
+    fast = config.fast_simulations if config.full_search_probability < 1 else 0
+    return Planner(config, config.games_per_worker, config.num_simulations, device, fast)
 
 
 class RootMemory:

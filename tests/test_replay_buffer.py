@@ -24,6 +24,7 @@ from learning.targets import PAST
 from playing.observations import stack_observations
 from replay_buffer import PRIORITY_FLOOR, Reanalyse, ReplayBuffer
 from search import planner
+from search.planner import Planner, self_play_planner
 from self_play import SelfPlay
 from tests.helpers.histories import cut, make_history, random_history
 
@@ -733,14 +734,14 @@ def test_batches_show_exactly_what_self_play_saw(monkeypatch: pytest.MonkeyPatch
     config = load_game("cartpole").config.replace(
         stacked_observations=2, segment_length=4, max_moves=25, td_steps=2, num_simulations=2
     )
-    player = SelfPlay(load_game("cartpole"), config, 0, NoWeights(), "cpu")
+    player = SelfPlay(load_game("cartpole"), config, 0, NoWeights(), self_play_planner(config, "cpu"))
     buffer = ReplayBuffer(config, np.random.default_rng(0))
     for _ in range(20):
         buffer.add(player.play(50, seconds=10.0)[1])
     batches = buffer.sample(4)
     shown = {observation.tobytes() for batch in batches for observation in batch.observations}
     assert len(shown) > 100
-    assert shown <= cast(SumModel, player.planner.model).seen
+    assert shown <= cast(SumModel, cast(Planner, player.planner).model).seen
     assert buffer.rows.past[batches[0].positions].max() == 2
 
 

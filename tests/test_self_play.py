@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.temperatures import Schedule
-from data import GameHistory, SearchResult, Snapshot, VersionedWeights
+from data import GameHistory, SearchResult, Snapshot, VersionedWeights, Weights
 from games.api.spec import GameSpec
 from playing import exploration
 from playing.environment import GameError
+from playing.game_table import GameTable
 from playing.observations import stack_observations
 from search.inference import make_model
 from search.noise import RootNoise
-from search.planner import Positions
+from search.planner import Positions, self_play_planner
 from self_play import SelfPlay
 from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
@@ -30,7 +32,8 @@ def make_player(
     game: str = "walk", worker: int = 0, source: Source | None = None, attempt: int = 0, **changes: Any
 ) -> SelfPlay:
     config = toy_game(game).config.replace(**changes)
-    return SelfPlay(toy_game(game), config, worker, source or fixed_source(config), "cpu", attempt)
+    planner = self_play_planner(config, "cpu")
+    return SelfPlay(toy_game(game), config, worker, source or fixed_source(config), planner, attempt)
 
 
 def assert_same(left: list[GameHistory], right: list[GameHistory]) -> None:
@@ -257,7 +260,9 @@ class Doomed(Walk):
 def doomed_player(monkeypatch: pytest.MonkeyPatch, start: float = 0.0, **changes: Any) -> SelfPlay:
     """Plays `Doomed` by a search that values a position at `start` - 0.1 per move, to whoever is to move."""
     config = WalkConfig(resign_value=-0.65, segment_length=10_000, discount=1.0).replace(**changes)
-    player = SelfPlay(GameSpec("doomed", Doomed, config), config, 0, fixed_source(config), "cpu")
+    player = SelfPlay(
+        GameSpec("doomed", Doomed, config), config, 0, fixed_source(config), self_play_planner(config, "cpu")
+    )
 
     def plan(positions: Positions, noise: RootNoise, fast: bool) -> SearchResult:
         legal = positions.legal
@@ -421,9 +426,9 @@ class Unseeded(Walk):
 def test_games_that_come_out_otherwise_begin_anew_on_resumption() -> None:
     spec = GameSpec("unseeded", Unseeded, WalkConfig())
     source = fixed_source(WalkConfig())
-    before = SelfPlay(spec, WalkConfig(), 0, source, "cpu")
+    before = SelfPlay(spec, WalkConfig(), 0, source, self_play_planner(WalkConfig(), "cpu"))
     before.play(10 * 4, FOREVER)
-    after = SelfPlay(spec, WalkConfig(), 0, source, "cpu")
+    after = SelfPlay(spec, WalkConfig(), 0, source, self_play_planner(WalkConfig(), "cpu"))
     after.load_state(before.state())
     running = [len(actions) for actions in after.table.played]
     assert running == [0, 0, 0, 0]
@@ -592,3 +597,40 @@ def test_a_players_process_does_not_load_torch() -> None:
 
     code = "import self_play, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class FirstLegal:
+    """A planner of somebody's own, which asks no network: the first legal action is the best."""
+
+    def __init__(self, config: MuZeroConfig) -> None:
+        self.config, self.version = config, -1
+
+    def load(self, weights: Weights, version: int) -> None:
+        self.version = version
+
+    def seen(self, table: GameTable, rows: NDArray[np.intp]) -> Positions:
+        return Positions(table.stacks[rows].copy(), table.to_play[rows], table.legal[rows])
+
+    def plan(self, positions: Positions, noise: RootNoise | None = None, fast: bool = False) -> SearchResult:
+        first = positions.legal.argmax(1).astype(np.int32)
+        chosen = np.eye(self.config.num_actions, dtype=np.float32)[first]
+        value = np.full((len(first), 1), 0.25, np.float32)
+        return SearchResult(first, chosen, value, value, value, chosen.astype(np.int32), np.ones_like(first))
+
+    def values(self, stacks: NDArray[Any]) -> NDArray[np.float32]:
+        return np.full(len(stacks), 0.5, np.float32)
+
+    def surprises(self, policies: NDArray[np.floating], legal: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return np.zeros(len(policies), np.float32)
+
+
+def test_a_planner_is_given() -> None:
+    config = toy_game("walk").config.replace(visit_softmax_temperature=((1.0, 0.0),), max_moves=5)
+    player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), FirstLegal(config))
+    _, histories = player.play(200, float("inf"))
+    assert len(histories) > 5
+    for history in histories:
+        moves = slice(0, history.steps)
+        assert (history.actions[moves] == history.policies[moves].argmax(1)).all()
+        assert (history.root_values[moves] == 0.25).all()
+        assert not history.truncated or history.root_values[-1] == 0.5, "by the network alone"

@@ -26,7 +26,7 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
         "game length": ["reward/evaluation_length", "reward/self_play_length"],
     },
     "Loss": {
-        "losses": ["loss/total", "loss/value", "loss/reward", "loss/policy", "loss/consistency"],
+        "losses": ["loss/.*"],
         "entropy": ["entropy/value", "entropy/policy", "entropy/search_policy"],
         "gradient norm": ["training/gradient_norm"],
         "targets beyond the support": ["training/clipped_targets"],

@@ -21,6 +21,7 @@ from games.api.spec import GameSpec
 from playing.game_table import GameTable
 from playing.history_builder import HistoryBuilder, ends_of
 from replay_buffer import ReplayBuffer
+from search.planner import self_play_planner
 from self_play import SelfPlay
 from tests.helpers.toy_games import fixed_source
 
@@ -290,7 +291,8 @@ def test_self_plays_targets_are_the_games_outcomes() -> None:
     config = make_config(
         action_space=(0, 1), players=2, td_steps=20, discount=1.0, num_simulations=12, games_per_worker=4
     ).replace(root_exploration_fraction=1.0)
-    player = SelfPlay(GameSpec("nim", Nim, config), config, 0, fixed_source(config), "cpu")
+    spec, planner = GameSpec("nim", Nim, config), self_play_planner(config, "cpu")
+    player = SelfPlay(spec, config, 0, fixed_source(config), planner)
     histories = player.play(200, float("inf"))[1]
     batch = every_step_once(histories, config)
     winners = []

@@ -17,6 +17,7 @@ from playing.exploration import moves_made
 from playing.game_table import GameTable
 from playing.history_builder import HistoryBuilder
 from replay_buffer import ReplayBuffer
+from search.planner import self_play_planner
 from self_play import SelfPlay
 from tests.helpers.toy_games import WalkConfig, fixed_source, toy_game
 
@@ -30,7 +31,7 @@ Games = dict[int, list[GameHistory]]
 def played(steps: int, **changes: Any) -> list[GameHistory]:
     """What a player of walks sends on; the moves do not depend on `segment_length`."""
     config = WalkConfig(**changes)
-    player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), "cpu")
+    player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), self_play_planner(config, "cpu"))
     if config.resign_value > -1:
         player.planner.plan = swinging(player.planner.plan, player.table)  # type: ignore[method-assign]
     return player.play(steps, seconds=float("inf"))[1]

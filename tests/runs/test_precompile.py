@@ -18,6 +18,7 @@ LEFT_TO_COMPILE = """
 from numba.core.dispatcher import Dispatcher
 import self_play
 from search import fast_inference, mcts
+from search.planner import self_play_planner
 from runs.precompile import compile_kernels
 from tests.helpers.toy_games import WalkConfig, fixed_source, toy_game
 
@@ -34,7 +35,8 @@ before = compiled()
 for search in ("puct", "gumbel"):
     for transform in ("parent_and_siblings", "min_max", "bounds"):
         config = WalkConfig(search=search, q_transform=transform)
-        self_play.SelfPlay(toy_game("walk"), config, 0, fixed_source(config), "cpu").play(4)
+        planner = self_play_planner(config, "cpu")
+        self_play.SelfPlay(toy_game("walk"), config, 0, fixed_source(config), planner).play(4)
 left = {name: count for name, count in compiled().items() if count != before[name]}
 assert before and not left, left
 """
