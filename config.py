@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
-from core.options import FieldDoc, coerce, option, parse_json_object, parse_value
+from core.options import FieldDoc, coerce, option, parse_json_object, parse_value, renamed
 from core.perceptrons import PerceptronSizes
 from core.temperatures import Schedule, check_temperatures, schedule_value
 
@@ -243,6 +243,9 @@ class MuZeroConfig:
     lr_init: float = option(3e-3, "training", "learning rate at the start", 0.0)
     lr_decay_rate: float = option(1.0, "training", "factor of the learning rate per lr_decay_steps", 0.0, 1.0)
     lr_decay_steps: int = option(1000, "training", "optimiser steps in which lr_decay_rate applies once", 1)
+    lr_decay_start: int = option(
+        0, "training", "optimiser step at which the decay begins; -1 with resume: the present one", -1
+    )
     lr_warmup_steps: int = option(0, "training", "optimiser steps of linear warm-up", 0)
     weight_decay: float = option(1e-4, "training", "weight decay", 0.0)
     momentum: float = option(0.9, "training", "momentum of SGD", 0.0, 1.0)
@@ -422,13 +425,8 @@ class MuZeroConfig:
             "action_planes",
             f"scalar cannot tell more than {BFLOAT16_LEVELS} actions apart in bfloat16; use one_hot or board",
         )
-        layers = [
-            self.fc_representation_layers,
-            self.fc_dynamics_layers,
-            self.fc_reward_layers,
-            self.fc_value_layers,
-            self.fc_policy_layers,
-        ]
+        layers = [self.fc_representation_layers, self.fc_dynamics_layers, self.fc_reward_layers]
+        layers += [self.fc_value_layers, self.fc_policy_layers]
         require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
         heads = [self.resnet_fc_reward_layers, self.resnet_fc_value_layers, self.resnet_fc_policy_layers]
         positive = all(size > 0 for sizes in heads for size in sizes)
@@ -556,10 +554,11 @@ class MuZeroConfig:
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with `changes`. Raises `ConfigurationError` on an unknown name or bad value."""
-        for name in changes:
+        values = renamed(changes, _DOCS)
+        for name in values:
             if name not in _DOCS:
                 raise ConfigurationError(f"unknown option {name!r}{did_you_mean(name, list(_DOCS))}")
-        return dataclasses.replace(self, **changes)
+        return dataclasses.replace(self, **values)
 
     def to_json(self) -> str:
         """All fields as a JSON object; `from_json` gives an equal configuration back."""

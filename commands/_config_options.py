@@ -132,6 +132,8 @@ def canonical(arguments: Sequence[str]) -> list[str]:
     """
     types = field_types()
     fields = {option_name(name): name for name in types}
+    docs = field_docs().items()
+    present = {option_name(old): option_name(name) for name, doc in docs for old in doc.formerly}
     result: list[str] = []
     rest = list(arguments)
     while rest:
@@ -139,6 +141,7 @@ def canonical(arguments: Sequence[str]) -> list[str]:
         if (head, value) == ("--help", ALL):
             equals = value = ""
         option = _spelled(head)
+        option = present.get(option, option)
         if option in fields and _is_truth(types[fields[option]]):
             if not equals:
                 value = rest.pop(0) if rest and rest[0].lower() in TRUTHS else "true"

@@ -81,7 +81,7 @@ RULES = (
     Idle(
         lambda config: config.lr_decay_rate == 1.0,
         "lr_decay_rate=1: the learning rate stays",
-        ("lr_decay_steps",),
+        ("lr_decay_steps", "lr_decay_start"),
     ),
     Idle(lambda config: not config.PER, "PER is off", ("PER_alpha", "PER_beta")),
     Idle(

@@ -26,12 +26,36 @@ class FieldDoc:
     group: str
     low: float = -math.inf
     high: float = math.inf
+    formerly: tuple[str, ...] = ()  # names that it had in earlier versions
 
 
-def option(default: T, group: str, doc: str, low: float = -math.inf, high: float = math.inf) -> T:
-    """A dataclass field that carries its documentation, group and inclusive numeric bounds."""
-    field: Any = dataclasses.field(default=default, metadata={"doc": FieldDoc(doc, group, low, high)})
+def option(
+    default: T,
+    group: str,
+    doc: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    formerly: tuple[str, ...] = (),
+) -> T:
+    """A dataclass field that carries its documentation, group, inclusive numeric bounds and earlier names."""
+    documented = FieldDoc(doc, group, low, high, formerly)
+    field: Any = dataclasses.field(default=default, metadata={"doc": documented})
     return cast(T, field)
+
+
+def renamed(values: Mapping[str, T], docs: Mapping[str, FieldDoc]) -> dict[str, T]:
+    """`values` by the present names of their fields: old checkpoints and commands say earlier ones.
+
+    Raises `ConfigurationError` where a field is given by two of its names.
+    """
+    present = {old: name for name, doc in docs.items() for old in doc.formerly}
+    found: dict[str, T] = {}
+    for name, value in values.items():
+        new = present.get(name, name)
+        if new in found:
+            raise ConfigurationError(f"{new} is given twice: {name} is an earlier name of it")
+        found[new] = value
+    return found
 
 
 def type_name(expected: Any) -> str:

@@ -37,9 +37,12 @@ def flatten_parameters(network: nn.Module) -> FlatParameters:
 
 
 def learning_rate(config: MuZeroConfig, training_step: int) -> float:
-    """The learning rate of optimiser step `training_step` (from 0): linear warm-up, exponential decay."""
+    """The learning rate of optimiser step `training_step` (from 0): linear warm-up, exponential decay from
+    `lr_decay_start` on.
+    """
     warmup = min(1.0, (training_step + 1) / (config.lr_warmup_steps + 1))
-    return config.lr_init * warmup * math.pow(config.lr_decay_rate, training_step / config.lr_decay_steps)
+    decaying = max(training_step - max(config.lr_decay_start, 0), 0)
+    return config.lr_init * warmup * math.pow(config.lr_decay_rate, decaying / config.lr_decay_steps)
 
 
 class Optimizer(Protocol):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
+from core.options import renamed
 from games.api.sources import OWN_GAMES, AnyGame, GameFolder, game_of
 from games.api.spec import GameSpec, check_facts
 
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from saving.checkpoint import Checkpoint
 
 AnyPath = str | PathLike[str]
+PRESENT = -1
+"""`lr_decay_start` for the optimiser step with which a run goes on."""
 RESUMABLE_GROUPS = ("run", "evaluation")
 RESUMABLE_EXCEPTIONS = ("seed", "num_workers", "games_per_worker")
 RESUMABLE_FIELDS = (
-    *("lr_init", "lr_decay_rate", "lr_decay_steps", "value_loss_weight", "reward_loss_weight"),
-    *("consistency_loss_weight", "ratio", "random_opening_moves", "random_move_probability"),
-    *("move_temperature", "visit_softmax_temperature", "full_search_probability", "fast_simulations"),
-    *("root_dirichlet_alpha", "root_exploration_fraction"),
+    *("lr_init", "lr_decay_rate", "lr_decay_steps", "lr_decay_start", "value_loss_weight"),
+    *("reward_loss_weight", "consistency_loss_weight", "ratio", "random_opening_moves"),
+    *("random_move_probability", "move_temperature", "visit_softmax_temperature"),
+    *("full_search_probability", "fast_simulations", "root_dirichlet_alpha", "root_exploration_fraction"),
 )
 
 
@@ -108,7 +111,10 @@ class MuZero:
         if not checkpoint.parts:
             raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
         earlier = MuZeroConfig.from_json(checkpoint.config_json)
-        config = earlier.replace(**_resumable(options or {}))
+        changes = renamed(options or {}, field_docs())
+        if changes.get("lr_decay_start") == PRESENT:
+            changes["lr_decay_start"] = checkpoint.training_step
+        config = earlier.replace(**_resumable(changes))
         if bool(config.consistency_loss_weight) != bool(earlier.consistency_loss_weight):
             raise ConfigurationError(
                 "consistency_loss_weight cannot be switched on or off when a run is resumed: train a new run"

@@ -365,6 +365,8 @@ def test_resume_finds_the_run(calls: list[dict[str, Any]], named: list[str]) -> 
     assert call["resume_from"].counters.ratio_since_update == 0
     assert line("resume", *named, "--ratio", "0.125") == 0
     assert (calls[1]["config"].ratio, calls[1]["resume_from"].counters.ratio_since_update) == (0.125, 2000)
+    assert line("resume", *named, "--lr-decay-start", "-1") == 0
+    assert (calls[0]["config"].lr_decay_start, calls[2]["config"].lr_decay_start) == (0, 2000)
 
 
 def test_training_from_another_runs_games(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture) -> None:
