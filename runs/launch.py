@@ -42,7 +42,8 @@ def train(
 
         outcome = _train_local(session, ends) if local else _train_on_ray(session, ends, address)
         session.register()
-        return outcome
+        by_callback = outcome.reason == "interrupted" and not interrupted.is_set()
+        return outcome._replace(reason="callback") if by_callback else outcome
 
 
 def check_launch(config: MuZeroConfig, local: bool, address: str | None) -> None:

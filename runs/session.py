@@ -26,7 +26,7 @@ from saving.run_folder import BEST_NAME, best_of
 if TYPE_CHECKING:
     from showing.agent import Agent
 
-Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted"]
+Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted", "callback"]
 
 
 class TrainingOutcome(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from config import MuZeroConfig
-from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES
 from games.tools.gymnasium import Seeing, first_action
 from showing.asked import PositionError
@@ -32,11 +33,11 @@ def play_games(agent: Acting, env: Any, games: int, seed: int | None, simulation
     The first game begins with `env.reset(seed=seed)`; none is longer than those the agent was trained on.
     Raises `PositionError` where the agent's game has other observations or actions than `env`.
     """
-    see = seeing(agent, env)
     first = first_action(env)
-    if int(env.action_space.n) != agent.config.num_actions:
-        own = agent.config.num_actions
-        raise PositionError(f"{env} has {env.action_space.n} actions, {agent.name} {own}")
+    own = agent.config.num_actions
+    if int(env.action_space.n) != own:
+        raise PositionError(f"{called(env)} has {env.action_space.n} actions, {agent.name} {own}")
+    see = seeing(agent, env)
     returns = []
     for _ in range(games):
         agent.reset()
@@ -54,17 +55,23 @@ def play_games(agent: Acting, env: Any, games: int, seed: int | None, simulation
 
 def seeing(agent: Acting, env: Any) -> Callable[[Any], Any]:
     """What turns the observations of `env` into those of the agent's game, which may say that itself."""
+    space, see = env.observation_space, None
     if agent.game in OWN_GAMES.names():
         game = OWN_GAMES.load(agent.game)
         if game.can.see_gymnasium:
-            own: Callable[[Any], Any] = game.game_class.from_gymnasium  # type: ignore[attr-defined]
-            return own
+            see = game.game_class.from_gymnasium  # type: ignore[attr-defined]
     try:
-        see = Seeing(env.observation_space)
-    except ConfigurationError as error:
-        raise PositionError(str(error)) from None
-    if see.shape != agent.config.observation_shape:
+        see = see or Seeing(space)
+        shape = np.shape(see(space.sample()))
+    except ValueError as error:  # `ConfigurationError` is one
+        raise PositionError(f"{called(env)}: {error}") from None
+    if shape != agent.config.observation_shape:
         raise PositionError(
-            f"{env} has observations of shape {see.shape}, {agent.name} {agent.config.observation_shape}"
+            f"{called(env)} has observations of shape {shape}, {agent.name} {agent.config.observation_shape}"
         )
     return see
+
+
+def called(env: Any) -> str:
+    """The environment's name."""
+    return str(env.spec.id) if getattr(env, "spec", None) is not None else type(env.unwrapped).__name__

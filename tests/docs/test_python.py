@@ -25,4 +25,4 @@ def test_the_pages_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(names["both"]), names["length"]) == (2, 500), "the agent that ships keeps the pole upright"
     assert names["returns"] == [500.0, 500.0]
     assert (names["doubling"].counters.training_step, len(names["lake"].folder.name) > 0) == (20, True)
-    assert (names["outcome"].reason, names["outcome"].counters.played_games >= 200) == ("interrupted", True)
+    assert (names["outcome"].reason, names["outcome"].counters.played_games >= 200) == ("callback", True)

@@ -56,7 +56,7 @@ def test_a_callback_sees_games_updates_and_evaluations(tmp_path: Path) -> None:
 def test_a_callback_ends_the_run_which_is_saved(tmp_path: Path) -> None:
     first, second = Sees(), Sees(until=5)
     outcome = trained(tmp_path, first, second)
-    assert outcome.reason == "interrupted"
+    assert outcome.reason == "callback"
     assert 5 <= outcome.counters.training_step < 50
     saved = load_checkpoint(outcome.folder).counters
     assert (saved.training_step, saved.played_steps) == (
@@ -68,7 +68,7 @@ def test_a_callback_ends_the_run_which_is_saved(tmp_path: Path) -> None:
 def test_a_callback_ends_a_run_on_ray(tmp_path: Path) -> None:
     seen = Sees(until=1)
     outcome = trained(tmp_path, seen, local=False, training_steps=100_000)
-    assert outcome.reason == "interrupted"
+    assert outcome.reason == "callback"
     assert load_checkpoint(outcome.folder).counters.training_step >= 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -170,3 +171,43 @@ def test_the_threads_of_the_program_stay_as_they_were() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_games_of_gymnasium_are_played_with_its_own_observations() -> None:
+    shipped = Agent.load("cartpole")
+    assert shipped.play(gymnasium.make("CartPole-v1"), games=2, seed=5, simulations=16) == [500.0, 500.0]
+    blind = agent_of("cartpole", 0)
+    returns = blind.play(gymnasium.make("CartPole-v1"), games=3, seed=5)
+    assert returns == blind.play(gymnasium.make("CartPole-v1"), games=3, seed=5)
+    assert len(set(returns)) > 1, "the second game is not the first again"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("MountainCar-v0", "has 3 actions, agent 2"),
+        ("Pendulum-v1", "only Discrete ones"),
+        ("Acrobot-v1", "has 3 actions, agent 2"),
+    ],
+)
+def test_other_environments_are_refused(name: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        CARTPOLE.play(gymnasium.make(name))
+    with pytest.raises(ConfigurationError, match="games=0 must be at least 1"):
+        CARTPOLE.play(gymnasium.make("CartPole-v1"), games=0)
+
+
+def test_an_environment_of_another_shape_is_refused() -> None:
+    other = agent_of("cartpole", 0, observation_shape=(1, 1, 5))
+    other.game = "mine"
+    with pytest.raises(PositionError, match=r"\ACartPole-v1 has observations of shape \(1, 1, 4\), agent"):
+        other.play(gymnasium.make("CartPole-v1"))
+    shipped = Agent.load("cartpole")
+    with pytest.raises(PositionError, match=r"\AFourNumbers: operands could not be broadcast"):
+        shipped.play(FourNumbers())
+
+
+class FourNumbers(gymnasium.Env):  # type: ignore[misc]
+    """Seven of them."""
+
+    observation_space, action_space = gymnasium.spaces.Box(0, 1, (7,)), gymnasium.spaces.Discrete(2)
