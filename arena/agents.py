@@ -66,6 +66,11 @@ def find_agent(
     return found
 
 
+def means_an_agent(name: str) -> bool:
+    """Whether `name` stands for a version, or an agent that ships, in every game: no run can be called so."""
+    return name in (SHIPPED, PRETRAINED) or _VERSION.fullmatch(name) is not None
+
+
 def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OWN_GAMES) -> ChosenAgent:
     """A version, `shipped`, a run by its name or its folder (its best), a generation, or a file.
 

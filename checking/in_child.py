@@ -23,13 +23,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from checking.conformance import GAMES, Finding, Report, check_game, check_names
 from core.errors import ConfigurationError
+from core.project import ours
 from games.api.sources import GameFolder
+from games.api.spec import on_board
 
 DEADLINE = 60.0
 """Seconds in which a game is to answer a call."""
 PULSE = 0.5
 """Seconds between two looks at the stack."""
-CALLERS = ("checking.", "games.api.")
+CALLERS = (ours("checking."), ours("games.api."))
 """Modules that call a game, and that no game is made of."""
 _FRAME = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)')
 
@@ -54,6 +56,7 @@ class Order(NamedTuple):
     games: int = GAMES
     ignored: tuple[str, ...] = ()
     deadline: float = DEADLINE  # seconds for each call
+    board_size: int = 0  # 0: the game's own
 
     @property
     def file(self) -> str:
@@ -139,7 +142,7 @@ def _work(order: Order, sender: Connection, stack: Path) -> None:
         pulse = Pulse(sender, order.file, threading.get_ident())
         threading.Thread(target=pulse.run, daemon=True).start()
         try:
-            spec = order.folder.load(order.name)
+            spec = on_board(order.folder.load(order.name), order.board_size)
             answer: Report | str = check_game(spec, order.games, order.ignored)
         except ConfigurationError as error:
             answer = str(error)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands import NAMES
-from commands._options import on_board
 from core.errors import ConfigurationError, nearest
 from core.prompts import read_line
 from games.api.files import game_name, is_file_name
 from games.api.sources import OWN_GAMES, GameFolder
-from games.api.spec import GameSpec
+from games.api.spec import GameSpec, on_board
 
 if TYPE_CHECKING:
     from saving.checkpoint import Checkpoint

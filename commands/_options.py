@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import GameFolder
-from games.api.spec import GameSpec
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,15 +102,6 @@ def add_board_size_option(parser: Parser) -> None:
         default=0,
         help="side of the board, in games that let one choose it; default: the agent's, or the game's own",
     )
-
-
-def on_board(game: GameSpec, board_size: int) -> GameSpec:
-    """`game` on a board of `board_size`, if it is not 0. Raises `ConfigurationError` if it has none such."""
-    if not board_size:
-        return game
-    if not game.config.board_size:
-        raise ConfigurationError(f"--board-size: {game.name} has one board")
-    return replace(game, config=game.config.replace(board_size=board_size))
 
 
 def add_checkpoint_option(parser: Parser) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from commands._finding import known_game
-from commands._options import Parser, add_game_argument, command_parser, whole_number
+from commands._options import (
+    Parser,
+    add_board_size_option,
+    add_game_argument,
+    command_parser,
+    whole_number,
+)
 from core.errors import ConfigurationError, did_you_mean
 from core.progress import Progress
 from core.wording import counted, grouped
@@ -28,7 +34,8 @@ def check_game_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) 
             )
     game = known_game(parsed.game, games)
     deadline = parsed.deadline or DEADLINE
-    order = Order(games, game, parsed.games or GAMES, tuple(parsed.ignore), deadline)
+    ignored = tuple(parsed.ignore)
+    order = Order(games, game, parsed.games or GAMES, ignored, deadline, parsed.board_size)
     with Progress(
         "checking", 1, at_first=f"{counted(order.games, 'random game')} and what follows from them"
     ):
@@ -65,4 +72,5 @@ def _parser() -> Parser:
         type=whole_number(1),
         help="a call of the game that takes longer hangs (default 60)",
     )
+    add_board_size_option(parser)
     return parser

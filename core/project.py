@@ -25,6 +25,11 @@ def ours(module: str) -> str:
     return _PREFIX + module
 
 
+def is_ours(name: str) -> bool:
+    """Whether `name` is a module of the installed package."""
+    return INSTALLED and name.startswith(_PREFIX)
+
+
 def own_module(module: str) -> ModuleType:
     """Our module that is called so in a checkout, imported now."""
     return importlib.import_module(ours(module))

@@ -11,6 +11,7 @@ from core.actor_kinds import members
 from core.errors import ConfigurationError
 from core.memory import require_room, usable_memory
 from core.perceptrons import weights_of
+from core.processes import free_processes
 from search.tree import tree_bytes
 
 NETWORK_COPIES = 8
@@ -66,12 +67,17 @@ RAY_THREADS = 250
 ACTOR_THREADS = 40
 
 
+def processes_needed(config: MuZeroConfig) -> int:
+    """Processes and threads of a run on Ray, about; where it does not say how many players, with one."""
+    return RAY_THREADS + ACTOR_THREADS * len(members(config))
+
+
 def check_processes(config: MuZeroConfig, free: int | None) -> None:
     """Raises `ConfigurationError` where a run on Ray needs more processes and threads than may be started.
 
     Ray says nothing useful then: it hangs, or takes it for want of memory.
     """
-    needed = RAY_THREADS + ACTOR_THREADS * len(members(config))
+    needed = processes_needed(config)
     if free is not None and needed > free:
         raise ConfigurationError(
             f"a run on Ray needs about {needed} processes and threads, and only {free} more may be started "
@@ -97,15 +103,20 @@ class Fitted(NamedTuple):
     notes: tuple[str, ...]
 
 
-def fitted(config: MuZeroConfig, cores: int, memory: int) -> Fitted:
-    """`config` with as many self-play actors as there are cores and memory for, unless it says how many."""
+def fitted(config: MuZeroConfig, cores: int, memory: int, free: int | None = None) -> Fitted:
+    """`config` with as many self-play actors as there are cores, memory and processes (of which `free` may
+    still be started; None: any number) for, unless it says how many.
+    """
     if config.num_workers:
         many = config.num_workers > cores
         note = f"num_workers={config.num_workers} on {cores} cores: they will take turns"
         return Fitted(config, (note,) if many else ())
     by_memory = int(memory // 2 // WORKER_BYTES)
-    workers = max(1, min(cores - BUSY, by_memory, MOST_WORKERS))
-    note = f"num_workers={workers}, by this machine's {cores} cores and {memory / 2**30:.1f} GiB"
+    most = min(cores - BUSY, by_memory, MOST_WORKERS)
+    by_processes = most if free is None else 1 + (free - processes_needed(config)) // ACTOR_THREADS
+    workers = max(1, min(most, by_processes))
+    limit = f", of which {free} processes may still be started" * (by_processes < most)
+    note = f"num_workers={workers}, by this machine's {cores} cores and {memory / 2**30:.1f} GiB{limit}"
     return Fitted(config.replace(num_workers=workers), (note,))
 
 
@@ -113,4 +124,4 @@ def fitted_here(config: MuZeroConfig, *, local: bool, address: str | None) -> Fi
     """`config` for a run in one process, on this machine, or on a cluster, of which nothing is known here."""
     if local or address is not None:
         return Fitted(config.replace(num_workers=config.num_workers or 1), ())
-    return fitted(config, len(os.sched_getaffinity(0)), usable_memory())
+    return fitted(config, len(os.sched_getaffinity(0)), usable_memory(), free_processes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections.abc import Callable
@@ -115,6 +116,15 @@ def check_facts(game: GameSpec, config: MuZeroConfig) -> None:
             raise ConfigurationError(
                 f"{name}={given} contradicts {game.name}, whose own is {own}: leave it out"
             )
+
+
+def on_board(game: GameSpec, board_size: int) -> GameSpec:
+    """`game` on a board of `board_size`, if it is not 0. Raises `ConfigurationError` if it has none such."""
+    if not board_size:
+        return game
+    if not game.config.board_size:
+        raise ConfigurationError(f"--board-size: {game.name} has one board")
+    return dataclasses.replace(game, config=game.config.replace(board_size=board_size))
 
 
 def game_maker(spec: GameSpec, config: MuZeroConfig) -> Callable[[int], Any]:

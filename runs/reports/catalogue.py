@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.agents import means_an_agent
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.files import is_file_name
+from games.api.sources import OWN_GAMES
 from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.files import write_whole
 from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, in_runs, is_running, name_of
@@ -101,6 +104,8 @@ def give_name(results_path: Path, folder: Path, name: str) -> None:
         return
     if not name.isprintable() or "/" in name or name != name.strip() or name.startswith("-"):
         raise ConfigurationError(f"{name!r} is no name: letters, digits and signs but '/', no '-' in front")
+    if means_an_agent(name) or Path(name).exists() or is_file_name(name) or name in OWN_GAMES.names():
+        raise ConfigurationError(f"{name!r} means an agent, a game or a file already: choose another name")
     for row in runs_in(results_path):
         taken = name in (row.name, row.date, row.game) and row.folder.resolve() != folder.resolve()
         if taken:

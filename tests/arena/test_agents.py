@@ -11,9 +11,9 @@ import pytest
 
 from arena.agents import ChosenAgent, agent_in_use, chosen_agent, named_agent
 from arena.registry import Registry
-from commands._options import on_board
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder, load_game
+from games.api.spec import on_board
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from tests.helpers.checkpoints import saved
 

@@ -126,3 +126,11 @@ def test_the_games_of_a_folder_and_files_are_known(games_folder: GameFolder) -> 
 @pytest.fixture
 def games_folder(tmp_path: Path) -> GameFolder:
     return GameFolder(tmp_path, "nothing_here")
+
+
+def test_a_game_is_checked_on_another_board(capsys: pytest.CaptureFixture[str]) -> None:
+    assert muzero.run(["check-game", "othello", "--board-size", "8", "--games", "2"]) == 0
+    moves = capsys.readouterr().out.split(" moves")[0].split(", ")[-1]
+    assert int(moves.replace(",", "")) > 80, "a game on 8 x 8 has about 60 moves"
+    with pytest.raises(ConfigurationError, match="tictactoe has one board"):
+        muzero.run(["check-game", "tictactoe", "--board-size", "4"])

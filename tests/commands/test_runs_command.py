@@ -98,7 +98,13 @@ def test_a_name_is_known_to_every_command(capsys: pytest.CaptureFixture[str]) ->
     assert row_of(folder).name == ""
 
 
-@pytest.mark.parametrize("name", ["a/b", "-x", " x", "tictactoe", "2026-01-02--00-00-00", "taken", "a\nb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a/b", "-x", " x", "tictactoe", "2026-01-02--00-00-00", "taken", "a\nb", "shipped", "pretrained"),
+        *("v0001", "v12", "results", "othello", "mine.py"),
+    ],
+)
 def test_names_that_cannot_be(name: str) -> None:
     folder = made("tictactoe", "2026-01-01--00-00-00")
     other = made("tictactoe", "2026-01-02--00-00-00")

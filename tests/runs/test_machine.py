@@ -12,7 +12,17 @@ from core.errors import ConfigurationError
 from core.memory import usable_memory
 from games.api.sources import OWN_GAMES
 from models import make_network
-from runs.machine import MOST_WORKERS, check_memory, fitted, fitted_here, needed_memory, parameters_of
+from runs.machine import (
+    ACTOR_THREADS,
+    MOST_WORKERS,
+    check_memory,
+    check_processes,
+    fitted,
+    fitted_here,
+    needed_memory,
+    parameters_of,
+    processes_needed,
+)
 from search.planner import Planner
 from search.tree import make_tree, tree_bytes
 
@@ -35,6 +45,15 @@ def test_left_to_itself_it_follows_cores_and_memory(cores: int, gib: int, worker
     assert config == MuZeroConfig(num_workers=workers)
     assert notes == (f"num_workers={workers}, by this machine's {cores} cores and {gib}.0 GiB",)
     assert workers <= MOST_WORKERS
+
+
+def test_left_to_itself_it_follows_the_processes_that_may_be_started() -> None:
+    needed = processes_needed(MuZeroConfig(num_workers=1))
+    for more, workers in ((0, 1), (ACTOR_THREADS - 1, 1), (ACTOR_THREADS, 2), (10**6, 14)):
+        config, notes = fitted(MuZeroConfig(), 16, 64 * GIB, needed + more)
+        assert config.num_workers == workers
+        assert ("may still be started" in notes[0]) == (workers < 14)
+        check_processes(config, needed + more)
 
 
 def test_who_says_how_many_gets_them_and_a_line_if_they_are_too_many() -> None:
