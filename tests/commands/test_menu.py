@@ -6,6 +6,7 @@ import io
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -262,7 +263,7 @@ class Terminal:
             [str(PROJECT / "muzero.py")],
             cwd=folder,
             encoding="utf-8",
-            timeout=600,
+            timeout=180,
             dimensions=(50, 120),
             # tests in the background ignore Ctrl-C, and children inherit that
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -272,6 +273,8 @@ class Terminal:
     def __call__(self, typed: str, *answers: str) -> None:
         """Types a line (`^C` and `^D` are the keys), and waits for the answers, one after the other."""
         if typed.startswith("^"):
+            # as a person does: what comes before Python waits for keys is seen at the next key only
+            time.sleep(0.5)
             self.child.sendcontrol(typed[1].lower())
         else:
             self.child.sendline(typed)
