@@ -97,7 +97,6 @@ export class Board {
       group.classList.toggle("won", won.has(cell));
       group.classList.toggle("hint", isHint && open.has(action));
       group.setAttribute("tabindex", open.has(action) && (!this.byColumn || cell < this.layout.columns) ? 0 : -1);
-      group.setAttribute("aria-disabled", !open.has(action));
       const more = [cell === newest ? ", newest" : "", won.has(cell) ? ", in the row that won" : ""].join("");
       group.setAttribute("aria-label", `${this.#spoken(cell)}: ${["empty", ...PLAYERS][stone]}${more}`);
     });

@@ -543,11 +543,9 @@ NAMELESS = """() => [...document.querySelectorAll('button, select, input, [role=
     .map((one) => one.outerHTML)"""
 
 
-def test_by_keyboard_and_by_ear(browser: Any, connect4: str) -> None:
+def test_by_keyboard_and_by_ear(browser: Any) -> None:
     """What can be chosen is reached by Tab, used by Enter, seen while it has the focus, and has a name."""
-    with opened(browser, connect4) as tab:
-        tab.select_option("#seat", "both")
-        tab.click("#new")
+    with served("connect4", untrained("connect4"), "both") as address, opened(browser, address) as tab:
         tab.wait_for_selector("#moment")
         assert tab.evaluate(NAMELESS) == []
         names = tab.eval_on_selector_all(".cell", "cells => cells.map(one => one.ariaLabel)")
