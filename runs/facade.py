@@ -5,6 +5,7 @@ Everything heavy is imported when it is needed: the command line must answer at 
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,10 +48,11 @@ class MuZero:
     """
 
     def __init__(self, game: AnyGame, options: dict[str, Any] | None = None) -> None:
-        self.spec = game_of(game)
-        self.game = self.spec.name
-        self.config: MuZeroConfig = self.spec.config.replace(**(options or {}))
-        check_facts(self.spec, self.config)
+        spec = game_of(game)
+        self.game = spec.name
+        self.config: MuZeroConfig = spec.config.replace(**(options or {}))
+        check_facts(spec, self.config)
+        self.spec = spec if spec.says_facts else dataclasses.replace(spec, config=self.config)
 
     def train(
         self,

@@ -64,8 +64,8 @@ def spec_of(game: Any) -> GameSpec:
     """The game that `game` is: a class with the game API, or what makes a Gymnasium environment.
 
     A class says its configuration by an attribute `MuZeroConfig`, or its file does; else the shape of its
-    observations is looked up and the rest is as by default. A callable takes no arguments, or the seed of a
-    game. Raises `GameClassError` on anything else.
+    observations is looked up, and a training's options say how many actions and players it has. A callable
+    takes no arguments, or the seed of a game. Raises `GameClassError` on anything else.
     """
     import gymnasium
 
@@ -94,7 +94,8 @@ def _of_game_class(name: str, make: Callable[..., Any], made: Any = None) -> Gam
     seeded: Callable[..., Any] = make if _takes_seed(make) else partial(_unseeded, make)
     with faults_in_program(name):
         config, notes = _config_of(game_class, seeded)
-    return GameSpec(_as_folder(name), seeded, config, notes)
+    own = own_configuration(game_class) is not None
+    return GameSpec(_as_folder(name), seeded, config, notes, says_facts=own)
 
 
 def _config_of(game_class: type, make: Callable[..., Any]) -> tuple[MuZeroConfig, tuple[str, ...]]:

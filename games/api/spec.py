@@ -77,6 +77,7 @@ class GameSpec:
     config: MuZeroConfig
     notes: tuple[str, ...] = ()  # what of its file has no effect here, in lines
     found: Recipe | None = field(default=None, compare=False)  # None: a program has made this value itself
+    says_facts: bool = True  # whether it has a configuration of its own; else options may say what it is
 
     @property
     def text(self) -> str:
@@ -108,7 +109,7 @@ def check_facts(game: GameSpec, config: MuZeroConfig) -> None:
 
     A game with a `board_size` says itself what follows from it.
     """
-    if game.config.board_size:
+    if game.config.board_size or not game.says_facts:
         return
     for name in FACTS:
         own, given = (json.dumps(getattr(source, name)) for source in (game.config, config))

@@ -86,6 +86,15 @@ def test_what_cannot_be_sent_is_refused_before_anything_starts(tmp_path: Path) -
     assert MuZero(Locked, options).train(local=True).counters.training_step == 50
 
 
+def test_options_say_what_a_class_without_a_configuration_is(tmp_path: Path) -> None:
+    wide = {**SMALL, "action_space": [0, 1, 2], "max_moves": 5, "results_path": str(tmp_path)}
+    outcome = MuZero(Plain, wide).train(local=True)
+    assert outcome.agent.config.num_actions == outcome.game.config.num_actions == 3
+    assert game_of(recipe_of(outcome.game)).config.action_space == (0, 1, 2)
+    with pytest.raises(ConfigurationError, match="contradicts my-corridor, whose own is"):
+        MuZero(MyCorridor, {"action_space": [0, 1, 2]})
+
+
 @pytest.mark.parametrize("game", [3, None, object(), int, lambda: 3])
 def test_what_is_no_game(game: Any) -> None:
     with pytest.raises(GameClassError, match=r"no game"):
