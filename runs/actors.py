@@ -7,6 +7,7 @@ What happens when one dies: `runs/failures.py`. Who calls them: `runs/ray_run.py
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -280,6 +281,9 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
 
 
 def _start_here(config: MuZeroConfig, quiet: dict[str, Any]) -> None:
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        # Ray keeps its clusters' token in the home; without one this cluster has a token of its own
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         ray.init(
             address="local",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 
 from config import MuZeroConfig
 from core.actor_kinds import ACTOR_KINDS, PROCESS_KINDS, REANALYSE, SELF_PLAY, TRAINER, ActorKind, members
@@ -24,6 +26,7 @@ from runs.actors import (
     Setup,
     Shell,
     TrainerActor,
+    start_ray,
 )
 from runs.failures import NotStartedError
 from runs.local_run import LocalRun
@@ -104,3 +107,15 @@ def test_there_may_be_nothing_to_reanalyse() -> None:
     buffer.start(Setup(recipe_of(load_game("cartpole")), config, "cpu"))
     assert reanalyse.refresh_any(buffer.reanalyse_request(8)) is None
     assert buffer.reanalyse_update_any(None) == 0
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_without_a_home_ray_gets_a_token_of_its_own(
+    home: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(ray, "init", lambda **options: None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    os.environ.pop("RAY_AUTH_TOKEN", None)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path if home else "/dev/null/home"))
+    start_ray(load_game("cartpole").config, None)
+    assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (0 if home else 64)
