@@ -32,7 +32,7 @@ from commands import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
 from core.output import say_plainly, silence
-from core.project import INSTALLED, PROJECT, is_ours, own_module
+from core.project import INSTALLED, is_ours, own_module
 from core.threads import use_one_thread
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
@@ -108,7 +108,7 @@ def _reported(action: Callable[[], int]) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except ModuleNotFoundError as error:
-        if error.name is None or (PROJECT / error.name.partition(".")[0]).exists() or is_ours(error.name):
+        if error.name is None or is_ours(error.name):
             raise
         install = f"pip install {error.name}" if INSTALLED else INSTALL
         print(f"error: {error.name} is not installed; run: {install}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from commands import NAMES
 from core.errors import ConfigurationError, nearest
 from core.prompts import read_line
-from games.api.files import game_name, is_file_name
+from games.api.files import game_name
 from games.api.sources import OWN_GAMES, GameFolder
 from games.api.spec import GameSpec, on_board
 
@@ -26,9 +26,9 @@ def known_game(name: str, games: GameFolder = OWN_GAMES, commands: bool = False)
 
     With `commands` one of these may have been meant. Raises `ConfigurationError` on any other unknown name.
     """
-    names = games.names()
     if games.knows(name):
         return name
+    names = games.names()
     near = nearest(name, names)
     if commands:
         near = nearest(name, list(NAMES), SURE) or near
@@ -57,14 +57,20 @@ def game_and_agent(parsed: Namespace, games: GameFolder = OWN_GAMES) -> GameSpec
 def _checkpoint_of(parsed: Namespace) -> Checkpoint:
     """The checkpoint that is named by a path, or by the name of its run."""
     from saving.checkpoint import load_checkpoint
-    from saving.run_folder import best_of, first_existing, named_runs
+    from saving.run_folder import best_of
 
     named = parsed.checkpoint
-    path = first_existing(Path(named), parsed.results_path / named)
-    path = path or named_runs(parsed.results_path).get(named)
+    path = _at_path_or_named(named, parsed.results_path)
     if path is None:
         raise ConfigurationError(f"no checkpoint at {named}: name the game as well, if it is one of a game's")
     return load_checkpoint(best_of(path))
+
+
+def _at_path_or_named(text: str, results_path: Path) -> Path | None:
+    """What is at the path `text`, or there under the results, or the run of that name."""
+    from saving.run_folder import first_existing, named_runs
+
+    return first_existing(Path(text), results_path / text) or named_runs(results_path).get(text)
 
 
 def _has_runs(game: str, results_path: Path) -> bool:
@@ -91,12 +97,13 @@ def find_run(run: str | None, results_path: Path, games: GameFolder = OWN_GAMES)
 
     Raises `ConfigurationError` when there is none.
     """
-    from saving.run_folder import first_existing, named_runs, newest_run
+    from saving.run_folder import newest_run
 
-    game = None if run is None else game_name(run)
-    if run is None or run in games.names() or is_file_name(run) or _has_runs(str(game), results_path):
-        return newest_run(results_path, game)
-    path = first_existing(Path(run), results_path / run) or named_runs(results_path).get(run)
+    if run is None:
+        return newest_run(results_path)
+    if games.knows(run) or _has_runs(run, results_path):
+        return newest_run(results_path, game_name(run))
+    path = _at_path_or_named(run, results_path)
     path = path or next((found for found in _under(results_path) if found.name == run), None)
     if path is not None:
         return path

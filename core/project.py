@@ -26,8 +26,8 @@ def ours(module: str) -> str:
 
 
 def is_ours(name: str) -> bool:
-    """Whether `name` is a module of the installed package."""
-    return INSTALLED and name.startswith(_PREFIX)
+    """Whether an import of `name` means a module of ours."""
+    return name.startswith(_PREFIX) if INSTALLED else (PROJECT / name.partition(".")[0]).exists()
 
 
 def own_module(module: str) -> ModuleType:

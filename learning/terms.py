@@ -11,7 +11,14 @@ from learning.consistency import ConsistencyTerm
 from learning.loss import ActiveTerm, Term, Unrolled, cross_entropy
 
 
-class ValueTerm:
+class HeadTerm:
+    """Cross entropy of what a head of the network predicts: nothing else is learned for it."""
+
+    def modules(self, config: MuZeroConfig) -> None:
+        """Nothing of its own."""
+
+
+class ValueTerm(HeadTerm):
     """Cross entropy of the predicted value distributions."""
 
     name = group = "value"
@@ -20,16 +27,13 @@ class ValueTerm:
         """`value_loss_weight`."""
         return config.value_loss_weight
 
-    def modules(self, config: MuZeroConfig) -> None:
-        """Nothing of its own."""
-
     def loss(self, seen: Unrolled, own: nn.Module | None) -> Tensor:
         """The sum over samples and steps."""
         targets = seen.targets
         return cross_entropy(seen.predictions.value, seen.network.encode(targets.value), targets.value_scales)
 
 
-class RewardTerm:
+class RewardTerm(HeadTerm):
     """Cross entropy of the predicted reward distributions."""
 
     name = group = "reward"
@@ -37,9 +41,6 @@ class RewardTerm:
     def weight(self, config: MuZeroConfig) -> float:
         """`reward_loss_weight`."""
         return config.reward_loss_weight
-
-    def modules(self, config: MuZeroConfig) -> None:
-        """Nothing of its own."""
 
     def loss(self, seen: Unrolled, own: nn.Module | None) -> Tensor:
         """The sum over samples and unrolled steps."""
@@ -49,7 +50,7 @@ class RewardTerm:
         )
 
 
-class PolicyTerm:
+class PolicyTerm(HeadTerm):
     """Cross entropy of the predicted policies and those of the search; the others are weighed against it."""
 
     name = group = "policy"
@@ -57,9 +58,6 @@ class PolicyTerm:
     def weight(self, config: MuZeroConfig) -> float:
         """1."""
         return 1.0
-
-    def modules(self, config: MuZeroConfig) -> None:
-        """Nothing of its own."""
 
     def loss(self, seen: Unrolled, own: nn.Module | None) -> Tensor:
         """The sum over samples and steps."""

@@ -173,8 +173,7 @@ def _check_start(game: GameSpec, config: MuZeroConfig, local: bool, address: str
 
 def _changed(game: GameSpec, checkpoint: Checkpoint) -> tuple[str, ...]:
     """What there is to say of a game's file that is another one than the run was made with."""
-    digest = "" if game.found is None else game.found.digest
-    if digest == checkpoint.game_digest or not checkpoint.game_digest:
+    if game.digest == checkpoint.game_digest or not checkpoint.game_digest:
         return ()
     return (f"warning: {game.text} has been changed since the run's checkpoint was written",)
 

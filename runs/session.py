@@ -185,8 +185,6 @@ class Session:
         self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
         log, config = self.log, self.config.to_json()
         found = self.spec.found
-        recipe = "" if found is None else found.text
-        digest = "" if found is None else found.digest
         return Checkpoint(
             self.game,
             config,
@@ -195,8 +193,8 @@ class Session:
             parts,
             evaluation,
             log.cost,
-            recipe=recipe,
-            game_digest=digest,
+            recipe="" if found is None else found.text,
+            game_digest=self.spec.digest,
         )
 
     def register(self) -> None:

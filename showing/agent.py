@@ -81,15 +81,12 @@ class Agent:
 
         text, results = str(named), Path(results_path)
         wanted = None if game is None else game_of(game).name
-        if wanted is None and is_file_name(text):
+        if wanted is None and (is_file_name(text) or not Path(named).exists()):
+            require(games.knows(text), f"agent {text!r}", "is no file, no folder and no game's name")
             wanted = game_name(text)
             path, name, _ = chosen_agent(None, wanted, results, games)
-        elif Path(named).exists():
+        elif wanted is None or Path(named).exists():
             path, name = best_of(Path(named)), text
-        elif wanted is None:
-            require(text in games.names(), f"agent {text!r}", "is no file, no folder and no game's name")
-            wanted = text
-            path, name, _ = chosen_agent(None, text, results, games)
         else:
             path, name, _ = named_agent(text, wanted, results, games)
         found = load_checkpoint(path, expect_game=wanted)

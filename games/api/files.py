@@ -94,12 +94,17 @@ def spec_of_module(name: str, module: ModuleType, file: Path, recipe: Recipe) ->
         if not hasattr(module, attribute):
             raise ConfigurationError(f"{shown(file)} must define {attribute}")
     with faults_in(file):
-        config = module.MuZeroConfig()
-        own = isinstance(config, MuZeroConfig)
-        adopted = Adopted(config, ()) if own else adopt(config, capabilities_of(module.Game).advise)
+        adopted = configuration_of(module.Game, module.MuZeroConfig)
     nobody_types(module.Game)
     notes = tuple(f"{shown(file)}: {note}" for note in adopted.notes)
     return GameSpec(name, module.Game, adopted.config, notes, recipe)
+
+
+def configuration_of(game_class: Any, config_class: Any) -> Adopted:
+    """What a game's configuration says in this project's form; raises whatever its class does."""
+    config = config_class()
+    own = isinstance(config, MuZeroConfig)
+    return Adopted(config, ()) if own else adopt(config, capabilities_of(game_class).advise)
 
 
 @contextmanager

@@ -11,8 +11,7 @@ from typing import Any
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from games.api.files import faults_in_program, nobody_types
-from games.api.muzero_general import adopt
+from games.api.files import configuration_of, faults_in_program, nobody_types
 from games.api.spec import GameSpec, Recipe, capabilities_of, lacking, own_configuration
 
 
@@ -92,21 +91,13 @@ def _of_game_class(name: str, make: Callable[..., Any], made: Any = None) -> Gam
         raise GameClassError(f"{name} is no game: it has no method {method}")
     nobody_types(game_class)
     seeded: Callable[..., Any] = make if _takes_seed(make) else partial(_unseeded, make)
+    own = own_configuration(game_class)
     with faults_in_program(name):
-        config, notes = _config_of(game_class, seeded)
-    own = own_configuration(game_class) is not None
-    return GameSpec(_as_folder(name), seeded, config, notes, says_facts=own)
-
-
-def _config_of(game_class: type, make: Callable[..., Any]) -> tuple[MuZeroConfig, tuple[str, ...]]:
-    """The configuration that stands in the class or beside it; else one with the game's observations."""
-    config_class = own_configuration(game_class)
-    if config_class is None:
-        return MuZeroConfig(observation_shape=_first_shape(make)), ()
-    config = config_class()
-    if isinstance(config, MuZeroConfig):
-        return config, ()
-    return adopt(config, capabilities_of(game_class).advise)
+        if own is None:
+            config = MuZeroConfig(observation_shape=_first_shape(seeded))
+            return GameSpec(_as_folder(name), seeded, config, says_facts=False)
+        config, notes = configuration_of(game_class, own)
+    return GameSpec(_as_folder(name), seeded, config, notes)
 
 
 def _first_shape(make: Callable[..., Any]) -> tuple[int, ...]:

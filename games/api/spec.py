@@ -84,6 +84,11 @@ class GameSpec:
         """What a person types to mean it; its name, if only a program has it."""
         return self.name if self.found is None or not self.found.text else self.found.text
 
+    @property
+    def digest(self) -> str:
+        """Of its source, where its recipe holds that; else ""."""
+        return "" if self.found is None else self.found.digest
+
     @cached_property
     def can(self) -> Capabilities:
         """What all of its games can do, as their class says; a function has to make one that says it.
