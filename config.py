@@ -14,12 +14,15 @@ import math
 import re
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import FieldDoc, coerce, option, parse_json_object, parse_value, renamed
 from core.perceptrons import PerceptronSizes
 from core.temperatures import Schedule, check_temperatures, schedule_value
+
+if TYPE_CHECKING:  # numpy, which `--help` does without
+    from core.actions import ActionSpace
 
 BFLOAT16_LEVELS = 256
 """Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
@@ -34,7 +37,7 @@ class MuZeroConfig:
         (1, 1, 4), "game", "shape of one observation, (channels, height, width); (1, 1, n) for a vector"
     )
     action_space: tuple[int, ...] = option((0, 1), "game", "all actions, numbered from 0")
-    players: int = option(1, "game", "players who take turns; with 2 the game is zero-sum", 1, 2)
+    players: int = option(1, "game", "players who take turns; 2: zero-sum; more: only for matches", 1, 64)
     stacked_observations: int = option(
         0, "game", "earlier observations and actions stacked under the current observation", 0, 64
     )
@@ -475,6 +478,13 @@ class MuZeroConfig:
             f"board needs downsample=none and an action for each of the {width} columns or the "
             f"{height * width} cells, not {self.num_actions}; use scalar",
         )
+
+    @property
+    def actions(self) -> ActionSpace:
+        """What may be done in the game."""
+        from core.actions import ActionSpace
+
+        return ActionSpace(self.num_actions)
 
     @property
     def num_actions(self) -> int:

@@ -1,8 +1,8 @@
 """What travels between the stages of the system, one type each.
 
 Letters in shapes: A actions, B rows of a batched search, K unrolled steps, N nodes of a search tree
-(simulations + 1), P components of a value (1 for one player and for two-player zero-sum games), S samples
-of a training batch, T steps of a game (or of a segment of one).
+(simulations + 1), P components of a value (1 for one player and for two-player zero-sum games, else
+one for each player), S samples of a training batch, T steps of a game (or of a segment of one).
 """
 
 from __future__ import annotations
@@ -40,16 +40,20 @@ class WeightsSource(Protocol):
         ...
 
 
+CHANCE_PLAYER = -1
+"""Whose turn it is where chance decides; `policy_logits` are then its logarithmic probabilities."""
+
+
 class Evaluation(NamedTuple):
     """One evaluation of B nodes by the model, as the search needs it: numpy, scalars decoded.
 
     The arrays may be views of the model's own buffers: they hold until its next call.
     """
 
-    value: FloatArray  # [B, P] from the view of the player to move at the node
+    value: FloatArray  # [B, P] with P = 1 to the player to move at the node (who moved, if it is chance)
     reward: FloatArray  # [B, P] of the edge into the node, to the player who moved; 0 at a root
     discount: FloatArray  # [B] of the edge into the node; 1 at a root
-    to_play: IntArray  # [B] int32, player to move at the node
+    to_play: IntArray  # [B] int32, player to move at the node, or `CHANCE_PLAYER`
     policy_logits: FloatArray  # [B, A]
 
 

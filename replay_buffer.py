@@ -40,7 +40,7 @@ from learning.targets import (
 )
 from search.inference import make_model
 from search.mcts import Search
-from search.noise import RootNoise
+from search.rules.rule import draw_noise
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
@@ -175,9 +175,7 @@ class ReplayBuffer:
         config, size = self.config, self.config.batch_size
         # One draw from each of S equal parts of the total priority (Schaul et al. 2015, appendix B.2.1).
         places = self.tree.draw((np.arange(size) + self.generator.random(size)) / size)
-        random_actions = self.generator.integers(
-            config.num_actions, size=(size, config.num_unroll_steps), dtype=np.int32
-        )
+        random_actions = config.actions.draw(self.generator, size, config.num_unroll_steps)
         targets = compute_targets(self.rows, places, random_actions, config.td_steps, config.discount)
         # (1 / (N p))^beta over its largest: N and the total cancel.
         priorities = self.tree[places] / self.rows.frequency[places]
@@ -388,7 +386,7 @@ class Reanalyse:
         for start in range(0, len(request.positions), self.BATCH):
             rows = slice(start, start + self.BATCH)
             legal = request.legal_actions[rows]
-            noise = RootNoise.draw(generator, legal, self.config)
+            noise = draw_noise(generator, legal, self.config)
             found.append(
                 self.search.run(self.model, request.observations[rows], request.to_play[rows], legal, noise)
             )

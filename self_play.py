@@ -29,6 +29,7 @@ from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
 from search.planner import GamePlanner
+from search.rules.rule import draw_noise, rule_class
 
 
 class SelfPlay:
@@ -51,6 +52,7 @@ class SelfPlay:
         batch = config.games_per_worker
         self.table = make_table(game, config, batch)
         self.planner = planner
+        self._explores = rule_class(config).explores
         self.rows = np.arange(batch)
         self.anew = 0  # games that could not be gone on with, since the last report
         self.resignation = Resignation(config, self.generator, batch)
@@ -81,12 +83,12 @@ class SelfPlay:
 
     def _move(self, tally: PlayStatistics) -> list[GameHistory]:
         """One move in every game that is not resigned; returns the segments that this completed."""
-        noise = RootNoise.draw(self.generator, self.table.legal, self.config)
+        noise = draw_noise(self.generator, self.table.legal, self.config)
         result = self._search(noise, tally)
         drawn = self.random_moves.draw(self.table)
         exploratory = drawn != NONE
         searched = explored_actions(
-            self.config, self.planner.version, result, moves_made(self.table), noise.uniform
+            self.config, self.planner.version, result, moves_made(self.table), noise.uniform, self._explores
         )
         actions = np.where(exploratory, drawn, searched)
         resigned = self.resignation.decide(result.value[:, 0], self.table)

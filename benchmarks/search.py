@@ -26,7 +26,7 @@ from data import Evaluation, IntArray, Weights, linear_name
 from games import cartpole
 from search.inference import InferenceModel, make_model
 from search.mcts import Search
-from search.noise import RootNoise
+from search.rules.rule import draw_noise
 
 HIDDEN_64 = {f"fc_{part}_layers": (64,) for part in PerceptronSizes._fields if part != "representation"}
 NETS: dict[str, MuZeroConfig] = {
@@ -116,7 +116,7 @@ class OwnSearch:
 
     def search(self, model: RecordingModel | None = None) -> None:
         """One move of all rows."""
-        noise = RootNoise.draw(self.generator, self.legal, self.config)
+        noise = draw_noise(self.generator, self.legal, self.config)
         self.tree.run(
             model or self.model, self.observations, self.to_play, self.legal, noise, temperature=1.0
         )

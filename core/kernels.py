@@ -34,6 +34,16 @@ UNSEEN = ("config",)
 """Modules of ours of which no kernel can see anything."""
 KEPT = 4
 """Caches of earlier sources that are not removed: somebody may be using them."""
+INLINED: dict[str, Any] = {
+    "error_model": "numpy",
+    "_nrt": False,
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""For helpers of kernels that are called with many arrays, where passing these on costs more than what they
+do. They neither allocate nor keep an array: counting references (`_nrt`) would be half of the time."""
+inlined_njit = njit(**INLINED)
 _IMPORT = re.compile(r"^(?:from|import) +([\w.]+)", re.MULTILINE)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.actions import ActionSpace
 from data import BoolArray
 from learning.symmetry import Symmetries
 from learning.targets import StepRows
@@ -20,10 +21,9 @@ def stacked_at(
     observations, actions = steps.observations[window], steps.actions[window[:, 1:]]
     if symmetries is not None:
         observations, actions = symmetries.boards(observations), symmetries.actions(actions)
-    return stack_observations(observations, actions, steps.past[rows], config.num_actions)
+    return stack_observations(observations, actions, steps.past[rows], config.actions)
 
 
 def legal_at(steps: StepRows, rows: NDArray[np.int64]) -> BoolArray:
     """The legal actions [S, A] at `rows` [S]."""
-    actions = steps.policies.shape[1]
-    return np.unpackbits(steps.legal_actions[rows], axis=1, count=actions).astype(np.bool_)
+    return ActionSpace(steps.policies.shape[1]).unpack(steps.legal_actions[rows])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.kernels import cached_njit
+from core.zero_sum import seen_by
 from data import BoolArray, FloatArray, GameHistory, IntArray
 
 PAST, OWN, AHEAD = 0, 1, 2
@@ -222,11 +223,9 @@ def _n_step_returns(
             if exploratory[at]:
                 moves = step
                 break
-            reward = scale * rewards[at]
-            total += reward if to_play[at] == player else -reward
+            total += seen_by(player, to_play[at], scale * rewards[at])
             scale *= discount
         if moves < remaining[row] or not terminated[row]:
             at = (row + moves) % size
-            value = scale * root_values[at]
-            total += value if to_play[at] == player else -value
+            total += seen_by(player, to_play[at], scale * root_values[at])
         returns[i] = total

@@ -37,7 +37,7 @@ class Environment:
     """Plays one game after another; every game can be repeated from its seed and its actions."""
 
     def __init__(self, spec: GameSpec, config: MuZeroConfig) -> None:
-        self.name, self.config = spec.name, config
+        self.name, self.config, self._actions = spec.name, config, config.actions
         self._make_game = game_maker(spec, config)
         self._reseeds = spec.can.reseed
         self.can = spec.can  # once the first game has been started, as that says
@@ -109,25 +109,20 @@ class Environment:
 
         Where the game was `cut` (truncated) it may list none: then all count as legal, for want of any.
         """
-        actions = self.config.num_actions
         if not self.can.mask_actions:
-            return np.ones(actions, bool)
+            return self._actions.all_legal()
         try:
             legal = np.asarray(self._game.legal_actions())
         except RAISES as error:
             self._raised("legal_actions", error)
         if legal.size == 0 and cut:
-            return np.ones(actions, bool)
+            return self._actions.all_legal()
         if legal.size == 0:
             self._refuse("legal_actions is empty before the game's end", "at least one action")
-        if legal.dtype.kind not in "iu":
-            self._refuse(f"legal_actions are of type {legal.dtype}", "whole numbers")
-        unknown = legal[(legal < 0) | (legal >= actions)]
-        if unknown.size:
-            self._refuse(f"legal_actions contains {unknown[0]}", f"actions from 0 to {actions - 1}")
-        mask = np.zeros(actions, bool)
-        mask[legal] = True
-        return mask
+        fault = self._actions.fault(legal)
+        if fault:
+            self._refuse(f"legal_actions {fault.what}", fault.expected)
+        return self._actions.mask(legal)
 
     def close(self) -> None:
         """Closes the game, if it can be closed."""

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from core.policies import random_legal
 from core.temperatures import Schedule
 from data import FloatArray, IntArray, SearchResult, Snapshot
 from playing.game_table import GameTable
@@ -45,7 +44,7 @@ class RandomMoves:
         now = moves_made(table) < self.lengths
         if self.later:
             now |= self.generator.random(batch) < self.later
-        return np.where(now, random_legal(self.generator, table.legal), NONE).astype(np.int32)
+        return np.where(now, table.actions.sample(self.generator, table.legal), NONE).astype(np.int32)
 
     def state(self) -> Snapshot:
         """How long the openings of the running games are."""
@@ -83,14 +82,15 @@ def explored_actions(
     result: SearchResult,
     moves: NDArray[np.int64],
     uniform: FloatArray,
+    explores: bool,
 ) -> IntArray:
     """The actions [B] int32 played in order to learn, `uniform` [B] in [0, 1) does the sampling.
 
-    The searches were made at `moves` [B] (from 0) with weights of `version`. PUCT's are sampled by visits.
-    Gumbel's noise explores by itself, so that its own choice is played; but where the configuration has
-    temperatures by move (`move_temperature`, `temperature_threshold`), the improved policy is sampled.
+    The searches were made at `moves` [B] (from 0) with weights of `version`. They are sampled by visits. A
+    rule that `explores` does so by its noise, so that its own choice is played; but where the configuration
+    has temperatures by move (`move_temperature`, `temperature_threshold`), its improved policy is sampled.
     """
-    if config.search != "gumbel":
+    if not explores:
         weights: NDArray[Any] = result.visit_counts
     elif config.move_temperature or config.temperature_threshold:
         weights = result.policy

@@ -32,14 +32,14 @@ class GameTable:
     """B games in lock-step. Rows are games; `rows` arguments select some of them by index."""
 
     def __init__(self, spec: GameSpec, config: MuZeroConfig, batch: int) -> None:
-        self.config = config
+        self.config, self.actions = config, config.actions
         self.environments = [Environment(spec, config) for _ in range(batch)]
         self.seeds = np.zeros(batch, np.int64)
         self.played: list[list[int]] = [[] for _ in range(batch)]  # all actions of each running game
         self.returns = np.zeros(batch, np.float64)  # to player 0
         self.to_play = np.zeros(batch, np.int32)
         self.movers = np.full(batch, NOBODY, np.int32)  # who made the newest move
-        self.legal = np.ones((batch, config.num_actions), bool)
+        self.legal = config.actions.all_legal(batch)
         self.stacks = np.zeros((batch, config.stacked_channels, *config.observation_shape[1:]), np.float32)
 
     def reset(self, row: int, seed: int) -> NDArray[Any]:
@@ -110,7 +110,7 @@ class GameTable:
             self.stacks[rows] = observations
             return
         for row, action, observation in zip(rows.tolist(), actions.tolist(), observations, strict=True):
-            push(self.stacks[row], observation, action, self.config.num_actions)
+            push(self.stacks[row], observation, action, self.actions)
 
     def state(self) -> Snapshot:
         """Seeds and actions of the running games, from which they can be played again."""

@@ -79,7 +79,7 @@ class HistoryBuilder:
     def _position(self, rows: NDArray[np.intp], observations: NDArray[Any], table: GameTable) -> None:
         at = rows, self.cursor[rows]
         self.observations[at], self.to_play[at] = observations, table.to_play[rows]
-        self.legal[at] = np.packbits(table.legal[rows], axis=1)
+        self.legal[at] = table.actions.pack(table.legal[rows])
 
     def full_segments(self, table: GameTable) -> list[GameHistory]:
         """The segments that are complete, look-ahead included, now that the current position was searched."""

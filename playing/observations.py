@@ -7,18 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.actions import ActionSpace
 from data import IntArray
 
 
 def stack_observations(
-    window: NDArray[Any], actions: IntArray, past: NDArray[np.integer], num_actions: int
+    window: NDArray[Any], actions: IntArray, past: NDArray[np.integer], space: ActionSpace
 ) -> NDArray[np.float32]:
     """The stacked observations [S, C * (n + 1) + n, H, W] of S positions, as muzero-general orders them.
 
     `window` [S, n + 1, C, H, W] holds each position's observation, then the n before it, newest first;
     `actions` [S, n] the actions taken in those n; `past` [S] how many of them exist. The current
-    observation comes first; then, for each earlier step, its observation and a plane of
-    action / num_actions. Steps before the game's start are zero, whatever `window` holds for them.
+    observation comes first; then, for each earlier step, its observation and a plane of its action
+    (`ActionSpace.encode`). Steps before the game's start are zero, whatever `window` holds for them.
     """
     samples, length, channels, height, width = window.shape
     earlier = length - 1
@@ -27,12 +28,12 @@ def stack_observations(
     if earlier:
         steps = earlier_steps(stacked, channels)
         steps[:, :, :channels] = window[:, 1:]
-        steps[:, :, channels] = (actions / num_actions)[..., None, None]
+        steps[:, :, channels] = space.encode(actions)[..., None, None]
         steps[np.arange(earlier) >= past[:, None]] = 0.0
     return stacked
 
 
-def push(stack: NDArray[np.float32], observation: NDArray[Any], action: int, num_actions: int) -> None:
+def push(stack: NDArray[np.float32], observation: NDArray[Any], action: int, space: ActionSpace) -> None:
     """Moves a stack [C * (n + 1) + n, H, W] on in place: `action` has led to `observation` [C, H, W].
 
     It becomes what `stack_observations` would make anew, which takes longer.
@@ -41,7 +42,7 @@ def push(stack: NDArray[np.float32], observation: NDArray[Any], action: int, num
     steps = earlier_steps(stack, channels)
     steps[1:] = steps[:-1].copy()
     steps[:1, :channels] = stack[:channels]
-    steps[:1, channels] = action / num_actions
+    steps[:1, channels] = space.encode(action)
     stack[:channels] = observation
 
 

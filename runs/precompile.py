@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from config import MuZeroConfig
 from core.project import INSTALLED, PROJECT, ours
@@ -20,17 +21,18 @@ from runs.status import Observer
 WARM_UP = f"from {ours('runs.precompile')} import warm_up; warm_up()"
 
 
-def stamp_path() -> Path:
-    """Where it is noted that the kernels of exactly these sources are compiled."""
+def stamp_path(config: MuZeroConfig) -> Path:
+    """Where it is noted that the kernels that `config` needs are compiled, of exactly these sources."""
     from core.kernels import kernel_cache
+    from search.inference import chosen_path
 
-    return kernel_cache() / "search.stamp"
+    return kernel_cache() / f"{quote(config.search, safe='')}-{chosen_path(config, 'cpu')}.stamp"
 
 
 @contextmanager
 def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
     """Has the kernels compiled by the end of the block, in a process of its own beside it."""
-    stamp = stamp_path()
+    stamp = stamp_path(config)
     if stamp.exists():
         yield
         return
@@ -59,7 +61,7 @@ def compile_kernels(config: MuZeroConfig) -> None:
     from search.inference import chosen_path, make_model
     from search.mcts import warm_up as warm_search
 
-    warm_search()
+    warm_search(config)
     if chosen_path(config, "cpu") == "numba":
         model = make_model(config, batch=1, simulations=1)
         shape = (1, config.stacked_channels, *config.observation_shape[1:])

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from config import MuZeroConfig
 from data import BoolArray, FloatArray
 
 
@@ -24,27 +23,6 @@ class RootNoise(NamedTuple):
         """No noise: the search is deterministic."""
         zeros = np.zeros((batch, actions), dtype)
         return cls(zeros, zeros, np.zeros(batch, np.uint64), np.zeros(batch, dtype))
-
-    @classmethod
-    def draw(
-        cls,
-        generator: np.random.Generator,
-        legal: BoolArray,
-        config: MuZeroConfig,
-        dtype: DTypeLike = np.float32,
-    ) -> RootNoise:
-        """The noise that `config.search` needs, drawn for the legal actions [B, A]; the other kind is 0."""
-        batch, actions = legal.shape
-        noise = cls.none(batch, actions, dtype)
-        if config.search == "gumbel":
-            noise = noise._replace(gumbel=np.asarray(generator.gumbel(size=legal.shape), dtype))
-        else:
-            dirichlet = legal_dirichlet(generator, legal, config.root_dirichlet_alpha)
-            noise = noise._replace(dirichlet=dirichlet.astype(dtype))
-        return noise._replace(
-            tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
-            uniform=np.asarray(generator.random(batch, np.float32), dtype),
-        )
 
 
 def legal_dirichlet(generator: np.random.Generator, legal: BoolArray, alpha: float) -> NDArray[np.float64]:

@@ -1,83 +1,79 @@
-"""How all trees are searched: the configuration, as kernels read it."""
+"""How all trees are searched: the configuration and the rule, as kernels read them."""
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+import functools
+import hashlib
+import inspect
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from config import MuZeroConfig
-from data import FloatArray, IntArray
-from search.tree import record_types
+from search.rules.rule import Rule
+from search.tree import SearchParameters
 
 SMALLEST_RANGE = 1e-8
 """Least denominator when values are scaled to [0, 1], as in mctx."""
+SETS = ("rule", "values")
+"""Names of sets of functions that kernels are compiled for: the name of a field of the constants that begins
+so says which set it is, so that it is part of the kernels' type."""
 
 
-class SearchParameters(NamedTuple):
-    """How all trees are searched: the configuration, as kernels read it."""
+class Constants(NamedTuple):
+    """What the kernels and several rules read; a rule's own numbers stand beside it in the same record."""
 
-    constants: NDArray[np.void]  # [1] see `make_parameters`
-    exploration: FloatArray  # [N + 1] by a node's visits, see `puct_exploration` and `uct_exploration`
-    halving: IntArray  # [M + 1, N - 1] Gumbel: visits of the actions whose turn it is, by simulation
+    max_depth: int
+    by_siblings: bool  # values are scaled by those of a node's actions
+    tree_bounds: bool  # or by the extremes of the whole tree
+    low: float  # or by known bounds
+    high: float
+    least_range: float  # that values are scaled by
 
 
 def make_parameters(
-    config: MuZeroConfig, simulations: int, dtype: DTypeLike, uct: float | None = None
+    config: MuZeroConfig, rule: Rule, values: type, simulations: int, dtype: DTypeLike
 ) -> SearchParameters:
-    """Those of a search with this many simulations: by `config.search`, or UCT with the constant `uct`."""
-    considered = min(config.max_num_considered_actions, config.num_actions)
-    constants = np.zeros(1, record_types(np.dtype(dtype)).constants)
-    constants["gumbel"] = config.search == "gumbel" and uct is None
-    constants["uct"] = uct is not None
-    constants["by_siblings"] = config.q_transform == "parent_and_siblings"
-    constants["tree_bounds"] = config.q_transform == "min_max"
-    constants["rescale_values"] = config.rescale_values
-    constants["max_depth"] = config.max_depth or simulations
-    constants["max_considered"] = considered
-    constants["low"], constants["high"] = config.value_bounds
-    constants["noise_fraction"] = config.root_exploration_fraction
-    constants["value_scale"] = config.value_scale
-    constants["maxvisit_init"] = config.maxvisit_init
-    constants["least_range"] = max(config.min_q_range, SMALLEST_RANGE)
+    """Those of a search by `rule` with this many simulations, its values handled by the set `values`."""
+    low, high = config.value_bounds
+    common = Constants(
+        max_depth=config.max_depth or simulations,
+        by_siblings=config.q_transform == "parent_and_siblings",
+        tree_bounds=config.q_transform == "min_max",
+        low=low,
+        high=high,
+        least_range=max(config.min_q_range, SMALLEST_RANGE),
+    )
+    numbers = common._asdict() | rule.constants()._asdict()
+    kinds = tuple((name, type(number)) for name, number in numbers.items())
+    sets = path_of(type(rule)), path_of(values)
+    constants = np.zeros(1, constants_type(np.dtype(dtype), kinds, sets))
+    for name, number in numbers.items():
+        constants[name] = number
     visits = np.arange(simulations + 2, dtype=np.float64)
-    exploration = puct_exploration(config, visits) if uct is None else uct_exploration(uct, visits)
-    sequences = [considered_visits(m, simulations) for m in range(considered + 1)]
     return SearchParameters(
         constants=constants,
-        exploration=exploration.astype(dtype),
-        halving=np.array(sequences, np.int32),
+        exploration=rule.exploration(visits).astype(dtype),
+        schedule=np.array(rule.schedule(simulations), np.int32),
     )
 
 
-def puct_exploration(config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base)): times prior / (1 + action's visits)."""
-    growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
-    return np.asarray(np.sqrt(visits) * (config.pb_c_init + growth))
+@functools.cache
+def constants_type(
+    real: np.dtype[Any], numbers: tuple[tuple[str, type], ...], sets: tuple[str, ...]
+) -> np.dtype[np.void]:
+    """The record of such numbers, which also names the `SETS` of functions to compile for.
 
-
-def uct_exploration(constant: float, visits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """constant * sqrt(log(n)): is divided by sqrt(action's visits)."""
-    return np.asarray(constant * np.sqrt(np.log(np.maximum(visits, 1.0))))
-
-
-def considered_visits(considered: int, simulations: int) -> list[int]:
-    """Sequential halving over `considered` actions, as one number of visits per simulation.
-
-    A simulation takes the best of the actions that have exactly that many visits (Gumbel MuZero paper,
-    section 3; mctx `get_sequence_of_considered_visits`).
+    The same object at each call, which numba recognises in less time.
     """
-    if considered <= 1:
-        return list(range(simulations))
-    phases = math.ceil(math.log2(considered))
-    sequence: list[int] = []
-    visits, remaining = 0, considered
-    while len(sequence) < simulations:
-        rounds = max(1, int(simulations / (phases * remaining)))
-        for visit in range(visits, visits + rounds):
-            sequence += [visit] * remaining
-        visits += rounds
-        remaining = max(2, remaining // 2)
-    return sequence[:simulations]
+    kinds = {bool: "?", int: "i4", float: real.str}
+    fields = [(name, kinds[kind]) for name, kind in numbers]
+    marks = [(f"{what} {path}", "i1") for what, path in zip(SETS, sets, strict=True)]
+    return np.dtype([*fields, *marks], align=True)
+
+
+def path_of(chosen: type) -> str:
+    """`module:Class`, and the digest of its file: what was compiled for an earlier text of it is not used."""
+    digest = hashlib.sha256(inspect.getsource(inspect.getmodule(chosen) or chosen).encode()).hexdigest()[:16]
+    return f"{chosen.__module__}:{chosen.__qualname__} {digest}"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.kernels import cached_njit
 from core.randomness import one_of
+from core.zero_sum import seen_by
 from data import BoolArray, Evaluation, IntArray, Model
 from games.api.spec import GameSpec
 from games.boards.rules import (
@@ -38,6 +39,7 @@ from playing.game_table import GameTable
 from search.chance import make_uncertain
 from search.mcts import Search
 from search.noise import RootNoise
+from search.rules.uct import Uct
 from search.tree import record_types
 
 TREE_BYTES = 300 << 20
@@ -287,7 +289,7 @@ class GameModel:
             mover = environment.to_play()
             legal = np.flatnonzero(environment.legal_mask())
             step = environment.step(one_of(self.generator, legal))
-            total += weight * (step.reward if mover == player else -step.reward)
+            total += weight * seen_by(player, mover, step.reward)
             weight *= self.config.discount
             if step.terminated or step.truncated:
                 break
@@ -351,7 +353,7 @@ class RealGameSearch:
         """`make_model` is given how many rows are searched at a time; `exploration` is UCB1's constant."""
         rows = max(1, min(batch, TREE_BYTES // tree_bytes(simulations, config.num_actions)))
         self.model = make_model(rows)
-        self.search = Search(config, rows, simulations, uct=exploration)
+        self.search = Search(config, rows, simulations, rule=Uct(config, exploration))
         self.generator = generator
 
     def actions(self, positions: NDArray[Any]) -> IntArray:

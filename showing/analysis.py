@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
 from data import SearchResult
-from search.mcts import ROOT
-from search.tree import Tree
+from search.tree import ROOT, Tree
 
 
 class TreeLimit(NamedTuple):

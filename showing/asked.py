@@ -49,7 +49,7 @@ class Rows:
                 stacked[row, :channels] = observation
             else:
                 stacked[row] = before
-                push(stacked[row], observation, self._actions[row], self._config.num_actions)
+                push(stacked[row], observation, self._actions[row], self._config.actions)
         return stacked
 
     def keep(self, stacked: NDArray[np.float32], actions: IntArray) -> None:
@@ -111,7 +111,7 @@ def players_of(given: Any, number: int, config: MuZeroConfig) -> IntArray:
 def legal_of(given: Any, single: bool, number: int, config: MuZeroConfig) -> BoolArray:
     """A mask [n, A] of the legal actions. Raises `PositionError` where there are none or others."""
     if given is None:
-        return np.ones((number, config.num_actions), bool)
+        return config.actions.all_legal(number)
     rows = [given] if single else list(given)
     if len(rows) != number:
         raise PositionError(f"legal_actions of {len(rows)} position(s) for {number} observation(s)")
@@ -126,8 +126,7 @@ def _mask(given: Any, config: MuZeroConfig) -> BoolArray:
         mask: BoolArray = listed
     else:
         check_actions(listed, config)
-        mask = np.zeros(config.num_actions, bool)
-        mask[listed.astype(np.int64)] = True
+        mask = config.actions.mask(listed.astype(np.int64))
     if not mask.any():
         raise PositionError("no action is legal: the game is over, there is nothing to ask")
     return mask
@@ -135,8 +134,7 @@ def _mask(given: Any, config: MuZeroConfig) -> BoolArray:
 
 def check_actions(actions: NDArray[Any], config: MuZeroConfig) -> None:
     """Raises `PositionError` unless all of `actions` are the game's."""
-    whole = actions.dtype.kind in "iu" or not actions.size
-    if not whole or actions.ndim != 1 or not ((actions >= 0) & (actions < config.num_actions)).all():
+    if actions.ndim != 1 or config.actions.fault(actions):
         raise PositionError(
             f"actions {actions.tolist()}: must be whole numbers from 0 to {config.num_actions - 1}"
         )

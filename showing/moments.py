@@ -17,7 +17,7 @@ from data import IntArray
 from games.api.spec import GameSpec
 from playing.exploration import explored_actions, moves_made
 from playing.game_table import GameTable
-from search.noise import RootNoise
+from search.rules.rule import draw_noise, rule_class
 from showing.analysis import require_finite
 from showing.interactive import InteractiveGame
 
@@ -57,14 +57,16 @@ class WatchedAgent:
         planner, seen = self.player.planner, self.player.planner.seen(table, rows)
         noise = None
         if self.exploration is not None:
-            noise = RootNoise.draw(self.exploration, seen.legal, planner.config)
+            noise = draw_noise(self.exploration, seen.legal, planner.config)
         found = planner.plan(seen, noise)
         require_finite(found.value[0, 0])
         self.value = float(found.value[0, 0])
         if noise is None:
             return found.action
         moves = moves_made(table)[rows]
-        return explored_actions(planner.config, planner.version, found, moves, noise.uniform)
+        return explored_actions(
+            planner.config, planner.version, found, moves, noise.uniform, rule_class(planner.config).explores
+        )
 
 
 def watch(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import replay_buffer
 from config import MuZeroConfig
+from core.actions import ActionSpace
 from core.errors import ConfigurationError
 from data import Batch, Evaluation, GameHistory, IntArray, ReanalyseResult, Snapshot, Weights
 from games.api.sources import load_game
@@ -162,7 +163,7 @@ def test_a_batch_has_the_documented_shapes_and_dtypes() -> None:
 
 def test_stacking_by_hand() -> None:
     window = np.arange(1, 9, dtype=np.uint8).reshape(2, 2, 1, 1, 2)  # newest first
-    stacked = stack_observations(window, np.array([[1], [2]]), np.array([1, 0]), num_actions=4)
+    stacked = stack_observations(window, np.array([[1], [2]]), np.array([1, 0]), ActionSpace(4))
     np.testing.assert_array_equal(stacked[0, :, 0], [[1, 2], [3, 4], [0.25, 0.25]])
     np.testing.assert_array_equal(stacked[1, :, 0], [[5, 6], [0, 0], [0, 0]])
     assert stacked.dtype == np.float32

@@ -22,6 +22,7 @@ from playing.observations import stack_observations
 from search.inference import make_model
 from search.noise import RootNoise
 from search.planner import Positions, self_play_planner
+from search.rules.rule import draw_noise
 from self_play import SelfPlay
 from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
@@ -51,7 +52,7 @@ def last_value(history: GameHistory, config: MuZeroConfig) -> float:
     back = np.arange(config.stacked_observations + 1)
     window = history.observations[len(history.actions) - back][None]
     stack = stack_observations(
-        window, history.actions[-back[1:]][None], np.array([len(history.actions)]), config.num_actions
+        window, history.actions[-back[1:]][None], np.array([len(history.actions)]), config.actions
     )
     model = make_model(config, 1, 1)
     model.load(random_weights(config))
@@ -206,9 +207,9 @@ def test_gumbels_sampled_moves_have_the_improved_policys_shares() -> None:
     result = SearchResult(own, policy, blank, blank, blank, visits, own)
     uniform = ((np.arange(1000) + 0.5) / 1000).astype(np.float32)
     config = WalkConfig(search="gumbel", temperature_threshold=1, visit_softmax_temperature=((1.0, 0.5),))
-    first = exploration.explored_actions(config, 0, result, np.zeros(1000, np.int64), uniform)
+    first = exploration.explored_actions(config, 0, result, np.zeros(1000, np.int64), uniform, True)
     np.testing.assert_allclose(np.bincount(first, minlength=3) / 1000, [1 / 17, 0, 16 / 17], atol=1e-3)
-    later = exploration.explored_actions(config, 0, result, np.ones(1000, np.int64), uniform)
+    later = exploration.explored_actions(config, 0, result, np.ones(1000, np.int64), uniform, True)
     assert (later == 2).all()
 
 
@@ -350,7 +351,7 @@ def test_fast_searches_have_no_noise_at_the_root(search: str, monkeypatch: pytes
     config: dict[str, Any] = {"search": search, "num_simulations": 9, "fast_simulations": 8}
     config |= {"root_exploration_fraction": 1.0, "visit_softmax_temperature": ((1.0, 0.0),)}
     player = make_player(full_search_probability=0.5, **config)
-    noise = RootNoise.draw(np.random.default_rng(0), player.table.legal, player.config)
+    noise = draw_noise(np.random.default_rng(0), player.table.legal, player.config)
     player._load_newer_weights()
     seen = player.planner.seen(player.table, player.rows)
     still = RootNoise.none(len(seen.legal), 3)._replace(tie_seeds=noise.tie_seeds)

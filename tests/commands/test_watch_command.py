@@ -26,7 +26,7 @@ from games.api.sources import load_game
 from games.api.spec import GameSpec
 from playing.exploration import play_temperatures, sample_actions
 from playing.make_table import make_table
-from search.noise import RootNoise
+from search.rules.rule import draw_noise
 from showing.films import Film, Gif, film_file, shoot
 from showing.frames import INK, PAPER, STONES, fitted, frame, text_frame
 from showing.interactive import InteractiveGame
@@ -128,7 +128,7 @@ def test_exploration_has_self_plays_temperature(changes: dict[str, Any], move: i
         for _ in range(move):
             table.move(0, int(table.legal[0].argmax()))
         seen = planner.seen(table, np.array([0]))
-        noise = RootNoise.draw(np.random.default_rng(seed), seen.legal, player.config)
+        noise = draw_noise(np.random.default_rng(seed), seen.legal, player.config)
         found = planner.plan(seen, noise)
         drawn = sample_actions(found.visit_counts, np.array([expected]), noise.uniform, found.action)
         watched = WatchedAgent(player, np.random.default_rng(seed))

@@ -11,12 +11,15 @@ from data import Evaluation, IntArray
 
 
 class World(NamedTuple):
-    """A deterministic world of M states and A actions; a state is its number."""
+    """A deterministic world of M states and A actions; a state is its number.
+
+    With players P > 2 rewards and values have one number for each of them.
+    """
 
     next_state: NDArray[np.int32]  # [M, A]
-    reward: NDArray[np.floating]  # [M, A]
+    reward: NDArray[np.floating]  # [M, A] or [M, A, P]
     discount: NDArray[np.floating]  # [M, A]
-    value: NDArray[np.floating]  # [M]
+    value: NDArray[np.floating]  # [M] or [M, P]
     logits: NDArray[np.floating]  # [M, A]
     to_play: NDArray[np.int32]  # [M]
 
@@ -45,7 +48,8 @@ class WorldModel:
     def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
         self.latents = np.zeros((self.simulations + 1, len(observations)), np.int32)
         self.latents[0] = observations
-        return self._evaluation(observations, np.zeros(len(observations)), np.ones(len(observations)))
+        nothing = np.zeros((len(observations), *self.world.reward.shape[2:]))
+        return self._evaluation(observations, nothing, np.ones(len(observations)))
 
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
         state = self.latents[parents, np.arange(len(parents))]
@@ -57,8 +61,8 @@ class WorldModel:
 
     def _evaluation(self, state: Any, reward: Any, discount: Any) -> Evaluation:
         return Evaluation(
-            value=self.world.value[state, None].astype(self.dtype),
-            reward=reward[:, None].astype(self.dtype),
+            value=self.world.value[state].reshape(len(state), -1).astype(self.dtype),
+            reward=reward.reshape(len(state), -1).astype(self.dtype),
             discount=discount.astype(self.dtype),
             to_play=self.world.to_play[state],
             policy_logits=self.world.logits[state].astype(self.dtype),

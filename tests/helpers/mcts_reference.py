@@ -1,6 +1,7 @@
 """A slow search of one tree of Python objects, written from the papers, that also knows how close it was.
 
-Values are those of one player. `gap` is the smallest distance between the best and the second best score in
+Values are absolute, a number for each player: of two players in a zero-sum game, or of one and nobody, the
+second gets what the first loses. `gap` is the smallest distance between the best and the second best score in
 all decisions: where it is tiny, rounding alone decides, and two right searches may differ.
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from data import CHANCE_PLAYER
 from tests.helpers.mcts_models import World
 
 Scores = NDArray[np.float64]
@@ -22,25 +25,54 @@ Scores = NDArray[np.float64]
 class Node:
     """A state, its prior, and its children by action."""
 
-    def __init__(self, world: World, state: int, reward: float = 0.0, discount: float = 1.0) -> None:
-        self.state, self.reward, self.discount = state, reward, discount
-        self.raw_value = float(world.value[state])
-        self.total, self.visits = self.raw_value, 1
+    def __init__(self, world: World, state: int, parent: Node | None = None, action: int = 0) -> None:
+        to_play = int(world.to_play[state])
+        self.state, self.chance = state, to_play == CHANCE_PLAYER
+        self.mover: int = to_play if parent is None else parent.to_play
+        self.to_play: int = self.mover if self.chance else to_play
+        self.raw = absolute(world.value[state], self.to_play)
+        self.reward, self.discount = np.zeros_like(self.raw), 1.0
+        if parent is not None:
+            self.reward = absolute(world.reward[parent.state, action], self.mover)
+            self.discount = float(world.discount[parent.state, action])
+        self.total, self.visits = self.raw, 1
         self.logits = world.logits[state] - world.logits[state].max()
         self.prior = np.exp(self.logits) / np.exp(self.logits).sum()
         self.children: dict[int, Node] = {}
 
     @property
+    def values(self) -> Scores:
+        return np.asarray(self.total / self.visits)
+
+    @property
     def value(self) -> float:
-        return self.total / self.visits
+        """To the player to move."""
+        return float(self.values[self.to_play])
+
+    @property
+    def raw_value(self) -> float:
+        return float(self.raw[self.to_play])
+
+    @property
+    def returns(self) -> Scores:
+        """To all players, from the move on that led here."""
+        return np.asarray(self.reward + self.discount * self.values)
 
     @property
     def q(self) -> float:
-        return self.reward + self.discount * self.value
+        """To the player who moved here."""
+        return float(self.returns[self.mover])
 
     def child_visits(self) -> Scores:
         counts = [self.children[a].visits if a in self.children else 0 for a in range(len(self.prior))]
         return np.array(counts, np.float64)
+
+
+def absolute(value: Any, player: int) -> Scores:
+    """A value as all players get it: a single number is what `player` gains and another one loses."""
+    if np.ndim(value):
+        return np.array(value, np.float64)
+    return np.array([value, -value] if player == 0 else [-value, value], np.float64)
 
 
 class MinMaxStats:
@@ -90,27 +122,30 @@ class ReferenceSearch:
     def simulate(self, choose: Callable[[Node, int], int]) -> None:
         node, path = self.root, [self.root]
         while True:
-            action = choose(node, len(path) - 1)
+            action = self.likeliest(node) if node.chance else choose(node, len(path) - 1)
             if action not in node.children or len(path) == self.config.max_depth:
                 break
             node = node.children[action]
             path.append(node)
         leaf = self.evaluate(node, action)
         self.stats.update(leaf.q)
-        value = leaf.q
+        value = leaf.returns
         for node in reversed(path):
-            node.total += value
+            node.total = node.total + value
             node.visits += 1
             self.stats.update(node.q)
             value = node.reward + node.discount * value
 
+    def likeliest(self, node: Node) -> int:
+        """The outcome of a chance node that lags most behind its probability."""
+        return self.best(node.prior / (node.child_visits() + 1), np.ones_like(self.legal))
+
     def evaluate(self, node: Node, action: int) -> Node:
         """The new child; or the child at `max_depth` once more, which then has one visit more."""
-        w, s = self.world, node.state
-        leaf = Node(w, int(w.next_state[s, action]), float(w.reward[s, action]), float(w.discount[s, action]))
+        leaf = Node(self.world, int(self.world.next_state[node.state, action]), node, action)
         if action in node.children:
             leaf.visits += node.children[action].visits
-            leaf.total = leaf.raw_value * leaf.visits
+            leaf.total = leaf.raw * leaf.visits
         node.children[action] = leaf
         return leaf
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.actions import ActionSpace
 from games.api.spec import GameSpec
 from playing.environment import Environment, GameError
 from playing.game_table import GameTable
@@ -478,8 +479,10 @@ def test_a_stack_that_is_moved_on_is_the_one_that_is_made_anew() -> None:
         stack[:2] = observations[0]
         assert np.shares_memory(earlier_steps(stack[None], 2), stack) == (earlier > 0)
         for move in range(1, 6):
-            push(stack, observations[move], int(actions[move - 1]), 5)
+            push(stack, observations[move], int(actions[move - 1]), ActionSpace(5))
             back = np.arange(earlier)
             window = observations[move - np.arange(earlier + 1)][None]
-            anew = stack_observations(window, actions[move - 1 - back][None], np.array([move]), 5)
+            anew = stack_observations(
+                window, actions[move - 1 - back][None], np.array([move]), ActionSpace(5)
+            )
             np.testing.assert_array_equal(stack, anew[0])

@@ -30,15 +30,15 @@ def compiled():
         if isinstance(kernel, Dispatcher)
     }
 
-compile_kernels(WalkConfig())
-before = compiled()
 for search in ("puct", "gumbel"):
+    compile_kernels(WalkConfig(search=search))
+    before = compiled()
     for transform in ("parent_and_siblings", "min_max", "bounds"):
         config = WalkConfig(search=search, q_transform=transform)
         planner = self_play_planner(config, "cpu")
         self_play.SelfPlay(toy_game("walk"), config, 0, fixed_source(config), planner).play(4)
-left = {name: count for name, count in compiled().items() if count != before[name]}
-assert before and not left, left
+    left = {name: count for name, count in compiled().items() if count != before[name]}
+    assert before and not left, left
 """
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_left_to_compile() -> None:
 def stamp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A stamp of no earlier run; warming up notes the configuration that it is for."""
     path = tmp_path / "stamp"
-    monkeypatch.setattr(kernels, "stamp_path", lambda: path)
+    monkeypatch.setattr(kernels, "stamp_path", lambda config: path)
     code = f"import sys, pathlib; pathlib.Path({str(tmp_path / 'warmed')!r}).write_text(sys.stdin.read())"
     monkeypatch.setattr(kernels, "WARM_UP", code)
     return path

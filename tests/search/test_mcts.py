@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, SearchResult
-from search.mcts import ROOT, Search, UniformModel, advance, plant, read, warm_up
+from search.mcts import Search, UniformModel, advance, plant, read, warm_up
 from search.noise import RootNoise, legal_dirichlet
-from search.parameters import considered_visits
+from search.rules.gumbel import considered_visits
+from search.rules.rule import draw_noise
+from search.rules.uct import Uct
+from search.tree import ROOT
 from tests.helpers.mcts_models import World, WorldModel, random_world
 from tests.helpers.mcts_reference import ReferenceSearch
 
@@ -24,6 +27,10 @@ STATES = 32
 
 def make_config(actions: int, simulations: int, **options: Any) -> MuZeroConfig:
     return MuZeroConfig(action_space=tuple(range(actions)), num_simulations=simulations, **options)
+
+
+def uct(config: MuZeroConfig, rows: int, constant: float, dtype: type = np.float64) -> Search:
+    return Search(config, rows, dtype=dtype, rule=Uct(config, constant))
 
 
 def run(search: Search, world: World, states: Any, legal: Any = None, **noise: Any) -> SearchResult:
@@ -164,7 +171,9 @@ def test_the_least_range_changes_nothing_where_values_differ_by_more(options: di
 @pytest.mark.parametrize("rule", ["puct", "uct"])
 def test_values_of_other_searches_are_the_means_over_visits(rule: str) -> None:
     world = random_world(np.random.default_rng(0), 8, 3)
-    search = Search(make_config(3, 30), 2, dtype=np.float64, uct=1.0 if rule == "uct" else None)
+    search = (
+        uct(make_config(3, 30), 2, 1.0) if rule == "uct" else Search(make_config(3, 30), 2, dtype=np.float64)
+    )
     result = run(search, world, [0, 1])
     np.testing.assert_array_equal(result.value, result.root_value)
     np.testing.assert_array_equal(result.target_value, result.root_value)
@@ -178,7 +187,7 @@ def test_gumbel_visits_only_legal_actions(seed: int, considered: int) -> None:
     config = make_config(6, 20, search="gumbel", max_num_considered_actions=considered)
     legal = generator.random((8, 6)) < 0.5
     legal[:, generator.integers(6)] = True
-    noise = RootNoise.draw(generator, legal, config, np.float64)
+    noise = draw_noise(generator, legal, config, np.float64)
     states = generator.integers(0, STATES, 8)
     result = run(Search(config, 8, dtype=np.float64), world, states, legal, **noise._asdict())
     assert result.visit_counts[~legal].sum() == 0
@@ -206,7 +215,7 @@ def test_uct_by_hand(constant: float, visits: list[int]) -> None:
     n=3: 1 + 1.05c : 1.05c -> 0.  n=4: 1 + 0.83c : 1.18c -> 0 if c = 1, 1 if c = 3.
     n=5 after 0: 1 + 0.73c : 1.27c -> 0 if c = 1.  n=5 after 1: 1 + 0.90c : 0.90c -> 0.
     """
-    search = Search(make_config(2, 5, search="gumbel", **bounds01()), 1, dtype=np.float64, uct=constant)
+    search = uct(make_config(2, 5, search="gumbel", **bounds01()), 1, constant)
     result = run(search, bandit([1.0, 0.0], [-5.0, 5.0]), [0])
     assert result.visit_counts.tolist() == [visits]
     assert result.policy.tolist() == [[visits[0] / 5, visits[1] / 5]]
@@ -219,7 +228,7 @@ def test_uct_plays_a_bandit_as_ucb1() -> None:
     for n in range(1, 301):
         with np.errstate(divide="ignore"):
             counts[np.argmax(rewards + 0.7 * np.sqrt(np.log(n) / counts) if n > 4 else -counts)] += 1
-    search = Search(make_config(4, 300, **bounds01()), 1, dtype=np.float64, uct=0.7)
+    search = uct(make_config(4, 300, **bounds01()), 1, 0.7)
     assert run(search, bandit(rewards.tolist()), [0]).visit_counts[0].tolist() == counts.tolist()
 
 
@@ -228,7 +237,7 @@ def test_uct_takes_actions_in_random_order_first() -> None:
     rows = 3000
     seeds = np.random.default_rng(0).integers(1, 2**64, rows, np.uint64)
     for simulations in range(1, 5):
-        search = Search(make_config(4, simulations), rows, uct=math.sqrt(2))
+        search = uct(make_config(4, simulations), rows, math.sqrt(2), np.float32)
         result = run(search, bandit([0.1, 0.9, 0.3, 0.6]), np.zeros(rows), tie_seeds=seeds)
         assert result.visit_counts.max() == 1
         shares = result.visit_counts.mean(axis=0)
@@ -246,7 +255,7 @@ def test_uct_goes_for_what_each_player_wants() -> None:
         to_play=np.array([0, 0, 1, 1], np.int32),
     )
     bounds = {"q_transform": "bounds", "value_bounds": (-1.0, 2.0)}
-    search = Search(make_config(2, 3000, **bounds), 1, dtype=np.float64, uct=0.5)
+    search = uct(make_config(2, 3000, **bounds), 1, 0.5)
     assert run(search, world, [0]).action.tolist() == [0]
     # mean over the tree of 1 + 1 - 1, less what exploration costs
     assert search.tree.value[0, ROOT, 0] == pytest.approx(1.0, abs=0.1)
@@ -261,7 +270,7 @@ def test_illegal_actions_inside_the_tree(rule: str) -> None:
     illegal[np.arange(STATES), generator.integers(0, 5, STATES)] = False
     world.logits[illegal] = -np.inf
     config = make_config(5, 300, search="puct" if rule == "uct" else rule)
-    search = Search(config, 8, dtype=np.float64, uct=math.sqrt(2) if rule == "uct" else None)
+    search = uct(config, 8, math.sqrt(2)) if rule == "uct" else Search(config, 8, dtype=np.float64)
     states = np.arange(8)
     result = run(search, world, states, ~illegal[states])
     edges = search.tree.edges
@@ -380,7 +389,7 @@ def test_rows_do_not_influence_each_other(search: str) -> None:
     states = generator.integers(0, STATES, 16)
     legal = generator.random((16, 5)) < 0.6
     legal[:, 2] = True
-    noise = RootNoise.draw(generator, legal, config)
+    noise = draw_noise(generator, legal, config)
     together = Search(config, 16)
     run(together, world, states[::-1], legal[::-1], **noise._asdict())
     result = run(together, world, states, legal, **noise._asdict(), temperature=1.0)
@@ -433,14 +442,14 @@ def test_dirichlet_noise_in_the_root_prior() -> None:
 
 def test_drawn_noise_fits_the_search() -> None:
     legal = np.array([[True, False, True], [False, True, False]])
-    puct = RootNoise.draw(np.random.default_rng(0), legal, make_config(3, 2))
-    gumbel = RootNoise.draw(np.random.default_rng(0), legal, make_config(3, 2, search="gumbel"))
+    puct = draw_noise(np.random.default_rng(0), legal, make_config(3, 2))
+    gumbel = draw_noise(np.random.default_rng(0), legal, make_config(3, 2, search="gumbel"))
     assert puct.gumbel.any() == gumbel.dirichlet.any() == False  # noqa: E712
     assert puct.dirichlet[1].tolist() == [0.0, 1.0, 0.0]
     assert gumbel.gumbel.all()
     assert (puct.tie_seeds > 0).all()
     assert len(set(puct.tie_seeds.tolist())) == 2
-    again = RootNoise.draw(np.random.default_rng(0), legal, make_config(3, 2))
+    again = draw_noise(np.random.default_rng(0), legal, make_config(3, 2))
     for ours, theirs in zip(puct, again, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -545,7 +554,7 @@ def test_refuses_values_of_several_components() -> None:
 
 
 def test_warm_up_compiles_all_that_a_search_in_play_needs() -> None:
-    warm_up()
+    warm_up(make_config(2, 2))
     warm = [list(compiled.signatures) for compiled in (advance, plant, read)]
     assert all(warm)
     legal, players = np.ones((2, 3), np.bool_), np.zeros(2, np.int32)

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, SearchResult
-from search.mcts import ROOT, Search
+from search.mcts import Search
 from search.noise import RootNoise
-from search.tree import Tree
+from search.tree import ROOT, Tree
 from tests.helpers.mcts_models import World, WorldModel, random_world
 from tests.helpers.mcts_reference import ReferenceSearch
 

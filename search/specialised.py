@@ -1,0 +1,105 @@
+"""The functions of a rule, and of what a value is, in the search's kernels.
+
+Kernels call the functions of this module. When numba compiles them, it finds in the type of the parameters
+which sets of functions are meant (`search/parameters.py`), and compiles the functions of the same names and
+arguments in their place: nothing is asked, and no pointer is followed, while a search runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba.extending import overload
+
+from core.kernels import INLINED
+from data import BoolArray, Evaluation, FloatArray, SearchResult
+from search.rules.rule import load
+from search.tree import SearchParameters, Tree
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def from_set(what: str) -> Callable[[Function], Function]:
+    """A decorator of functions that stand for those of the set of functions `what`."""
+
+    def decorate(stands: Function) -> Function:
+        where = list(inspect.signature(stands).parameters).index("parameters")
+
+        @functools.wraps(stands)
+        def implementation(*arguments: Any) -> Any:
+            fields = arguments[where].types[0].dtype.fields
+            path = next(name for name in fields if name.startswith(f"{what} ")).split()[1]
+            return getattr(load(path), stands.__name__)
+
+        overload(stands, jit_options=INLINED)(implementation)
+        return stands
+
+    return decorate
+
+
+# --- of the rule, see `search/rules/rule.py` ---
+
+
+@from_set("rule")
+def prepare(
+    tree: Tree, parameters: SearchParameters, b: int, legal: BoolArray, dirichlet: FloatArray
+) -> None:
+    """Changes the root of row b, whose edges are filled; legal and dirichlet are [B, A]."""
+    raise NotImplementedError
+
+
+@from_set("rule")
+def select(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> int:
+    """The action to simulate in a node."""
+    raise NotImplementedError
+
+
+@from_set("rule")
+def decide(
+    tree: Tree,
+    parameters: SearchParameters,
+    b: int,
+    temperature: float,
+    uniform: float,
+    raw: FloatArray,
+    scores: FloatArray,
+    result: SearchResult,
+) -> None:
+    """Fills row b of what was found; raw [B, P] are the values of the roots by the model."""
+    raise NotImplementedError
+
+
+# --- of what a value is, see `search/values.py` ---
+
+
+@from_set("values")
+def component(parameters: SearchParameters, player: int) -> int:
+    """Where in a value [P] that of `player` is."""
+    raise NotImplementedError
+
+
+@from_set("values")
+def signed_discount(parameters: SearchParameters, mover: int, player: int, discount: float) -> float:
+    """The factor of the values of a node of `player` in those of its parent, of `mover`."""
+    raise NotImplementedError
+
+
+@from_set("values")
+def keep(tree: Tree, parameters: SearchParameters, b: int, node: int, evaluation: Evaluation) -> None:
+    """Keeps the value of a node, whose player is known, and the reward of the edge into it."""
+    raise NotImplementedError
+
+
+@from_set("values")
+def back_up(tree: Tree, parameters: SearchParameters, b: int, node: int) -> None:
+    """Adds a new node's value to all nodes above it, and counts a visit."""
+    raise NotImplementedError
+
+
+@from_set("values")
+def look(tree: Tree, parameters: SearchParameters, b: int, player: int, raw: FloatArray) -> None:
+    """Makes the action values of the root, and its value by the model [B, P], those of `player`."""
+    raise NotImplementedError
