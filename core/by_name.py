@@ -13,6 +13,7 @@ import importlib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -63,6 +64,14 @@ class ByName(Generic[T]):
             )
         return cast(T, _made(found, place.options, said))
 
+    def folders(self, text: str) -> list[str]:
+        """Where other processes on this machine have to look for what `text` names; none for ours."""
+        if text in self.ours:
+            return []
+        module = _imported(_parsed(text, f"{self.option}={text!r}").module.partition(".")[0], "")
+        inside = getattr(module, "__path__", None)  # a package's own folder
+        return [str(Path(next(iter(inside)) if inside else module.__file__ or "").parent)]
+
 
 def _parsed(text: str, said: str) -> _Place:
     """The parts of `MODULE:CLASS` or `MODULE:CLASS(OPTION=VALUE, ...)`."""
@@ -70,12 +79,17 @@ def _parsed(text: str, said: str) -> _Place:
     try:
         tree = ast.parse(rest.strip(), mode="eval").body
         call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
-        options = {str(given.arg): ast.literal_eval(given.value) for given in call.keywords}
+        options = {given.arg: ast.literal_eval(given.value) for given in call.keywords}
     except (SyntaxError, ValueError):
         call, options = ast.Call(ast.Constant(None), [], []), {}
-    if not isinstance(call.func, ast.Name) or call.args or not module:
+    named = {name: value for name, value in options.items() if name is not None}
+    if not isinstance(call.func, ast.Name) or call.args or not module or len(named) < len(options):
         raise ConfigurationError(f"{said} must be {PLACE} or {PLACE}(OPTION=VALUE, ...)")
-    return _Place(module, call.func.id, options)
+    if module == "__main__":
+        raise ConfigurationError(
+            f"{said}: other processes cannot import a program; put it into its own module"
+        )
+    return _Place(module, call.func.id, named)
 
 
 def _imported(module: str, said: str) -> ModuleType:
