@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.train import random_batch
-from config import MuZeroConfig
+from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.network_kinds import NETWORKS, NetworkKind
 from data import Batch, Gradients, InferenceModel, LossStatistics, SearchResult
@@ -317,6 +317,13 @@ def test_a_kind_names_the_options_that_it_reads(name: str, fields_read: set[str]
     seen = set(fields_read)
     options = {option for each in NETWORKS.names for option in NETWORKS.find(each).options}
     assert seen & options == set(NETWORKS.find(name).options)
+
+
+@pytest.mark.parametrize(("word", "name"), [("fully connected", "fullyconnected"), ("resnet", "resnet")])
+def test_options_say_whose_they_are(word: str, name: str) -> None:
+    said = {option for option, doc in field_docs().items() if doc.doc.startswith(f"{word}:")}
+    assert said
+    assert said <= set(NETWORKS.find(name).options)
 
 
 def test_what_each_can_do() -> None:
