@@ -17,15 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core.errors import ConfigurationError, did_you_mean, require
+from core.network_kinds import NETWORKS, NetworkKind
 from core.options import FieldDoc, coerce, option, parse_json_object, parse_value, renamed
-from core.perceptrons import PerceptronSizes
 from core.temperatures import Schedule, check_temperatures, schedule_value
 
 if TYPE_CHECKING:  # numpy, which `--help` does without
     from core.actions import ActionSpace
-
-BFLOAT16_LEVELS = 256
-"""Multiples of 1/n between 0 and 1 that bfloat16 tells apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +56,9 @@ class MuZeroConfig:
         "auto", "run", "device of the trainer: auto (GPU if there is one), cpu, cuda, or with --local cuda:N"
     )
     selfplay_on_gpu: bool | None = option(
-        None, "run", "self-play and reanalysis use the GPU as well; none: with a residual network"
+        None,
+        "run",
+        "self-play and reanalysis use the GPU as well; none: if the network is worth it, as resnet is",
     )
     num_workers: int = option(0, "run", "self-play actors; 0: as many as this machine has room for", 0, 4096)
     games_per_worker: int = option(16, "run", "games that one self-play actor plays in lock-step", 1, 65536)
@@ -171,7 +170,11 @@ class MuZeroConfig:
     max_depth: int = option(0, "search", "deepest node; 0: as deep as the number of simulations allows", 0)
 
     # --- network ---
-    network: Literal["fullyconnected", "resnet"] = option("fullyconnected", "network", "kind of network")
+    network: str = option(
+        "fullyconnected",
+        "network",
+        f"kind of network: {', '.join(NETWORKS.names)}, or one of your own, MODULE:CLASS",
+    )
     support_size: int = option(
         10,
         "network",
@@ -412,9 +415,9 @@ class MuZeroConfig:
 
     def _check_network(self) -> None:
         require(
-            self.inference != "numba" or self.network == "fullyconnected",
+            self.inference != "numba" or self.network_kind.fast_inference,
             "inference",
-            "numba evaluates fully connected networks only; use auto or torch",
+            "numba evaluates fully connected networks only, or others with a fast_model; use auto or torch",
         )
         require(
             not self.consistency_loss_weight
@@ -422,40 +425,28 @@ class MuZeroConfig:
             "consistency_loss_weight",
             "needs more than one unrolled step in a batch",
         )
-        narrow = self.network == "resnet" and (self.autocast or self.inference_bfloat16)
-        require(
-            not narrow or self.action_planes != "scalar" or self.num_actions <= BFLOAT16_LEVELS,
-            "action_planes",
-            f"scalar cannot tell more than {BFLOAT16_LEVELS} actions apart in bfloat16; use one_hot or board",
-        )
         layers = [self.fc_representation_layers, self.fc_dynamics_layers, self.fc_reward_layers]
         layers += [self.fc_value_layers, self.fc_policy_layers]
         require(all(size > 0 for sizes in layers for size in sizes), "fc_*_layers", "must be positive sizes")
         heads = [self.resnet_fc_reward_layers, self.resnet_fc_value_layers, self.resnet_fc_policy_layers]
         positive = all(size > 0 for sizes in heads for size in sizes)
         require(positive, "resnet_fc_*_layers", "must be positive sizes")
-        self._check_latent()
-
-    def _check_latent(self) -> None:
-        """A latent of one number is 0 once it is scaled to [0, 1]."""
-        name = "channels" if self.network == "resnet" else "encoding_size"
-        scaled = name == "encoding_size" or self.latent_scaling == "min_max"
-        nothing = "is 1, which leaves nothing of a latent state that is scaled; use at least 2"
-        require(not scaled or self.latent_size > 1, name, nothing)
+        self.network_kind.check(self)
 
     @property
-    def latent_board(self) -> tuple[int, int]:
-        """Height and width of a residual network's latent planes."""
-        _, height, width = self.observation_shape
-        if self.downsample == "none":
-            return height, width
-        return math.ceil(height / 16), math.ceil(width / 16)
+    def network_kind(self) -> NetworkKind[MuZeroConfig]:
+        """What `network` names. Raises `ConfigurationError` when it names nothing."""
+        return NETWORKS.find(self.network)
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of a latent state."""
+        return self.network_kind.latent_shape(self)
 
     @property
     def latent_size(self) -> int:
         """Numbers in a latent state."""
-        resnet = self.network == "resnet"
-        return self.channels * math.prod(self.latent_board) if resnet else self.encoding_size
+        return math.prod(self.latent_shape)
 
     def _check_board(self) -> None:
         _, height, width = self.observation_shape
@@ -529,19 +520,6 @@ class MuZeroConfig:
         """Atoms of the value and reward distributions, 2 * support_size + 1."""
         return 2 * self.support_size + 1
 
-    @property
-    def perceptron_sizes(self) -> PerceptronSizes:
-        """The layers of a fully connected network."""
-        D, A, F = self.encoding_size, self.num_actions, self.full_support_size
-        _, height, width = self.observation_shape
-        return PerceptronSizes(
-            value=(D, *self.fc_value_layers, F),
-            reward=(D, *self.fc_reward_layers, F),
-            policy=(D, *self.fc_policy_layers, A),
-            representation=(self.stacked_channels * height * width, *self.fc_representation_layers, D),
-            dynamics=(D + A, *self.fc_dynamics_layers, D),
-        )
-
     def training_device(self, gpu: bool, finder: str) -> str:
         """The trainer's device, `auto` resolved by whether `finder` has found a GPU.
 
@@ -554,8 +532,9 @@ class MuZeroConfig:
         return "cuda" if gpu else "cpu"
 
     def playing_device(self, training: str) -> str:
-        """Device of self-play where training is on `training`: residual networks are worth a GPU's."""
-        wanted = self.network == "resnet" if self.selfplay_on_gpu is None else self.selfplay_on_gpu
+        """Device of self-play where training is on `training`: some kinds of network are worth a GPU's."""
+        open_ = self.selfplay_on_gpu is None
+        wanted = self.network_kind.plays_on_gpu if open_ else self.selfplay_on_gpu
         return training if wanted else "cpu"
 
     def temperature(self, training_step: int) -> float:

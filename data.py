@@ -7,6 +7,7 @@ one for each player), S samples of a training batch, T steps of a game (or of a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -66,6 +67,20 @@ class Model(Protocol):
 
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
         """Takes `actions` [B] int32 in the nodes `parents` [B] int32 and keeps the latents as node `node`."""
+        ...
+
+
+class InferenceModel(Model, Protocol):
+    """A `Model` that takes new weights and also values single positions."""
+
+    name: str  # of the path, for people
+
+    def load(self, weights: Weights) -> None:
+        """Copies `weights`. The model answers only after the first call."""
+        ...
+
+    def evaluate(self, observations: NDArray[Any]) -> NDArray[np.float32]:
+        """The values [n] of stacked observations [n, C, H, W], n at will; leaves the search's nodes alone."""
         ...
 
 
@@ -160,6 +175,19 @@ class TermLoss(NamedTuple):
 
     name: str
     loss: float
+
+
+class LossStatistics(NamedTuple):
+    """What the loss says of a batch, or of a part of one: the numbers of the parts add up to the batch's."""
+
+    losses: tuple[float, ...]  # of the terms, in their order, before they are weighed
+    value_entropy: float  # of the predicted value distributions at the root, nats
+    policy_entropy: float  # of the predicted policies at the root, nats
+    root_values: NDArray[np.float32]  # [S] decoded predictions at the root
+
+
+Gradients = Callable[["Batch", float], LossStatistics]
+"""Overwrites the gradients with those of a scale times the sum of a batch's losses; says what those were."""
 
 
 class TrainingMetrics(NamedTuple):

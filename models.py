@@ -1,4 +1,4 @@
-"""The networks: representation h, dynamics g and prediction f (MuZero paper, figure 1), in torch.
+"""What every network is: representation h, dynamics g and prediction f (MuZero paper, figure 1), in torch.
 
 The trainer calls a `MuZeroNetwork` and gets logits; for the search `search/torch_inference.py` owns the
 latents and answers with decoded scalars. S samples, A actions, D latent features, F atoms of a support.
@@ -14,16 +14,16 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from config import MuZeroConfig
+from core.errors import require
 from core.supports import EPSILON
 from data import Weights
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by."""
 
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Made = TypeVar("Made")
 
 
 class NetworkOutput(NamedTuple):
@@ -97,75 +97,41 @@ def mlp(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def convolution(inputs: int, outputs: int, batch_norm: bool) -> list[nn.Module]:
-    """A 3x3 convolution that keeps the board's size; batch norm, if wanted, brings the bias."""
-    layer = nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm)
-    return [layer, nn.BatchNorm2d(outputs)] if batch_norm else [layer]
+# --- latents of a search ---
 
 
-class ResidualBlock(nn.Module):
-    """Two convolutions around a skip connection (He et al. 2016)."""
+class LatentStore:
+    """The latents of all nodes of a search: N nodes of each of up to `rows` trees, on the network's device.
 
-    def __init__(self, channels: int, batch_norm: bool) -> None:
-        super().__init__()
-        self.residual = nn.Sequential(
-            *convolution(channels, channels, batch_norm),
-            nn.ReLU(),
-            *convolution(channels, channels, batch_norm),
-        )
+    Convolutions read channels last, so that they lie so. A network whose latents hold more than has to be
+    kept for each node, as a history of earlier ones, may bring another store (`MuZeroNetwork.make_store`):
+    nodes are put in order, the root first, and each of the others after `gather` of its parents.
+    """
 
-    def forward(self, planes: Tensor) -> Tensor:
-        """[S, channels, height, width] to the same shape."""
-        return torch.relu(planes + cast(Tensor, self.residual(planes)))
+    def __init__(self, nodes: int, rows: int, example: Tensor) -> None:
+        """For latents like `example` [S, D] or [S, channels, ...]."""
+        self._latents = example.new_zeros((nodes, rows, *example.movedim(1, -1).shape[1:]))
+        self._rows = torch.arange(rows, device=example.device)
 
+    def put(self, node: int, latents: Tensor) -> None:
+        """Keeps `latents` [B, ...] as those of the first B trees' node `node`."""
+        self._latents[node, : len(latents)] = latents.movedim(1, -1)
 
-def residual_blocks(config: MuZeroConfig, count: int, channels: int) -> list[nn.Module]:
-    """`count` residual blocks."""
-    return [ResidualBlock(channels, config.batch_norm) for _ in range(count)]
-
-
-def residual_tower(config: MuZeroConfig, inputs: int) -> nn.Sequential:
-    """A convolution to the configured channels, then the configured residual blocks."""
-    first = convolution(inputs, config.channels, config.batch_norm)
-    return nn.Sequential(*first, nn.ReLU(), *residual_blocks(config, config.blocks, config.channels))
+    def gather(self, parents: Tensor) -> Tensor:
+        """The latents [B, ...] of the nodes `parents` [B] int64 of the first B trees."""
+        slots = torch.add(self._rows[: len(parents)], parents, alpha=len(self._rows))
+        return self._latents.flatten(0, 1).index_select(0, slots).movedim(-1, 1)
 
 
-def residual_downsampling(config: MuZeroConfig) -> nn.Sequential:
-    """Images to a sixteenth of their height and width (MuZero paper, appendix F, Atari)."""
-    channels, half = config.channels, max(1, config.channels // 2)
-    return nn.Sequential(
-        nn.Conv2d(config.stacked_channels, half, 3, stride=2, padding=1, bias=False),
-        *residual_blocks(config, 2, half),
-        nn.Conv2d(half, channels, 3, stride=2, padding=1, bias=False),
-        *residual_blocks(config, 3, channels),
-        nn.AvgPool2d(3, stride=2, padding=1),
-        *residual_blocks(config, 3, channels),
-        nn.AvgPool2d(3, stride=2, padding=1),
-    )
-
-
-def plain_downsampling(inputs: int, channels: int, board: tuple[int, int]) -> nn.Sequential:
-    """Images to `board` by two convolutions and poolings (muzero-general's cheaper variant)."""
-    middle = (inputs + channels) // 2
-    return nn.Sequential(
-        nn.Conv2d(inputs, middle, 2 * board[0], stride=4, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, stride=2, padding=1),
-        nn.Conv2d(middle, channels, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, stride=2, padding=1),
-        nn.AdaptiveAvgPool2d(board),
-    )
-
-
-# --- networks ---
+# --- the network ---
 
 
 class MuZeroNetwork(nn.Module):
     """The five modules of a MuZero network and the two ways to call them.
 
     `representation`, `dynamics`, `reward`, `value` and `policy` are given by the subclasses, as is how an
-    action joins the latent. The last layer of each head starts at zero: value 0, reward 0, uniform policy.
+    action joins the latent; latents are `scaled`, unless they do without. The last layer of each head starts
+    at zero: value 0, reward 0, uniform policy.
     """
 
     def __init__(
@@ -174,12 +140,13 @@ class MuZeroNetwork(nn.Module):
         representation: nn.Module,
         dynamics: nn.Module,
         heads: Callable[[str, int], nn.Sequential],
+        scaled: bool = True,
     ) -> None:
         super().__init__()
         self.num_actions = config.num_actions
         self.full_support_size = config.full_support_size
         self.support_transform = config.support_transform
-        self.scaled = config.latent_scaling == "min_max"
+        self.scaled = scaled
         self.representation = representation
         self.dynamics = dynamics
         self.reward = heads("reward", config.full_support_size)
@@ -204,6 +171,10 @@ class MuZeroNetwork(nn.Module):
         following = cast(Tensor, self.dynamics(self.join(latent, actions)))
         return scale_latent(following) if self.scaled else following
 
+    def make_store(self, nodes: int, rows: int, example: Tensor) -> LatentStore:
+        """Where a search of so many `nodes` in each of up to `rows` trees keeps latents like `example`."""
+        return LatentStore(nodes, rows, example)
+
     def encode(self, scalars: Tensor) -> Tensor:
         """Values or rewards [...] as distributions [..., F]."""
         return scalar_to_support(scalars, self.full_support_size // 2, self.support_transform)
@@ -224,92 +195,17 @@ class MuZeroNetwork(nn.Module):
         return NetworkOutput(self.value(latent), self.reward(latent), self.policy(latent), latent)
 
 
-class FullyConnectedNetwork(MuZeroNetwork):
-    """Multilayer perceptrons on a latent vector of `encoding_size` features; actions are one-hot."""
-
-    def __init__(self, config: MuZeroConfig) -> None:
-        sizes = config.perceptron_sizes
-        heads = {"reward": sizes.reward, "value": sizes.value, "policy": sizes.policy}
-        super().__init__(
-            config, mlp(sizes.representation), mlp(sizes.dynamics), lambda head, _: mlp(heads[head])
-        )
-        self.residual = config.fc_residual_dynamics
-
-    def represent(self, observations: Tensor) -> Tensor:
-        """Latents [S, D] of stacked observations [S, C, H, W]."""
-        return scale_latent(self.representation(observations.flatten(1)))
-
-    def transition(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """Latents [S, D] after taking `actions` [S] (integers)."""
-        change = self.dynamics(self.join(latent, actions))
-        return scale_latent(latent + change if self.residual else change)
-
-    def join(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """[S, D + A]: the latent, then the action's one-hot vector."""
-        return torch.cat([latent, functional.one_hot(actions.long(), self.num_actions).to(latent.dtype)], 1)
-
-
-class ResidualNetwork(MuZeroNetwork):
-    """Residual towers on planes [channels, height, width], in muzero-general's shape.
-
-    An action is one or more further planes (see `action_planes`). Every head is a 1x1 convolution to few
-    channels followed by a multilayer perceptron.
-    """
-
-    action_planes: Tensor
-
-    def __init__(self, config: MuZeroConfig) -> None:
-        channels, board = config.channels, config.latent_board
-        reduced = {
-            "reward": (config.reduced_channels_reward, config.resnet_fc_reward_layers),
-            "value": (config.reduced_channels_value, config.resnet_fc_value_layers),
-            "policy": (config.reduced_channels_policy, config.resnet_fc_policy_layers),
-        }
-
-        def head(name: str, outputs: int) -> nn.Sequential:
-            planes, hidden = reduced[name]
-            perceptron = mlp([planes * math.prod(board), *hidden, outputs])
-            return nn.Sequential(nn.Conv2d(channels, planes, 1), nn.Flatten(), *perceptron)
-
-        planes = action_planes(config)
-        dynamics = residual_tower(config, channels + planes.shape[1])
-        super().__init__(config, residual_representation(config), dynamics, head)
-        self.register_buffer("action_planes", planes, persistent=False)
-
-    def join(self, latent: Tensor, actions: Tensor) -> Tensor:
-        """[S, channels + P, height, width]: the latent, then the P planes of the action."""
-        return torch.cat([latent, self.action_planes[actions.long()].to(latent.dtype)], 1)
-
-
-def action_planes(config: MuZeroConfig) -> Tensor:
-    """What tells a residual network's dynamics each action, [A, P, height, width], as configured."""
-    A, (height, width) = config.num_actions, config.latent_board
-    actions, cells = torch.arange(A), torch.arange(height * width)
-    if config.action_planes == "board":
-        own = cells if config.actions_are_cells else cells % width
-        return (own == actions[:, None]).float().reshape(A, 1, height, width)
-    numbers = torch.eye(A) if config.action_planes == "one_hot" else (actions / A)[:, None]
-    return numbers[:, :, None, None].repeat(1, 1, height, width)
-
-
-def residual_representation(config: MuZeroConfig) -> nn.Sequential:
-    """Down-sampling as configured, then the residual tower."""
-    if config.downsample == "none":
-        return residual_tower(config, config.stacked_channels)
-    if config.downsample == "resnet":
-        smaller = residual_downsampling(config)
-    else:
-        smaller = plain_downsampling(config.stacked_channels, config.channels, config.latent_board)
-    return nn.Sequential(*smaller, *residual_blocks(config, config.blocks, config.channels))
-
-
 def make_network(config: MuZeroConfig) -> MuZeroNetwork:
-    """The configured network on the CPU, in training mode; `config.seed` alone decides its weights."""
-    kinds = {"fullyconnected": FullyConnectedNetwork, "resnet": ResidualNetwork}
-    return seeded(lambda: kinds[config.network](config), config.seed)
+    """The configured network on the CPU, in training mode; `config.seed` alone decides its weights.
+
+    Raises `ConfigurationError` where the kind of network makes anything else.
+    """
+    network = seeded(lambda: config.network_kind.make(config), config.seed)
+    require(isinstance(network, MuZeroNetwork), "network", f"{config.network} makes no MuZeroNetwork")
+    return cast(MuZeroNetwork, network)
 
 
-def seeded(make: Callable[[], AnyModule], seed: int) -> AnyModule:
+def seeded(make: Callable[[], Made], seed: int) -> Made:
     """What `make` returns when `seed` decides all that is random in it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -16,8 +16,9 @@ All parts run at the same time as Ray actors and exchange arrays asynchronously:
                                   best.checkpoint, target_reward ◀── evaluation ◀──────┘
 
 This file knows everything and nothing of ours imports it: it runs as `__main__`, and people import `MuZero`
-(`runs/facade.py`), `Callback` (`runs/callbacks.py`), `Agent` (`showing/agent.py`) and `MuZeroConfig`
-(`config.py`) from it. A command is found by its name, `commands/<word>.py`, and everything heavy is imported
+(`runs/facade.py`), `Callback` (`runs/callbacks.py`), `Agent` (`showing/agent.py`), `MuZeroConfig`
+(`config.py`) and, for networks of their own, `NetworkKind` (`core/network_kinds.py`) and `MuZeroNetwork`
+(`models.py`) from it. A command is found by its name, `commands/<word>.py`, and everything heavy is imported
 when it is needed, so that `--help` answers at once.
 """
 
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from commands import NAMES
 from config import MuZeroConfig
 from core.errors import BAD_INPUT, INTERRUPTED, ConfigurationError
+from core.network_kinds import NetworkKind
 from core.output import say_plainly, silence
 from core.project import INSTALLED, is_ours, own_module
 from core.threads import use_one_thread
@@ -38,13 +40,22 @@ from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 if TYPE_CHECKING:
+    from models import MuZeroNetwork
     from runs.callbacks import Callback
     from showing.agent import Agent
 
-__all__ = ["Agent", "Callback", "ConfigurationError", "MuZero", "MuZeroConfig"]
+__all__ = [
+    "Agent",
+    "Callback",
+    "ConfigurationError",
+    "MuZero",
+    "MuZeroConfig",
+    "MuZeroNetwork",
+    "NetworkKind",
+]
 
-LATER = {"Agent": "showing.agent", "Callback": "runs.callbacks"}
-"""What is imported when it is asked for: it brings the search, or numpy, with it."""
+LATER = {"Agent": "showing.agent", "Callback": "runs.callbacks", "MuZeroNetwork": "models"}
+"""What is imported when it is asked for: it brings the search, or numpy or torch, with it."""
 
 
 def __getattr__(name: str) -> Any:

@@ -2,9 +2,8 @@
 
 One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, the check that they
 are finite, clipping, the optimiser, and now and then the target network. Gradients come from autograd
-(`learning/gradients.py`, of the terms in `learning/terms.py`: any network, any device) or are derived by hand
-(`learning/fused_update.py`: fully connected networks on the CPU, several times faster); both overwrite the
-same buffer.
+(`learning/gradients.py`, of the terms in `learning/terms.py`: any network, any device) or from the kind of
+network, where it has faster ones; both overwrite the same buffer.
 
 Parameters and gradients each lie in one flat vector, of which the network's own tensors are views. So
 clipping and the optimiser are a handful of operators however many layers there are.
@@ -25,11 +24,11 @@ from torch import nn
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import Batch, Snapshot, TermLoss, TrainingMetrics, TrainingResult, Weights
+from data import Batch, LossStatistics, Snapshot, TermLoss, TrainingMetrics, TrainingResult, Weights
 from learning.gradients import make_gradients
 from learning.loss import Term
 from learning.optimizers import flatten_parameters, learning_rate, make_optimizer
-from learning.statistics import LossStatistics, add_statistics
+from learning.statistics import add_statistics
 from learning.terms import TERMS, active
 from models import MuZeroNetwork, get_weights, make_network, set_weights
 
@@ -216,14 +215,22 @@ class Trainer:
 
 
 def _check_tells_apart(config: MuZeroConfig, network: MuZeroNetwork) -> None:
-    """Raises `TrainingError` where all of some random observations have the same latent state."""
+    """Raises `TrainingError` where all of some random observations have the same latent state, or latent
+    states have another shape than the kind of network says.
+    """
     shape = (8, config.stacked_channels, *config.observation_shape[1:])
     observations = np.random.default_rng(config.seed).normal(size=shape).astype(np.float32)
     device = next(network.parameters()).device
     training = network.training
     with torch.no_grad():
-        latents = network.eval().represent(torch.from_numpy(observations).to(device)).flatten(1)
+        latents = network.eval().represent(torch.from_numpy(observations).to(device))
     network.train(training)
+    made, said = list(latents.shape[1:]), list(config.latent_shape)
+    if made != said:
+        raise TrainingError(
+            f"network {config.network} makes latent states of shape {made}, where its kind says {said}"
+        )
+    latents = latents.flatten(1)
     if float((latents.amax(0) - latents.amin(0)).max()) == 0:
         raise TrainingError(
             "the network cannot tell one observation from another: all of them have the same latent state; "

@@ -21,7 +21,7 @@ from benchmarks.search import NETS, random_observations, random_weights
 from config import MuZeroConfig
 from core.supports import EPSILON
 from data import Weights, linear_name
-from search.fast_inference import SCALING_EPSILON
+from networks.fast_inference import SCALING_EPSILON
 
 
 def perceptron(weights: Any, part: str, x: Any) -> Any:

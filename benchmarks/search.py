@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.common import complain, medians_in_turns, numbers, report, run_on_one_core, seconds
 from config import MuZeroConfig
-from core.perceptrons import PerceptronSizes
-from data import Evaluation, IntArray, Weights, linear_name
+from data import Evaluation, InferenceModel, IntArray, Weights, linear_name
 from games import cartpole
-from search.inference import InferenceModel, make_model
+from networks.perceptrons import PerceptronSizes, perceptron_sizes
+from search.inference import make_model
 from search.mcts import Search
 from search.rules.rule import draw_noise
 
@@ -55,7 +55,7 @@ ROUND_SECONDS = 0.1
 def random_weights(config: MuZeroConfig) -> Weights:
     """Weights for `config`, the same in every process; random heads too, so that trees are not all alike."""
     generator = np.random.default_rng(0)
-    if config.network == "resnet":
+    if not config.network_kind.fast_inference:
         from models import get_weights, make_network
 
         weights = get_weights(make_network(config))
@@ -64,7 +64,7 @@ def random_weights(config: MuZeroConfig) -> Weights:
             name: generator.normal(0, 0.1, weights[name].shape).astype(np.float32) for name in heads
         }
     weights = {}
-    for part, sizes in config.perceptron_sizes._asdict().items():
+    for part, sizes in perceptron_sizes(config)._asdict().items():
         for index, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             layer, matrix = linear_name(part, index), generator.normal(0, inputs**-0.5, (outputs, inputs))
             weights[f"{layer}.weight"] = matrix.astype(np.float32)
@@ -162,7 +162,7 @@ def measure(net: str, batch: int, repeats: int, with_mctx: bool) -> dict[str, An
     """The result line of one net and batch."""
     config = NETS[net]
     own = OwnSearch(config, batch)
-    if with_mctx and config.network == "fullyconnected":
+    if with_mctx and config.network_kind.fast_inference:
         with MctxProcess(net, batch) as peer:
             times = medians_in_turns([own.searching, own.limit, peer.searching], repeats)
     else:

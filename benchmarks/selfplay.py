@@ -17,10 +17,9 @@ import numpy as np
 
 from benchmarks.common import medians_in_turns, numbers, report, run_on_one_core
 from config import MuZeroConfig
-from data import Evaluation, IntArray, VersionedWeights
+from data import Evaluation, InferenceModel, IntArray, VersionedWeights
 from games.api.sources import load_game
 from models import get_weights, make_network
-from search.inference import InferenceModel
 from search.planner import self_play_planner
 from self_play import SelfPlay
 from shared_storage import LocalSource, SharedStorage

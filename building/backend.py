@@ -24,8 +24,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "muzero"
 ROOMS = (
     *("arena", "checking", "commands", "config", "core", "data", "diagnosis", "games", "learning", "models"),
-    *("playing", "replay_buffer", "runs", "saving", "search", "self_play", "shared_storage", "showing"),
-    *("trainer", "tuning"),
+    *("networks", "playing", "replay_buffer", "runs", "saving", "search", "self_play", "shared_storage"),
+    *("showing", "trainer", "tuning"),
 )
 """What is ours beside `muzero.py`: files of the root, and packages."""
 PRETRAINED = Path("results/pretrained")

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from commands._config_options import option_name
 from config import MuZeroConfig
+from core.network_kinds import NETWORKS
 
 
 class Idle(NamedTuple):
-    """Options that have no effect where `when` holds of the configuration."""
+    """Options that have no effect where `when` holds of the configuration; those of networks are known to
+    their kinds (`core/network_kinds.py`).
+    """
 
     when: Callable[[MuZeroConfig], bool]
     why: str
@@ -60,23 +63,6 @@ RULES = (
         "full_search_probability=1: all searches are full",
         ("fast_simulations",),
     ),
-    Idle(
-        lambda config: config.network == "fullyconnected",
-        "the network is fully connected",
-        (
-            *("latent_scaling", "downsample", "blocks", "channels", "batch_norm", "action_planes"),
-            *("reduced_channels_reward", "reduced_channels_value", "reduced_channels_policy"),
-            *("resnet_fc_reward_layers", "resnet_fc_value_layers", "resnet_fc_policy_layers"),
-        ),
-    ),
-    Idle(
-        lambda config: config.network == "resnet",
-        "the network is a resnet",
-        (
-            *("encoding_size", "fc_representation_layers", "fc_dynamics_layers", "fc_residual_dynamics"),
-            *("fc_reward_layers", "fc_value_layers", "fc_policy_layers", "fused_update"),
-        ),
-    ),
     Idle(lambda config: config.optimizer != "SGD", "the optimiser is not SGD", ("momentum",)),
     Idle(
         lambda config: config.lr_decay_rate == 1.0,
@@ -99,10 +85,19 @@ RULES = (
 WITHOUT_RAY = ("object_store_mb", "weights_interval")
 
 
+def of_another_network(config: MuZeroConfig, name: str) -> str | None:
+    """Why option `name` changes nothing, where it belongs to kinds of network that were not chosen."""
+    kind = config.network_kind
+    others = (NETWORKS.find(other).options for other in NETWORKS.names)
+    idle = name not in kind.options and any(name in options for options in others)
+    return f"the network is {kind.title}" if idle else None
+
+
 def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> Iterator[str]:
     """A line for each of the options `given` that changes nothing in a run of `config`."""
     for name in given:
         why = next((rule.why for rule in RULES if name in rule.names and rule.when(config)), None)
+        why = why or of_another_network(config, name)
         if why is None and local and name in WITHOUT_RAY:
             why = "a --local run is one process"
         if why is not None:

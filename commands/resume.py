@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from commands._config_options import add_config_options, canonical, config_values, shown_fields
 from commands._finding import find_run
 from commands._launching import add_launch_options, exit_status
 from commands._options import command_parser
+from commands._without_effect import say_without_effect
 from config import MuZeroConfig, field_docs
+from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero, resumable
+from saving.run_folder import RUN_CONFIG, run_folder_of
 
 
 def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> int:
@@ -31,5 +36,13 @@ def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> i
     parsed = parser.parse(canonical(arguments))
     options = config_values(parsed)
     run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)), games)
+    _say_without_effect(run, options, local=parsed.local)
     outcome = MuZero.resume(run, options, local=parsed.local, address=parsed.address, games=games)
     return exit_status(outcome)
+
+
+def _say_without_effect(run: Path, options: dict[str, Any], *, local: bool) -> None:
+    """Says which options change nothing in the run; one that it cannot go on with is refused afterwards."""
+    with suppress(ConfigurationError, OSError):
+        earlier = MuZeroConfig.from_json((run_folder_of(run) / RUN_CONFIG).read_text(encoding="utf-8"))
+        say_without_effect(earlier.replace(**options), options, local=local)

@@ -1,4 +1,4 @@
 """What knows no configuration, game, network or run: errors, options, random numbers, supports, costs.
 
-Nineteen files, small ones that hardly need each other: read one when you meet it.
+Twenty files, small ones that hardly need each other: read one when you meet it.
 """

@@ -26,7 +26,7 @@ from numba import njit
 
 from core.project import INSTALLED, PROJECT
 
-ROOMS = ("core", "games", "learning", "playing", "search")
+ROOMS = ("core", "games", "learning", "networks", "playing", "search")
 """Where kernels are."""
 MARK = "core.kernels"
 """What a file with kernels imports."""

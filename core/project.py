@@ -7,7 +7,9 @@ through `ours`.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -38,3 +40,9 @@ def own_module(module: str) -> ModuleType:
 def command_line() -> list[str]:
     """How a process of its own runs the command line."""
     return [sys.executable, "-m", "muzero"] if INSTALLED else [sys.executable, str(PROJECT / "muzero.py")]
+
+
+def python_path(first: Sequence[str], last: Sequence[str]) -> str:
+    """PYTHONPATH for processes of our own: the folders `first`, the present ones, and `last`."""
+    paths = [*first, *os.environ.get("PYTHONPATH", "").split(os.pathsep), *last]
+    return os.pathsep.join(dict.fromkeys(path for path in paths if path))

@@ -1,6 +1,5 @@
-"""Gradients of the unrolled loss: by autograd for any network on any device, or derived by hand.
-
-By hand is for fully connected networks on the CPU, several times faster (`learning/fused_update.py`).
+"""Gradients of the unrolled loss: by autograd for any network on any device, or as the kind of network has
+them itself (`core/network_kinds.py:NetworkKind.gradients`).
 """
 
 from __future__ import annotations
@@ -14,29 +13,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from config import MuZeroConfig
-from data import Batch
+from data import Batch, Gradients, LossStatistics
 from learning.loss import ActiveTerm, LossTargets, mean_entropy, unrolled_loss
-from learning.statistics import LossStatistics, loss_scales
+from learning.statistics import loss_scales
 from learning.terms import PLAIN
 from models import MuZeroNetwork, has_bfloat16
 
 logger = logging.getLogger(__name__)
 
-Gradients = Callable[[Batch, float], LossStatistics]
-"""Overwrites the gradients with those of a scale times the sum of a batch's losses; says what those were."""
-
 
 def make_gradients(
     config: MuZeroConfig, network: MuZeroNetwork, gradient: Tensor, terms: Sequence[ActiveTerm]
 ) -> Gradients:
-    """By hand where that applies and `config` does not forbid it, else autograd's, written to `gradient`."""
-    plain = config.network == "fullyconnected" and tuple(one.term for one in terms) == PLAIN
-    if not (config.fused_update and plain and gradient.device.type == "cpu"):
+    """The own ones of the kind of network, which are for MuZero's loss on the CPU and which `fused_update`
+    may forbid; else autograd's, written to `gradient`.
+    """
+    own = config.network_kind.own_gradients and config.fused_update
+    if not own or gradient.device.type != "cpu" or tuple(one.term for one in terms) != PLAIN:
         return AutogradGradients(config, network, gradient, terms)
-    from learning.fused_update import FusedUpdate
-
     parameters = dict(network.named_parameters())
-    return FusedUpdate(
+    return config.network_kind.gradients(
         config,
         {name: p.detach().numpy() for name, p in parameters.items()},
         {name: p.grad.numpy() for name, p in parameters.items() if p.grad is not None},

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data import LossStatistics
+
 FloatMatrix = NDArray[np.float32]
 LATENT_GRADIENT_SCALE = 0.5
 """Of the gradient that flows back into the input of the dynamics (MuZero paper, appendix G)."""
-
-
-class LossStatistics(NamedTuple):
-    """What the loss says of a batch, or of a part of one: the numbers of the parts add up to the batch's."""
-
-    losses: tuple[float, ...]  # of the terms, in their order, before they are weighed
-    value_entropy: float  # of the predicted value distributions at the root, nats
-    policy_entropy: float  # of the predicted policies at the root, nats
-    root_values: NDArray[np.float32]  # [S] decoded predictions at the root
 
 
 def add_statistics(parts: Sequence[LossStatistics]) -> LossStatistics:

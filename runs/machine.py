@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import NamedTuple
 
@@ -10,7 +9,6 @@ from config import MuZeroConfig
 from core.actor_kinds import members
 from core.errors import ConfigurationError
 from core.memory import require_room, usable_memory
-from core.perceptrons import weights_of
 from core.processes import free_processes
 from search.tree import tree_bytes
 
@@ -40,18 +38,13 @@ def needed_memory(config: MuZeroConfig) -> dict[str, int]:
 
 
 def parameters_of(config: MuZeroConfig) -> int:
-    """About as many numbers as the network has, without making it."""
-    if config.network == "fullyconnected":
-        return weights_of(config.perceptron_sizes)
-    convolution = 9 * config.channels**2
-    cells = math.prod(config.latent_board)
-    heads = (
-        (config.reduced_channels_value, config.resnet_fc_value_layers),
-        (config.reduced_channels_reward, config.resnet_fc_reward_layers),
-        (config.reduced_channels_policy, config.resnet_fc_policy_layers),
-    )
-    layers = ((cells * planes, *sizes) for planes, sizes in heads)
-    return 2 * (2 * config.blocks + 1) * convolution + weights_of(layers)
+    """About as many numbers as the network has; made only where its kind does not know."""
+    known = config.network_kind.parameters(config)
+    if known is not None:
+        return known
+    from models import make_network
+
+    return sum(parameter.numel() for parameter in make_network(config).parameters())
 
 
 def check_memory(config: MuZeroConfig, usable: int) -> None:

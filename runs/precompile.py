@@ -7,6 +7,7 @@ they have been compiled, so that later runs lose no time here.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from config import MuZeroConfig
-from core.project import INSTALLED, PROJECT, ours
+from core.network_kinds import NETWORKS
+from core.project import INSTALLED, PROJECT, ours, python_path
 from runs.status import Observer
 
 WARM_UP = f"from {ours('runs.precompile')} import warm_up; warm_up()"
@@ -39,7 +41,8 @@ def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
     observer.event("first run: compiling the kernels of the search (once, a few seconds)")
     command = [sys.executable, "-c", WARM_UP]
     folder = None if INSTALLED else PROJECT
-    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, text=True) as process:
+    environment = os.environ | {"PYTHONPATH": python_path((), NETWORKS.folders(config.network))}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, text=True) as process:
         assert process.stdin is not None
         process.stdin.write(config.to_json())
         process.stdin.close()

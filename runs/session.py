@@ -82,7 +82,8 @@ class Session:
         """Takes note of the device of self-play, and says what was not asked for in so many words."""
         on_gpu = self.log.players_on_gpu = device != "cpu"
         if on_gpu and self.config.selfplay_on_gpu is None:
-            self.observer.event("self-play uses the GPU too, for its network is residual (selfplay_on_gpu)")
+            what = self.config.network_kind.title
+            self.observer.event(f"self-play uses the GPU too, for its network is {what} (selfplay_on_gpu)")
         elif self.config.selfplay_on_gpu and not on_gpu:
             self.observer.event("selfplay_on_gpu: training has no GPU, so that self-play has none either")
 

@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from config import MuZeroConfig
 from data import Evaluation, IntArray, Weights
-from models import MuZeroNetwork, NetworkOutput, has_bfloat16, make_network, set_weights
+from models import LatentStore, MuZeroNetwork, NetworkOutput, has_bfloat16, make_network, set_weights
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
 
 
 class TorchModel:
-    """Evaluates any network on any device for the search; owns the latents of all nodes.
+    """Evaluates any network on any device for the search; its store has the latents of all nodes.
 
     Rows may be fewer than `batch`. Only parent indices and actions go to the device, and one array of
     decoded scalars and policy logits comes back. Convolutions run with batch norms folded and channels last.
@@ -56,7 +56,7 @@ class TorchModel:
         self._dtype = torch.bfloat16 if narrow else torch.float32
         self._template = make_network(config).eval().requires_grad_(False)
         self._network = self._inference_network()
-        self._latents = self._make_latents(simulations + 1)
+        self._store = self._make_store(simulations + 1)
         self._to_play = np.zeros((simulations + 1, batch), np.int32)
         self._row_numbers = np.arange(batch)
         self._root: Callable[[Tensor], tuple[Tensor, Tensor]] = self._evaluate_root
@@ -75,18 +75,17 @@ class TorchModel:
         self.rows = len(observations)
         self._to_play[0, : self.rows] = to_play
         latent, answer = self._root(self._observations(observations))
-        self._latents[0, : self.rows] = latent.movedim(1, -1)
+        self._store.put(0, latent)
         return self._evaluation(answer, 0, 1.0)
 
     @torch.inference_mode()
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
         """Takes `actions` [B] in the nodes `parents` [B] and keeps the latents as node `node`."""
         rows = self._row_numbers[: self.rows]
-        indices = np.stack([parents * self.capacity + rows, actions])
-        slots, taken = torch.from_numpy(indices).to(self.device)
-        parent_latents = self._latents.flatten(0, 1).index_select(0, slots).movedim(-1, 1)
-        latent, answer = self._recurrent(parent_latents, taken)
-        self._latents[node, : self.rows] = latent.movedim(1, -1)
+        edges = np.stack([parents, actions], dtype=np.int64)
+        from_nodes, taken = torch.from_numpy(edges).to(self.device)
+        latent, answer = self._recurrent(self._store.gather(from_nodes), taken)
+        self._store.put(node, latent)
         self._to_play[node, : self.rows] = (self._to_play[parents, rows] + 1) % self.config.players
         return self._evaluation(answer, node, self.config.discount)
 
@@ -122,19 +121,18 @@ class TorchModel:
         return network.to(self.device, self._dtype, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     @torch.inference_mode()
-    def _make_latents(self, nodes: int) -> Tensor:
-        _, height, width = self.config.observation_shape
-        example = self._observations(np.zeros((1, self.config.stacked_channels, height, width)))
-        shape = self._network.represent(example).movedim(1, -1).shape[1:]
-        return torch.zeros((nodes, self.capacity, *shape), dtype=self._dtype, device=self.device)
+    def _make_store(self, nodes: int) -> LatentStore:
+        shape = 1, *self.config.latent_shape
+        example = torch.empty(shape, dtype=self._dtype, device=self.device)
+        return self._network.make_store(nodes, self.capacity, example)
 
     def _compile(self) -> None:
         """Replaces the eager calls by compiled ones, or says in one line why not."""
         root, recurrent = torch.compile(self._evaluate_root), torch.compile(self._evaluate_edge)
-        latent = self._latents[0].movedim(-1, 1)
+        zeros = torch.zeros(self.capacity, dtype=torch.long, device=self.device)
         try:
             with torch.inference_mode():
-                recurrent(latent, torch.zeros(len(latent), dtype=torch.long, device=self.device))
+                recurrent(self._store.gather(zeros), zeros)
         except Exception as error:  # whatever the compiler raises, the eager path still works
             reason = str(error).strip().splitlines()[0]
             logger.warning("torch.compile failed, the network is evaluated eagerly: %s", reason)

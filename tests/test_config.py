@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import config
 from config import MuZeroConfig, field_docs, field_types, parse_option
 from core.errors import ConfigurationError, nearest
+from core.network_kinds import NETWORKS
 from core.options import parse_json_object, type_name
 from core.temperatures import schedule_value
 
@@ -39,6 +40,8 @@ def test_is_frozen() -> None:
 def values(name: str) -> st.SearchStrategy[Any]:
     """Values of field `name` that are valid on their own."""
     expected, doc = field_types()[name], field_docs()[name]
+    if name == "network":
+        return st.sampled_from([*NETWORKS.names, "tests.networks.test_kinds:Gated(width=3)"])
     if get_origin(expected) is Literal:
         return st.sampled_from(get_args(expected))
     if expected is bool:

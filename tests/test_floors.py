@@ -26,6 +26,7 @@ FLOORS: list[tuple[str, ...]] = [
     ("playing",),
     ("learning",),
     ("search",),
+    ("networks",),
     ("replay_buffer", "shared_storage", "trainer", "self_play"),
     ("arena",),
     ("showing",),

@@ -11,6 +11,7 @@ import models
 from config import MuZeroConfig
 from core import supports
 from core.errors import ConfigurationError
+from networks.residual_network import action_planes
 from search import torch_inference
 
 FULLY_CONNECTED = MuZeroConfig()
@@ -229,23 +230,23 @@ def test_folding_batch_norms_changes_nothing(config: MuZeroConfig) -> None:
 
 
 def test_action_planes_mark_columns_or_cells() -> None:
-    columns = models.action_planes(residual(observation_shape=(1, 2, 7), action_planes="board"))
+    columns = action_planes(residual(observation_shape=(1, 2, 7), action_planes="board"))
     assert columns.shape == (7, 1, 2, 7)
     for action in range(7):
         np.testing.assert_array_equal(columns[action, 0], np.tile(np.arange(7) == action, (2, 1)))
     with_pass = {"observation_shape": (1, 2, 3), "action_space": tuple(range(7))}
-    cells = models.action_planes(residual(**with_pass, action_planes="board"))
+    cells = action_planes(residual(**with_pass, action_planes="board"))
     np.testing.assert_array_equal(cells[:6].reshape(6, 6), np.eye(6))
     assert not cells[6].any()
 
 
 def test_scalar_action_planes_are_filled_with_the_actions_share() -> None:
-    planes = models.action_planes(residual())
+    planes = action_planes(residual())
     np.testing.assert_allclose(planes, np.broadcast_to(np.arange(7)[:, None, None, None] / 7, (7, 1, 6, 7)))
 
 
 def test_one_hot_action_planes() -> None:
-    planes = models.action_planes(residual(action_planes="one_hot"))
+    planes = action_planes(residual(action_planes="one_hot"))
     np.testing.assert_array_equal(planes, np.eye(7)[:, :, None, None] * np.ones((6, 7)))
 
 
@@ -299,4 +300,4 @@ def test_a_latent_of_one_number_is_refused(options: dict[str, Any], name: str) -
 def test_one_number_that_is_not_scaled_may_be() -> None:
     as_it_is = MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 1, 1), latent_scaling="none")
     board = MuZeroConfig(network="resnet", channels=1, observation_shape=(3, 2, 1))
-    assert (as_it_is.latent_board, board.latent_board) == ((1, 1), (2, 1))
+    assert (as_it_is.latent_shape, board.latent_shape) == ((1, 1, 1), (1, 2, 1))

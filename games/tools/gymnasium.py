@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.network_kinds import NETWORKS
 
 INSTALL = 'a picture of this game needs pygame, which is not installed; run: pip install "pygame-ce>=2.5"'
 
@@ -118,5 +119,5 @@ def environment_config(env: Any) -> MuZeroConfig:
         observation_shape=shape,
         action_space=tuple(range(int(env.action_space.n))),
         max_moves=moves or MuZeroConfig().max_moves,
-        network="resnet" if picture else "fullyconnected",
+        network=next(name for name in NETWORKS.names if NETWORKS.find(name).image_input == picture),
     )

@@ -200,6 +200,11 @@ def test_every_field_is_an_option(name: str) -> None:
         (["cartpole", "--max-moves", "9" * 14], "max_moves=99999999999999 is out of range"),
         (["tune", "cartpole", "--param", "players=choice:1,2"], "it would change the game"),
         (["tune", "cartpole", "--param", "lr_init=log:1e-4:1", "--players", "2"], "players=2 contradicts"),
+        (
+            ["cartpole", "--network", "resnte"],
+            "network='resnte' must be fullyconnected|resnet|MODULE:CLASS, did you mean 'resnet'?",
+        ),
+        (["cartpole", "--network", "nowhere_at_all:Net"], "there is no module nowhere_at_all to import"),
         (["cartpole", "--seed", "-1"], "seed=-1 is out of range"),
         (["cartpole", "{"], "the JSON argument is not valid JSON"),
         (["cartpole", "[1]"], "the JSON argument must be a JSON object"),
@@ -388,6 +393,28 @@ def test_resume_from_an_earlier_generation(calls: list[dict[str, Any]]) -> None:
     first = min((folder / "checkpoints").iterdir())
     assert line("resume", str(first)) == 0
     assert (calls[0]["folder"], calls[0]["resume_from"].training_step) == (folder, 10)
+
+
+def test_resume_says_what_changes_nothing(calls: list[dict[str, Any]], capsys: pytest.CaptureFixture) -> None:
+    folder = Path("results/cartpole/run")
+    saved = save(folder, search="gumbel")
+    (folder / "config.json").write_text(saved.config_json)
+    assert line("resume", "--root-dirichlet-alpha", "0.5", "--lr-init", "0.01") == 0
+    said = "note: --root-dirichlet-alpha has no effect: the search is gumbel\n"
+    assert capsys.readouterr().err == said
+    assert calls[0]["config"].root_dirichlet_alpha == 0.5
+
+
+def test_training_says_what_changes_nothing(
+    calls: list[dict[str, Any]], capsys: pytest.CaptureFixture
+) -> None:
+    network = "tests.networks.test_kinds:Gated"
+    given = {"network": network, "channels": 3, "fused_update": False, "support_size": 5}
+    assert line("cartpole", json.dumps(given), "--encoding-size", "9") == 0
+    names = ("channels", "fused-update", "encoding-size")
+    notes = [f"note: --{name} has no effect: the network is gated" for name in names]
+    assert capsys.readouterr().err.splitlines() == notes
+    assert calls[0]["config"].network == network
 
 
 def test_resume_refuses_what_cannot_change(

@@ -17,7 +17,8 @@ from tests.helpers.toy_games import Watcher
 LEFT_TO_COMPILE = """
 from numba.core.dispatcher import Dispatcher
 import self_play
-from search import fast_inference, mcts
+from networks import fast_inference
+from search import mcts
 from search.planner import self_play_planner
 from runs.precompile import compile_kernels
 from tests.helpers.toy_games import WalkConfig, fixed_source, toy_game

@@ -290,3 +290,39 @@ def test_the_command_line_trains_on_ray_until_it_is_told_to_end(sent: signal.Sig
     assert load_checkpoint(folder).training_step > 0
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
+
+
+NETWORK = """
+from torch import nn
+from torch.nn import functional
+from models import MuZeroNetwork, mlp
+from muzero import MuZeroConfig, NetworkKind
+
+class Small(NetworkKind[MuZeroConfig]):
+    title = "small"
+    def make(self, config):
+        return SmallNetwork(config)
+    def latent_shape(self, config):
+        return (6,)
+
+class SmallNetwork(MuZeroNetwork):
+    def __init__(self, config):
+        see = nn.Sequential(nn.Flatten(), nn.Linear(4, 6))
+        super().__init__(config, see, nn.GRUCell(2, 6), lambda _, outputs: mlp([6, outputs]))
+    def transition(self, latent, actions):
+        return self.dynamics(functional.one_hot(actions.long(), 2).to(latent.dtype), latent)
+"""
+
+
+def test_actors_find_a_network_that_lies_beside_a_game(tmp_path: Path) -> None:
+    (tmp_path / "small_network.py").write_text(NETWORK)
+    own = {"network": "small_network:Small", "target_reward": None, "evaluation_interval": 0.0}
+    fields = "".join(f"    {name} = {value!r}\n" for name, value in (SMALL | own).items())
+    source = "from games.cartpole import Game, MuZeroConfig as Own\n\nclass MuZeroConfig(Own):\n"
+    (tmp_path / "pole.py").write_text(source + fields)
+    command = [sys.executable, "muzero.py", str(tmp_path / "pole.py"), f"--results-path={tmp_path / 'runs'}"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = (tmp_path / "runs" / "pole").iterdir()
+    assert load_checkpoint(folder).training_step == SMALL["training_steps"]
+    assert "dynamics.weight_ih" in load_checkpoint(folder).weights

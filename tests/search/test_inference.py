@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from config import MuZeroConfig
 from core.project import PROJECT
-from data import Evaluation, Weights
+from data import Evaluation, InferenceModel, Weights
 from models import get_weights, make_network, support_to_scalar
-from search.fast_inference import FullyConnectedModel
-from search.inference import InferenceModel, make_model
+from networks.fast_inference import FullyConnectedModel
+from networks.perceptrons import perceptron_sizes
+from search.inference import make_model
 from search.torch_inference import TorchModel
 
 HIDDEN = st.lists(st.integers(1, 9), max_size=2).map(tuple)
@@ -228,7 +229,7 @@ def test_layer_sizes_are_the_networks() -> None:
     config = MuZeroConfig(stacked_observations=3, fc_value_layers=(), fc_policy_layers=(3, 4))
     weights = get_weights(make_network(config))
     for part, sizes in zip(
-        ("value", "reward", "policy", "representation", "dynamics"), config.perceptron_sizes, strict=True
+        ("value", "reward", "policy", "representation", "dynamics"), perceptron_sizes(config), strict=True
     ):
         for index in range(len(sizes) - 1):
             assert weights[f"{part}.{2 * index}.weight"].shape == (sizes[index + 1], sizes[index])

@@ -15,13 +15,13 @@ import models
 from benchmarks.train import eager_loss, random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
-from data import Batch
-from learning import fused_update
-from learning.fused_update import FusedUpdate
+from data import Batch, LossStatistics
 from learning.gradients import AutogradGradients
 from learning.optimizers import flatten_parameters
-from learning.statistics import LossStatistics, loss_scales
+from learning.statistics import loss_scales
 from learning.terms import PLAIN, active
+from networks import fused_update
+from networks.fused_update import FusedUpdate
 
 LAYERS = st.lists(st.integers(1, 9), max_size=2).map(tuple)
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.kernels import cached_njit
 from core.supports import scalar_to_support, support_to_scalar
-from data import Batch
-from learning.statistics import LATENT_GRADIENT_SCALE, FloatMatrix, LossStatistics, loss_scales
+from data import Batch, LossStatistics
+from learning.statistics import LATENT_GRADIENT_SCALE, FloatMatrix, loss_scales
 
 Parameters = Mapping[str, NDArray[np.float32]]
 

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from core.errors import ConfigurationError
 from core.kernels import cached_njit
-from core.perceptrons import PerceptronSizes
 from core.supports import EPSILON
 from data import Evaluation, IntArray, Weights, linear_name
+from networks.perceptrons import PerceptronSizes, perceptron_sizes
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by, as in `models.py`."""
@@ -214,17 +213,16 @@ def make_layout(sizes: PerceptronSizes) -> tuple[NDArray[np.int64], int]:
 
 
 class FullyConnectedModel:
-    """Evaluates a fully connected network on the CPU for the search; owns the latents of all nodes.
+    """Evaluates a fully connected network on the CPU for the search; owns the latents of all nodes, which its
+    kernel reads and writes itself.
 
     Rows may be fewer than `batch`. The arrays of an `Evaluation` are reused by the next call.
     """
 
     def __init__(self, config: MuZeroConfig, batch: int, simulations: int) -> None:
-        if config.network != "fullyconnected":
-            raise ConfigurationError("inference=numba evaluates fully connected networks only")
         self.config = config
         self.name = "numba (cpu)"
-        self._layout, weights = make_layout(config.perceptron_sizes)
+        self._layout, weights = make_layout(perceptron_sizes(config))
         self._weights = np.zeros(weights, np.float32)
         self._latents = np.zeros((simulations + 1, batch, config.encoding_size), np.float32)
         self._turns = np.zeros((simulations + 2, batch), np.int32)

@@ -1,0 +1,37 @@
+"""The parts of a fully connected network, and the sizes of their layers: known without torch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from config import MuZeroConfig
+
+
+class PerceptronSizes(NamedTuple):
+    """Sizes of the layers of a fully connected network's parts, by their names, inputs first."""
+
+    value: tuple[int, ...]
+    reward: tuple[int, ...]
+    policy: tuple[int, ...]
+    representation: tuple[int, ...]
+    dynamics: tuple[int, ...]
+
+
+def perceptron_sizes(config: MuZeroConfig) -> PerceptronSizes:
+    """The layers of the fully connected network that `config` describes."""
+    D, A, F = config.encoding_size, config.num_actions, config.full_support_size
+    _, height, width = config.observation_shape
+    return PerceptronSizes(
+        value=(D, *config.fc_value_layers, F),
+        reward=(D, *config.fc_reward_layers, F),
+        policy=(D, *config.fc_policy_layers, A),
+        representation=(config.stacked_channels * height * width, *config.fc_representation_layers, D),
+        dynamics=(D + A, *config.fc_dynamics_layers, D),
+    )
+
+
+def weights_of(perceptrons: Iterable[tuple[int, ...]]) -> int:
+    """The number of weights between the layers of these sizes; biases are left out."""
+    return sum(inputs * outputs for sizes in perceptrons for inputs, outputs in itertools.pairwise(sizes))
