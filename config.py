@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from core.errors import ConfigurationError, did_you_mean, require
 from core.network_kinds import NETWORKS, NetworkKind
 from core.options import FieldDoc, coerce, option, parse_json_object, parse_value, renamed
+from core.search_kinds import SEARCHES, SearchKind
 from core.temperatures import Schedule, check_temperatures, schedule_value
 
 if TYPE_CHECKING:  # numpy, which `--help` does without
@@ -142,7 +143,9 @@ class MuZeroConfig:
     )
 
     # --- search ---
-    search: Literal["puct", "gumbel"] = option("puct", "search", "puct (MuZero) or gumbel (Gumbel MuZero)")
+    search: str = option(
+        "puct", "search", "rule: puct (MuZero), gumbel (Gumbel MuZero), or one of your own, MODULE:CLASS"
+    )
     root_dirichlet_alpha: float = option(0.25, "search", "concentration of the root's Dirichlet noise", 1e-6)
     root_exploration_fraction: float = option(
         0.25, "search", "share of that noise in the root's prior", 0.0, 1.0
@@ -367,6 +370,7 @@ class MuZeroConfig:
         )
 
     def _check_play(self) -> None:
+        SEARCHES.check(self.search)
         low, high = self.value_bounds
         require(low < high, "value_bounds", "must be (low, high) with low < high")
         require(
@@ -432,6 +436,16 @@ class MuZeroConfig:
         positive = all(size > 0 for sizes in heads for size in sizes)
         require(positive, "resnet_fc_*_layers", "must be positive sizes")
         self.network_kind.check(self)
+
+    @property
+    def search_kind(self) -> SearchKind:
+        """What `search` names. Raises `ConfigurationError` when it names nothing."""
+        return SEARCHES.find(self.search)
+
+    @property
+    def folders(self) -> list[str]:
+        """Where other processes have to look for what is named by `MODULE:CLASS`."""
+        return [*NETWORKS.folders(self.network), *SEARCHES.folders(self.search)]
 
     @property
     def network_kind(self) -> NetworkKind[MuZeroConfig]:

@@ -16,10 +16,11 @@ All parts run at the same time as Ray actors and exchange arrays asynchronously:
                                   best.checkpoint, target_reward ◀── evaluation ◀──────┘
 
 This file knows everything and nothing of ours imports it: it runs as `__main__`, and people import `MuZero`
-(`runs/facade.py`), `Callback` (`runs/callbacks.py`), `Agent` (`showing/agent.py`), `MuZeroConfig`
-(`config.py`) and, for networks of their own, `NetworkKind` (`core/network_kinds.py`) and `MuZeroNetwork`
-(`models.py`) from it. A command is found by its name, `commands/<word>.py`, and everything heavy is imported
-when it is needed, so that `--help` answers at once.
+(`runs/facade.py`), `Callback` (`runs/callbacks.py`), `Agent` (`showing/agent.py`) and `MuZeroConfig`
+(`config.py`) from it; for networks of their own `NetworkKind` (`core/network_kinds.py`) and `MuZeroNetwork`
+(`models.py`), for rules of the search `SearchRule` (`search/rules/rule.py`) and what such rules call. A
+command is found by its name, `commands/<word>.py`, and everything heavy is imported when it is needed, so
+that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero
 
 if TYPE_CHECKING:
+    from core.kernels import inlined_njit
     from models import MuZeroNetwork
     from runs.callbacks import Callback
+    from search.rules.rule import SearchRule
+    from search.rules.scoring import argmax_legal, decide_by_visits
     from showing.agent import Agent
 
 __all__ = [
@@ -52,9 +56,21 @@ __all__ = [
     "MuZeroConfig",
     "MuZeroNetwork",
     "NetworkKind",
+    "SearchRule",
+    "argmax_legal",
+    "decide_by_visits",
+    "inlined_njit",
 ]
 
-LATER = {"Agent": "showing.agent", "Callback": "runs.callbacks", "MuZeroNetwork": "models"}
+LATER = {
+    "Agent": "showing.agent",
+    "Callback": "runs.callbacks",
+    "MuZeroNetwork": "models",
+    "SearchRule": "search.rules.rule",
+    "argmax_legal": "search.rules.scoring",
+    "decide_by_visits": "search.rules.scoring",
+    "inlined_njit": "core.kernels",
+}
 """What is imported when it is asked for: it brings the search, or numpy or torch, with it."""
 
 

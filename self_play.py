@@ -29,7 +29,7 @@ from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
 from search.planner import GamePlanner
-from search.rules.rule import draw_noise, rule_class
+from search.rules.rule import draw_noise
 
 
 class SelfPlay:
@@ -52,7 +52,7 @@ class SelfPlay:
         batch = config.games_per_worker
         self.table = make_table(game, config, batch)
         self.planner = planner
-        self._explores = rule_class(config).explores
+        self._explores = config.search_kind.explores
         self.rows = np.arange(batch)
         self.anew = 0  # games that could not be gone on with, since the last report
         self.resignation = Resignation(config, self.generator, batch)

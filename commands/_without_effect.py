@@ -9,11 +9,12 @@ from typing import NamedTuple
 from commands._config_options import option_name
 from config import MuZeroConfig
 from core.network_kinds import NETWORKS
+from core.search_kinds import SEARCHES
 
 
 class Idle(NamedTuple):
-    """Options that have no effect where `when` holds of the configuration; those of networks are known to
-    their kinds (`core/network_kinds.py`).
+    """Options that have no effect where `when` holds of the configuration; those of networks and
+    searches are known to their kinds (`core/network_kinds.py`, `core/search_kinds.py`).
     """
 
     when: Callable[[MuZeroConfig], bool]
@@ -28,28 +29,15 @@ RULES = (
         ("opponents", "resign_value", "resign_check"),
     ),
     Idle(
-        lambda config: config.search == "puct",
-        "the search is puct",
-        ("value_scale", "maxvisit_init", "rescale_values", "max_num_considered_actions", "gumbel_scale"),
-    ),
-    Idle(
-        lambda config: config.search == "gumbel",
-        "the search is gumbel",
-        (
-            *("root_dirichlet_alpha", "root_exploration_fraction", "pb_c_base", "pb_c_init"),
-            *("q_transform", "value_bounds"),
-        ),
-    ),
-    Idle(
         lambda config: config.q_transform != "bounds",
         "q_transform is not bounds",
         ("value_bounds",),
     ),
     Idle(
         lambda config: (
-            config.search == "gumbel" and not config.move_temperature and not config.temperature_threshold
+            config.search_kind.explores and not config.move_temperature and not config.temperature_threshold
         ),
-        "gumbel explores by its own noise, where there is no temperature by move",
+        "the search explores by its own noise, where there is no temperature by move",
         ("visit_softmax_temperature",),
     ),
     Idle(
@@ -85,19 +73,23 @@ RULES = (
 WITHOUT_RAY = ("object_store_mb", "weights_interval")
 
 
-def of_another_network(config: MuZeroConfig, name: str) -> str | None:
-    """Why option `name` changes nothing, where it belongs to kinds of network that were not chosen."""
-    kind = config.network_kind
-    others = (NETWORKS.find(other).options for other in NETWORKS.names)
-    idle = name not in kind.options and any(name in options for options in others)
-    return f"the network is {kind.title}" if idle else None
+def of_another_kind(config: MuZeroConfig, name: str) -> str | None:
+    """Why option `name` changes nothing, where it belongs to networks or searches that were not chosen."""
+    for what, chosen, kinds in (
+        ("network", config.network_kind, NETWORKS),
+        ("search", config.search_kind, SEARCHES),
+    ):
+        others = (kinds.find(other).options for other in kinds.names)
+        if name not in chosen.options and any(name in options for options in others):
+            return f"the {what} is {chosen.title}"
+    return None
 
 
 def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> Iterator[str]:
     """A line for each of the options `given` that changes nothing in a run of `config`."""
     for name in given:
         why = next((rule.why for rule in RULES if name in rule.names and rule.when(config)), None)
-        why = why or of_another_network(config, name)
+        why = why or of_another_kind(config, name)
         if why is None and local and name in WITHOUT_RAY:
             why = "a --local run is one process"
         if why is not None:

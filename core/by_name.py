@@ -64,6 +64,11 @@ class ByName(Generic[T]):
             )
         return cast(T, _made(found, place.options, said))
 
+    def check(self, text: str) -> None:
+        """Raises `ConfigurationError` when `text` names nothing; ours are not imported for that."""
+        if text not in self.ours:
+            self.find(text)
+
     def folders(self, text: str) -> list[str]:
         """Where other processes on this machine have to look for what `text` names; none for ours."""
         if text in self.ours:

@@ -20,7 +20,6 @@ from arena.evaluator import Evaluator
 from config import MuZeroConfig
 from core.actor_kinds import ActorKind, GpuUse, Member, members
 from core.errors import ConfigurationError
-from core.network_kinds import NETWORKS
 from core.project import INSTALLED, PROJECT, python_path
 from core.randomness import Stream, make_generator
 from core.threads import THREADS, use_one_thread
@@ -265,7 +264,7 @@ def start_ray(config: MuZeroConfig, address: str | None) -> None:
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     own = [] if INSTALLED else [str(PROJECT)]
-    os.environ["PYTHONPATH"] = python_path(own, NETWORKS.folders(config.network))
+    os.environ["PYTHONPATH"] = python_path(own, config.folders)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
         _start_here(config, quiet)

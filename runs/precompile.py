@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from config import MuZeroConfig
-from core.network_kinds import NETWORKS
 from core.project import INSTALLED, PROJECT, ours, python_path
 from runs.status import Observer
 
@@ -41,11 +40,12 @@ def warm_kernels(config: MuZeroConfig, observer: Observer) -> Iterator[None]:
     observer.event("first run: compiling the kernels of the search (once, a few seconds)")
     command = [sys.executable, "-c", WARM_UP]
     folder = None if INSTALLED else PROJECT
-    environment = os.environ | {"PYTHONPATH": python_path((), NETWORKS.folders(config.network))}
+    environment = os.environ | {"PYTHONPATH": python_path((), config.folders)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=folder, env=environment, text=True) as process:
         assert process.stdin is not None
-        process.stdin.write(config.to_json())
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has failed already
+            process.stdin.write(config.to_json())
+            process.stdin.close()
         yield
     if process.returncode == 0:
         with suppress(OSError):  # the next run looks again

@@ -21,7 +21,7 @@ from core.kernels import cached_njit, inlined_njit
 from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResult
 from search.noise import RootNoise
 from search.parameters import make_parameters
-from search.rules.rule import Rule, rule_class
+from search.rules.rule import SearchRule, rule_of
 from search.specialised import back_up, decide, keep, prepare, select, signed_discount
 from search.tree import (
     CHANCE,
@@ -205,13 +205,13 @@ class Search:
         batch: int,
         simulations: int | None = None,
         dtype: DTypeLike = np.float32,
-        rule: Rule | None = None,
+        rule: SearchRule | None = None,
     ) -> None:
         self.config = config
         self.batch = batch
         self.simulations = config.num_simulations if simulations is None else simulations
         self.dtype = np.dtype(dtype)
-        self.rule = rule_class(config)(config) if rule is None else rule
+        self.rule = rule_of(config) if rule is None else rule
         self.components = components_of(config)
         self.tree = make_tree(batch, self.simulations + 1, config.num_actions, dtype, self.components)
         self.parameters = make_parameters(config, self.rule, values_of(config), self.simulations, dtype)

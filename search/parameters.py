@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from config import MuZeroConfig
-from search.rules.rule import Rule
+from search.rules.rule import SearchRule
 from search.tree import SearchParameters
 
 SMALLEST_RANGE = 1e-8
@@ -33,7 +33,7 @@ class Constants(NamedTuple):
 
 
 def make_parameters(
-    config: MuZeroConfig, rule: Rule, values: type, simulations: int, dtype: DTypeLike
+    config: MuZeroConfig, rule: SearchRule, values: type, simulations: int, dtype: DTypeLike
 ) -> SearchParameters:
     """Those of a search by `rule` with this many simulations, its values handled by the set `values`."""
     low, high = config.value_bounds
@@ -45,7 +45,7 @@ def make_parameters(
         high=high,
         least_range=max(config.min_q_range, SMALLEST_RANGE),
     )
-    numbers = common._asdict() | rule.constants()._asdict()
+    numbers = common._asdict() | rule.constants(config)._asdict()
     kinds = tuple((name, type(number)) for name, number in numbers.items())
     sets = path_of(type(rule)), path_of(values)
     constants = np.zeros(1, constants_type(np.dtype(dtype), kinds, sets))
@@ -54,8 +54,8 @@ def make_parameters(
     visits = np.arange(simulations + 2, dtype=np.float64)
     return SearchParameters(
         constants=constants,
-        exploration=rule.exploration(visits).astype(dtype),
-        schedule=np.array(rule.schedule(simulations), np.int32),
+        exploration=rule.exploration(config, visits).astype(dtype),
+        schedule=np.array(rule.schedule(config, simulations), np.int32),
     )
 
 

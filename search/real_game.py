@@ -353,7 +353,7 @@ class RealGameSearch:
         """`make_model` is given how many rows are searched at a time; `exploration` is UCB1's constant."""
         rows = max(1, min(batch, TREE_BYTES // tree_bytes(simulations, config.num_actions)))
         self.model = make_model(rows)
-        self.search = Search(config, rows, simulations, rule=Uct(config, exploration))
+        self.search = Search(config, rows, simulations, rule=Uct(exploration))
         self.generator = generator
 
     def actions(self, positions: NDArray[Any]) -> IntArray:

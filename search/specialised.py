@@ -8,7 +8,9 @@ arguments in their place: nothing is asked, and no pointer is followed, while a 
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,10 +18,15 @@ from numba.extending import overload
 
 from core.kernels import INLINED
 from data import BoolArray, Evaluation, FloatArray, SearchResult
-from search.rules.rule import load
 from search.tree import SearchParameters, Tree
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def load(path: str) -> Any:
+    """The class that `path` names, `module:Class`."""
+    module, _, name = path.partition(":")
+    return operator.attrgetter(name)(importlib.import_module(module))
 
 
 def from_set(what: str) -> Callable[[Function], Function]:
@@ -34,7 +41,7 @@ def from_set(what: str) -> Callable[[Function], Function]:
             path = next(name for name in fields if name.startswith(f"{what} ")).split()[1]
             return getattr(load(path), stands.__name__)
 
-        overload(stands, jit_options=INLINED)(implementation)
+        overload(stands, jit_options=INLINED, strict=False)(implementation)
         return stands
 
     return decorate

@@ -17,7 +17,7 @@ from data import IntArray
 from games.api.spec import GameSpec
 from playing.exploration import explored_actions, moves_made
 from playing.game_table import GameTable
-from search.rules.rule import draw_noise, rule_class
+from search.rules.rule import draw_noise
 from showing.analysis import require_finite
 from showing.interactive import InteractiveGame
 
@@ -65,7 +65,7 @@ class WatchedAgent:
             return found.action
         moves = moves_made(table)[rows]
         return explored_actions(
-            planner.config, planner.version, found, moves, noise.uniform, rule_class(planner.config).explores
+            planner.config, planner.version, found, moves, noise.uniform, planner.config.search_kind.explores
         )
 
 

@@ -202,7 +202,7 @@ def test_malformed_json_is_refused(text: str) -> None:
         ("target_reward", "-3", -3.0),
         ("device", "cuda:1", "cuda:1"),
         ("results_path", "7", "7"),
-        ("search", "gumbel", "gumbel"),
+        ("optimizer", "SGD", "SGD"),
         ("visit_softmax_temperature", "[[1, 0.5]]", ((1.0, 0.5),)),
     ],
 )
@@ -212,7 +212,7 @@ def test_option_text(name: str, text: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("PER", "1"), ("seed", "1.5"), ("seed", "x"), ("fc_value_layers", "a"), ("search", "1")],
+    [("PER", "1"), ("seed", "1.5"), ("seed", "x"), ("fc_value_layers", "a"), ("optimizer", "1")],
 )
 def test_option_text_of_another_type(name: str, text: str) -> None:
     with pytest.raises(

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from config import MuZeroConfig
 from core.kernels import inlined_njit
 from data import BoolArray, FloatArray, SearchResult
 from search.noise import RootNoise
-from search.rules.rule import Rule
+from search.rules.rule import SearchRule
 from search.rules.scoring import argmax_legal
 from search.specialised import component, look
 from search.tree import ROOT, SearchParameters, Tree
@@ -27,26 +28,26 @@ class GumbelConstants(NamedTuple):
     maxvisit_init: float
 
 
-class Gumbel(Rule):
+class Gumbel(SearchRule):
     """At the root the best of a few actions drawn without replacement; below it the improved policy."""
 
+    title = "gumbel"
+    options = ("value_scale", "maxvisit_init", "rescale_values", "max_num_considered_actions", "gumbel_scale")
     explores = True
 
-    def constants(self) -> NamedTuple:
-        """See `Rule`."""
-        config = self.config
+    def constants(self, config: MuZeroConfig) -> NamedTuple:
+        """See `SearchRule`."""
         return GumbelConstants(
-            self._most_considered(), config.rescale_values, config.value_scale, config.maxvisit_init
+            most_considered(config), config.rescale_values, config.value_scale, config.maxvisit_init
         )
 
-    def _most_considered(self) -> int:
-        return min(self.config.max_num_considered_actions, self.config.num_actions)
-
-    def schedule(self, simulations: int) -> list[list[int]]:
+    def schedule(self, config: MuZeroConfig, simulations: int) -> list[list[int]]:
         """Visits of the actions whose turn it is, by the number of considered actions [M + 1]."""
-        return [considered_visits(m, simulations) for m in range(self._most_considered() + 1)]
+        return [considered_visits(m, simulations) for m in range(most_considered(config) + 1)]
 
-    def noise(self, generator: np.random.Generator, legal: BoolArray, none: RootNoise) -> RootNoise:
+    def noise(
+        self, config: MuZeroConfig, generator: np.random.Generator, legal: BoolArray, none: RootNoise
+    ) -> RootNoise:
         """Gumbel noise, not scaled yet."""
         return none._replace(gumbel=np.asarray(generator.gumbel(size=legal.shape), none.gumbel.dtype))
 
@@ -97,6 +98,11 @@ class Gumbel(Rule):
             player = (own + 1 + turn) % players
             look(tree, parameters, b, player, raw)
             result.value[b, component(parameters, player)] = play_value(tree, b, result.policy[b], scores)
+
+
+def most_considered(config: MuZeroConfig) -> int:
+    """Actions that are considered at the root, if so many are legal (M)."""
+    return min(config.max_num_considered_actions, config.num_actions)
 
 
 def considered_visits(considered: int, simulations: int) -> list[int]:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from config import MuZeroConfig
 from core.kernels import inlined_njit
 from data import BoolArray, FloatArray, SearchResult
 from search.noise import RootNoise, legal_dirichlet
-from search.rules.rule import Rule
+from search.rules.rule import SearchRule
 from search.rules.scoring import argmax_legal, decide_by_visits, scaling
 from search.tree import ROOT, SearchParameters, Tree
 
@@ -21,21 +22,29 @@ class PuctConstants(NamedTuple):
     noise_fraction: float
 
 
-class Puct(Rule):
+class Puct(SearchRule):
     """PUCT: the network's policy decides what is tried, and less so the more is known."""
 
-    def constants(self) -> NamedTuple:
-        """See `Rule`."""
-        return PuctConstants(self.config.root_exploration_fraction)
+    title = "puct"
+    options = (
+        *("root_dirichlet_alpha", "root_exploration_fraction", "pb_c_base", "pb_c_init"),
+        *("q_transform", "value_bounds"),
+    )
 
-    def exploration(self, visits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def constants(self, config: MuZeroConfig) -> NamedTuple:
+        """See `SearchRule`."""
+        return PuctConstants(config.root_exploration_fraction)
+
+    def exploration(self, config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
         """sqrt(n) * (pb_c_init + log((n + pb_c_base + 1) / pb_c_base)): times prior / (1 + visits)."""
-        growth = np.log((visits + self.config.pb_c_base + 1) / self.config.pb_c_base)
-        return np.asarray(np.sqrt(visits) * (self.config.pb_c_init + growth))
+        growth = np.log((visits + config.pb_c_base + 1) / config.pb_c_base)
+        return np.asarray(np.sqrt(visits) * (config.pb_c_init + growth))
 
-    def noise(self, generator: np.random.Generator, legal: BoolArray, none: RootNoise) -> RootNoise:
+    def noise(
+        self, config: MuZeroConfig, generator: np.random.Generator, legal: BoolArray, none: RootNoise
+    ) -> RootNoise:
         """Dirichlet noise over the legal actions."""
-        drawn = legal_dirichlet(generator, legal, self.config.root_dirichlet_alpha)
+        drawn = legal_dirichlet(generator, legal, config.root_dirichlet_alpha)
         return none._replace(dirichlet=drawn.astype(none.dirichlet.dtype))
 
     @staticmethod

@@ -1,62 +1,60 @@
-"""What a rule of the search consists of, and which one a configuration names.
+"""What a rule of the search consists of.
 
-A rule is a class. Its functions are static and compiled (`core/kernels.py:inlined_njit`); an object of it
-has the numbers of one search. `search/specialised.py` puts the functions into the search's kernels.
+A rule is a class. Its static functions are compiled (helpers of theirs by `core/kernels.py:inlined_njit`):
+`search/specialised.py` puts them into the search's kernels. All else of it prepares numbers for them.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
-import operator
-from typing import Any, ClassVar, NamedTuple, cast
+from inspect import signature
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from config import MuZeroConfig
-from core.project import ours
+from core.search_kinds import SearchKind
 from data import BoolArray, FloatArray, SearchResult
 from search.noise import RootNoise
 from search.tree import SearchParameters, Tree
-
-RULES = {
-    "puct": f"{ours('search.rules.puct')}:Puct",
-    "gumbel": f"{ours('search.rules.gumbel')}:Gumbel",
-}
-"""The rules that the option `search` knows by name, and where they are."""
 
 
 class NoConstants(NamedTuple):
     """No numbers of its own."""
 
 
-class Rule:
+class SearchRule(SearchKind):
     """How a search's roots are prepared, which actions it simulates, and what is read from it.
 
     The static functions are compiled, each under its own name and arguments. They get a tree and its row b;
-    `scores` [A] is room for them to work in.
+    `scores` [A] is room for them to work in. A rule that is a dataclass has its fields as options of its
+    own, given as `search="module:Mine(width=3)"`. Raises `TypeError` if a function takes other arguments.
     """
 
-    explores: ClassVar[bool] = False
-    """Whether self-play plays the search's own choice, since its noise explores; else visits are sampled."""
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in ("prepare", "select", "decide"):
+            found, wanted = (list(signature(getattr(owner, name)).parameters) for owner in (cls, SearchRule))
+            if found != wanted:
+                raise TypeError(
+                    f"{cls.__name__}.{name} takes ({', '.join(found)}), not ({', '.join(wanted)})"
+                )
 
-    def __init__(self, config: MuZeroConfig) -> None:
-        self.config = config
-
-    def constants(self) -> NamedTuple:
+    def constants(self, config: MuZeroConfig) -> NamedTuple:
         """Numbers of its own: `parameters.constants[0].<name>` in its functions."""
         return NoConstants()
 
-    def exploration(self, visits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def exploration(self, config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
         """`parameters.exploration`, by a node's visits [N + 1]."""
         return np.zeros_like(visits)
 
-    def schedule(self, simulations: int) -> list[list[int]]:
+    def schedule(self, config: MuZeroConfig, simulations: int) -> list[list[int]]:
         """`parameters.schedule`: rows of one number for each simulation."""
         return [[0] * simulations]
 
-    def noise(self, generator: np.random.Generator, legal: BoolArray, none: RootNoise) -> RootNoise:
+    def noise(
+        self, config: MuZeroConfig, generator: np.random.Generator, legal: BoolArray, none: RootNoise
+    ) -> RootNoise:
         """`none` with what is random at roots of the legal actions [B, A]."""
         return none
 
@@ -89,16 +87,9 @@ class Rule:
         raise NotImplementedError
 
 
-def rule_class(config: MuZeroConfig) -> type[Rule]:
-    """The class of the rule that `config.search` names."""
-    return cast(type[Rule], load(RULES.get(config.search, config.search)))
-
-
-@functools.cache
-def load(path: str) -> Any:
-    """What `path` names, written `module:Name`."""
-    module, _, name = path.partition(":")
-    return operator.attrgetter(name)(importlib.import_module(module))
+def rule_of(config: MuZeroConfig) -> SearchRule:
+    """The rule that `config.search` names."""
+    return cast(SearchRule, config.search_kind)
 
 
 def draw_noise(
@@ -106,7 +97,7 @@ def draw_noise(
 ) -> RootNoise:
     """What `config.search` needs to be random in a search of roots with the legal actions [B, A]."""
     batch, actions = legal.shape
-    noise = rule_class(config)(config).noise(generator, legal, RootNoise.none(batch, actions, dtype))
+    noise = rule_of(config).noise(config, generator, legal, RootNoise.none(batch, actions, dtype))
     return noise._replace(
         tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
         uniform=np.asarray(generator.random(batch, np.float32), dtype),

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.kernels import inlined_njit
 from data import FloatArray, SearchResult
-from search.rules.rule import Rule
+from search.rules.rule import SearchRule
 from search.rules.scoring import argmax_legal, decide_by_visits, scaling
 from search.tree import SearchParameters, Tree
 
 
-class Uct(Rule):
+@dataclass(frozen=True)
+class Uct(SearchRule):
     """UCB1 in every node; the network's policy says only what is legal."""
 
-    def __init__(self, config: MuZeroConfig, constant: float) -> None:
-        super().__init__(config)
-        self.constant = constant
+    title = "uct"
+    options = ("q_transform", "value_bounds")
+    constant: float  # weight of what is seldom tried
 
-    def exploration(self, visits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def exploration(self, config: MuZeroConfig, visits: NDArray[np.float64]) -> NDArray[np.float64]:
         """constant * sqrt(log(n)): is divided by sqrt(action's visits)."""
         return np.asarray(self.constant * np.sqrt(np.log(np.maximum(visits, 1.0))))
 

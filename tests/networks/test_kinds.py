@@ -26,7 +26,7 @@ from runs.machine import parameters_of
 from saving.checkpoint import load_checkpoint
 from search.inference import make_model
 from search.mcts import Search
-from search.noise import RootNoise
+from search.rules.rule import draw_noise
 from search.torch_inference import TorchModel
 from showing.agent import Agent
 from tests.helpers.small_runs import SMALL
@@ -76,7 +76,7 @@ def searched(config: MuZeroConfig, model: InferenceModel, rows: int = 4) -> Sear
     _, height, width = config.observation_shape
     observations = generator.normal(size=(rows, config.stacked_channels, height, width)).astype(np.float32)
     legal = np.ones((rows, config.num_actions), np.bool_)
-    noise = RootNoise.draw(generator, legal, config)
+    noise = draw_noise(generator, legal, config)
     search = Search(config, rows)
     return search.run(model, observations, np.zeros(rows, np.int32), legal, noise, temperature=1.0)
 

@@ -30,7 +30,7 @@ def make_config(actions: int, simulations: int, **options: Any) -> MuZeroConfig:
 
 
 def uct(config: MuZeroConfig, rows: int, constant: float, dtype: type = np.float64) -> Search:
-    return Search(config, rows, dtype=dtype, rule=Uct(config, constant))
+    return Search(config, rows, dtype=dtype, rule=Uct(constant))
 
 
 def run(search: Search, world: World, states: Any, legal: Any = None, **noise: Any) -> SearchResult:

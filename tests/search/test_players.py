@@ -175,7 +175,7 @@ def test_three_players_play_perfectly_by_a_perfect_model(rule: str) -> None:
         rescale_values=False,
         value_scale=0.02,  # more would have Gumbel never again try what once looked a little worse
     )
-    search = Search(config, 1, dtype=np.float64, rule=Uct(config, 0.5) if rule == "uct" else None)
+    search = Search(config, 1, dtype=np.float64, rule=Uct(0.5) if rule == "uct" else None)
     legal, root = np.ones((1, 2), np.bool_), np.zeros(1, np.int32)
     for seed in range(20):
         world = ending_world(np.random.default_rng(seed), 3)
