@@ -120,7 +120,7 @@ class HistoryBuilder:
         version = int(self.versions[row, self.cursor[row]])
         history = self.finish(row, LOSS, version, True, table)
         outcome = LOSS if loser == 0 else -LOSS
-        return replace(history, resigned=True, game_return=float(table.returns[row]) + outcome)
+        return replace(history, resigned=True, game_return=float(table.returns[row, 0]) + outcome)
 
     def _history(
         self, row: int, table: GameTable, steps: int, terminated: bool, truncated: bool
@@ -142,7 +142,7 @@ class HistoryBuilder:
             seed=int(table.seeds[row]),
             versions=self.versions[row, past : end + 1].copy(),
             first_step=int(self.first_step[row]),
-            game_return=float(table.returns[row]) if over else None,
+            game_return=float(table.returns[row, 0]) if over else None,
             game_length=len(table.played[row]) if over else None,
             surprises=self.surprises[row, past:end].copy() if self.config.policy_surprise else None,
             exploratory=self.exploratory[row, past:end].copy() if self.config.explores else None,

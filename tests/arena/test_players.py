@@ -10,8 +10,13 @@ import pytest
 
 from arena.duel import Duel, openings_needed, play, play_batches, stronger_side, total
 from arena.match import Match
-from arena.players import MinimaxPlayer, NetworkPlayer, PlayerSpec, default_amount, make_player, parse_player
+from arena.mcts_player import MCTS
+from arena.minimax_player import MINIMAX, MinimaxPlayer
+from arena.network_player import CHECKPOINT, NetworkPlayer
+from arena.player_kind import PlayerSpec
+from arena.players import make_player, parse_player
 from arena.ratings import Sprt, Tally
+from arena.simple_players import EXPERT, RANDOM
 from core.errors import ConfigurationError
 from data import Counters
 from games.api.sources import load_game
@@ -27,19 +32,19 @@ TICTACTOE = load_game("tictactoe")
 
 
 def score(player: str, opponent: str, games: int = 40, **settings: Any) -> Any:
-    duel = Duel(TICTACTOE, parse_player(player), parse_player(opponent), **settings)
+    duel = Duel(TICTACTOE, parse_player(player), (parse_player(opponent),), **settings)
     return total(list(play(duel, games)))
 
 
 @pytest.mark.parametrize(
     ("text", "spec"),
     [
-        ("random", PlayerSpec("random")),
-        ("expert", PlayerSpec("expert")),
-        ("minimax", PlayerSpec("minimax")),
-        ("minimax:6", PlayerSpec("minimax", 6)),
-        ("mcts", PlayerSpec("mcts")),
-        ("mcts:1000", PlayerSpec("mcts", 1000)),
+        ("random", PlayerSpec(RANDOM)),
+        ("expert", PlayerSpec(EXPERT)),
+        ("minimax", PlayerSpec(MINIMAX)),
+        ("minimax:6", PlayerSpec(MINIMAX, 6)),
+        ("mcts", PlayerSpec(MCTS)),
+        ("mcts:1000", PlayerSpec(MCTS, 1000)),
     ],
 )
 def test_players_by_name(text: str, spec: PlayerSpec) -> None:
@@ -48,8 +53,8 @@ def test_players_by_name(text: str, spec: PlayerSpec) -> None:
 
 def test_simulations_are_for_those_who_search(tmp_path: Path) -> None:
     path = saved(tmp_path / "best.checkpoint")
-    assert parse_player("mcts", simulations=33) == PlayerSpec("mcts", 33)
-    assert parse_player(str(path), simulations=0) == PlayerSpec("checkpoint", 0, path)
+    assert parse_player("mcts", simulations=33) == PlayerSpec(MCTS, 33)
+    assert parse_player(str(path), simulations=0) == PlayerSpec(CHECKPOINT, 0, path)
     for text in ("random", "expert", "minimax", "minimax:6"):
         with pytest.raises(ConfigurationError, match=f"player '{text}' makes no simulations"):
             parse_player(text, simulations=33)
@@ -83,7 +88,7 @@ def test_a_random_player_plays_every_legal_action_and_no_other() -> None:
     table = GameTable(TICTACTOE, TICTACTOE.config, 300)
     for row in range(300):
         table.reset(row, 0)
-    player = make_player(PlayerSpec("random"), TICTACTOE, 300, 0)
+    player = make_player(PlayerSpec(RANDOM), TICTACTOE, 300, 0)
     rows = np.arange(300)
     table.step(rows, np.full(300, 4, np.int32))
     chosen = player.choose(table, rows)
@@ -109,19 +114,19 @@ def test_a_duel_repeats_exactly() -> None:
 
 def test_checkpoints_play_as_they_were_saved(tmp_path: Path) -> None:
     path = saved(tmp_path / "best.checkpoint")
-    player = make_player(PlayerSpec("checkpoint", None, path), TICTACTOE, 3, 0)
+    player = make_player(PlayerSpec(CHECKPOINT, None, path), TICTACTOE, 3, 0)
     assert isinstance(player, NetworkPlayer)
     assert (player.simulations, player.planner.version) == (4, 7)
 
 
 def test_games_begin_with_random_moves_where_both_players_vary_little() -> None:
-    network = PlayerSpec("checkpoint", None, Path("best.checkpoint"))
+    network = PlayerSpec(CHECKPOINT, None, Path("best.checkpoint"))
     expert, minimax, random, mcts = (parse_player(text) for text in ("expert", "minimax", "random", "mcts:5"))
     for pair in ((network, network), (network, expert), (expert, expert)):
-        assert openings_needed(Duel(TICTACTOE, *pair), TICTACTOE.config) == 3
+        assert openings_needed(Duel(TICTACTOE, pair[0], pair[1:]), TICTACTOE.config) == 3
     for pair in ((network, random), (mcts, network), (random, expert), (minimax, network), (expert, minimax)):
-        assert openings_needed(Duel(TICTACTOE, *pair), TICTACTOE.config) == 0
-    assert openings_needed(Duel(load_game("cartpole"), network, None), load_game("cartpole").config) == 0
+        assert openings_needed(Duel(TICTACTOE, pair[0], pair[1:]), TICTACTOE.config) == 0
+    assert openings_needed(Duel(load_game("cartpole"), network), load_game("cartpole").config) == 0
 
 
 def test_a_long_match_between_networks_has_many_openings(tmp_path: Path) -> None:
@@ -131,8 +136,8 @@ def test_a_long_match_between_networks_has_many_openings(tmp_path: Path) -> None
     for seed in (0, 1):
         path = tmp_path / f"{seed}.checkpoint"
         save_best(path, Checkpoint("connect4", config.to_json(), random_weights(config, seed), Counters()))
-        players.append(PlayerSpec("checkpoint", 0, path))
-    duel = Duel(game, players[0], players[1])
+        players.append(PlayerSpec(CHECKPOINT, 0, path))
+    duel = Duel(game, players[0], (players[1],))
     played = [actions for batch in play_batches(duel, 400, 100) for actions in batch.actions]
     assert len(played) == 400
     assert len({actions[:6] for actions in played}) > 150
@@ -149,7 +154,7 @@ def test_minimax_solves_a_small_board_and_looks_a_few_moves_ahead_on_others(side
     player.choose(table, np.arange(1))
     assert player._solver is not None
     assert (player._solver.depth, player._solver.num_actions) == (depth, side * side)
-    assert default_amount("minimax", config) == depth
+    assert MINIMAX.usual(config) == depth
 
 
 @pytest.mark.parametrize(("name", "least_wins"), [("minimax:1", 10), ("expert", 10), ("mcts:20", 0)])
@@ -157,7 +162,7 @@ def test_players_play_on_the_board_that_is_there(name: str, least_wins: int) -> 
     game = load_game("gomoku")
     config = game.config.replace(board_size=7)
     player, opponent = (make_player(parse_player(text), game, 10, 0) for text in (name, "random"))
-    match = Match(game, config, 10, player, opponent)
+    match = Match(game, config, 10, [player, opponent])
     match.start(0)
     assert match.play()
     assert all(max(actions) < 49 for actions in match.table.played)
@@ -174,23 +179,23 @@ def test_a_checkpoint_against_itself_scores_exactly_half(tmp_path: Path) -> None
 def test_a_checkpoint_of_another_game_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "best.checkpoint", game="connect4")
     with pytest.raises(CheckpointError, match="is a checkpoint of 'connect4'"):
-        make_player(PlayerSpec("checkpoint", None, path), TICTACTOE, 3, 0)
+        make_player(PlayerSpec(CHECKPOINT, None, path), TICTACTOE, 3, 0)
 
 
 def test_duels_need_as_many_players_as_the_game() -> None:
     with pytest.raises(ConfigurationError, match="is a game for two: name an opponent"):
-        Duel(TICTACTOE, PlayerSpec("random"), None)
+        Duel(TICTACTOE, PlayerSpec(RANDOM))
     with pytest.raises(ConfigurationError, match="is a game for one: leave out the opponent"):
-        Duel(load_game("cartpole"), PlayerSpec("random"), PlayerSpec("random"))
+        Duel(load_game("cartpole"), PlayerSpec(RANDOM), (PlayerSpec(RANDOM),))
 
 
 def test_players_that_cannot_play_a_game() -> None:
     with pytest.raises(ConfigurationError, match="no expert_agent"):
-        make_player(PlayerSpec("expert"), load_game("cartpole"), 1, 0)
+        make_player(PlayerSpec(EXPERT), load_game("cartpole"), 1, 0)
     with pytest.raises(ConfigurationError, match="no compiled rules"):
-        make_player(PlayerSpec("minimax"), load_game("cartpole"), 1, 0)
+        make_player(PlayerSpec(MINIMAX), load_game("cartpole"), 1, 0)
     with pytest.raises(ConfigurationError, match="'minimax:513': the depth must be from 1 to 512"):
-        make_player(PlayerSpec("minimax", 513), TICTACTOE, 1, 0)
+        make_player(PlayerSpec(MINIMAX, 513), TICTACTOE, 1, 0)
 
 
 @pytest.mark.parametrize("answer", [99, -1, None, 2.5])
@@ -203,13 +208,13 @@ def test_an_experts_answer_must_be_an_action(answer: Any) -> None:
     with pytest.raises(
         GameError, match=rf"game 'mine', move 0: a player chose the action {answer}, which is"
     ):
-        list(play(Duel(game, PlayerSpec("expert"), PlayerSpec("random")), 2))
+        list(play(Duel(game, PlayerSpec(EXPERT), (PlayerSpec(RANDOM),)), 2))
 
 
 @pytest.mark.parametrize("pair", [("random", "random"), ("mcts:5", "random"), ("expert", "minimax:2")])
 def test_batches_of_a_match_go_on_where_it_was(pair: tuple[str, str]) -> None:
     player, opponent = (parse_player(text) for text in pair)
-    duel = Duel(TICTACTOE, player, opponent, seed=5, openings=2)
+    duel = Duel(TICTACTOE, player, (opponent,), seed=5, openings=2)
     whole = list(play(duel, 50, batch=20))
     assert [len(result.returns) for result in whole] == [20, 20, 10]
     assert not np.array_equal(whole[0].lengths, whole[1].lengths)

@@ -11,7 +11,7 @@ import pytest
 
 import muzero
 from arena import standings
-from arena.players import default_amount
+from arena.minimax_player import usual_depth
 from arena.ratings import Sprt, Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
@@ -168,7 +168,7 @@ def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, record
 @pytest.mark.parametrize("game", ["tictactoe", "connect4"])
 def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
     spec = load_game(game)
-    named = f"minimax:{default_amount('minimax', spec.config)}"
+    named = f"minimax:{usual_depth(spec.config)}"
     assert player_name(Registry(Path("results"), game), spec, named) == "minimax"
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from arena.players import PlayerSpec, RandomPlayer, load_player
+from arena.network_player import CHECKPOINT, load_player
+from arena.player_kind import PlayerSpec
+from arena.simple_players import RandomPlayer
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from core.prompts import meant
@@ -280,7 +282,7 @@ def test_the_line_is_legal_and_begins_with_the_move() -> None:
 def test_the_agent_plays_as_in_an_evaluation(simulations: int) -> None:
     agent, spec = agent_of("cartpole", simulations), load_game("cartpole")
     path = PRETRAINED / "cartpole" / "best.checkpoint"
-    player = load_player(PlayerSpec("checkpoint", simulations, path), spec, 1, "cpu")
+    player = load_player(PlayerSpec(CHECKPOINT, simulations, path), spec, 1, "cpu")
     table = make_table(spec, agent.config, 1)
     table.reset(0, 11)
     for _ in range(20):
