@@ -34,7 +34,7 @@ class MuZeroConfig:
         (1, 1, 4), "game", "shape of one observation, (channels, height, width); (1, 1, n) for a vector"
     )
     action_space: tuple[int, ...] = option((0, 1), "game", "all actions, numbered from 0")
-    players: int = option(1, "game", "players who take turns; with 2 the game is zero-sum", 1, 64)
+    players: int = option(1, "game", "players who take turns; 2: zero-sum; more: only for matches", 1, 64)
     stacked_observations: int = option(
         0, "game", "earlier observations and actions stacked under the current observation", 0, 64
     )

@@ -179,12 +179,10 @@ def _people(spec: GameSpec, parsed: argparse.Namespace, *, alone: bool) -> froze
         if alone:
             raise ConfigurationError(f"nobody is there to play {spec.name}: name a --checkpoint")
         return frozenset()
-    if alone or parsed.seat == BOTH:
-        return everybody
-    seat = int(parsed.seat or 1) - 1
+    seat = 0 if parsed.seat in (None, BOTH) else int(parsed.seat) - 1
     if seat not in everybody:
         raise ConfigurationError(f"--seat: {spec.name} is a game for {in_words(spec.config.players)}")
-    return frozenset({seat})
+    return everybody if alone or parsed.seat == BOTH else frozenset({seat})
 
 
 def _welcome(

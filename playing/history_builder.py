@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, IntArray, Snapshot
+from games.api.spec import check_learnable
 from playing.game_table import GameTable
 
 ARRAYS = (
@@ -28,6 +29,7 @@ class HistoryBuilder:
     """
 
     def __init__(self, config: MuZeroConfig, batch: int, dtype: np.dtype[Any]) -> None:
+        check_learnable(config)  # of each move only one reward is kept, that of the player who made it
         self.config = config
         self.look_ahead = config.td_steps + config.num_unroll_steps
         self.segment = min(config.segment_length, config.max_moves)

@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from arena.duel import Duel, openings_needed, play, play_batches, stronger_side, total
+from arena.evaluator import Evaluator
 from arena.match import Match
 from arena.mcts_player import MCTS
 from arena.minimax_player import MINIMAX, MinimaxPlayer
 from arena.network_player import CHECKPOINT, NetworkPlayer
-from arena.player_kind import PlayerSpec
-from arena.players import make_player, parse_player
+from arena.player_kind import Amount, Order, PlayerKind, PlayerSpec
+from arena.players import KINDS, make_player, parse_player
 from arena.ratings import Sprt, Tally
 from arena.simple_players import EXPERT, RANDOM
+from commands._options import PLAYERS
 from core.errors import ConfigurationError
-from data import Counters
+from data import Counters, IntArray
 from games.api.sources import load_game
 from games.api.spec import GameSpec
 from playing.environment import GameError
@@ -26,6 +29,7 @@ from playing.game_table import GameTable
 from saving.checkpoint import Checkpoint, save_best
 from saving.files import CheckpointError
 from tests.helpers.checkpoints import saved
+from tests.helpers.heap import HEAP
 from tests.helpers.toy_games import random_weights
 
 TICTACTOE = load_game("tictactoe")
@@ -77,6 +81,110 @@ def test_simulations_are_for_those_who_search(tmp_path: Path) -> None:
 def test_what_is_no_player(text: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         parse_player(text)
+
+
+# --- a kind from outside ---
+
+
+class Greedy:
+    """Plays the highest legal action, or the one that is so many below it."""
+
+    def __init__(self, below: int) -> None:
+        self.below = below
+
+    def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
+        legal = [np.flatnonzero(table.legal[row]) for row in rows]
+        return np.array([actions[max(-len(actions), -1 - self.below)] for actions in legal], np.int32)
+
+
+def _make_greedy(order: Order) -> Greedy:
+    return Greedy(order.spec.amount or 0)
+
+
+def _boards_only(spec: PlayerSpec, game: GameSpec) -> None:
+    if game.config.players == 1:
+        raise ConfigurationError(f"greedy does not play {game.name}")
+
+
+GREEDY = PlayerKind(
+    "greedy",
+    _make_greedy,
+    _boards_only,
+    Amount("depth", lambda config: 0, highest=lambda: 8),
+    varies_little=True,
+)
+
+
+def test_a_kind_from_outside_is_read_checked_made_and_played_with() -> None:
+    kinds = [*KINDS, GREEDY]
+    greedy, lower = parse_player("greedy", kinds=kinds), parse_player("greedy:2", kinds=kinds)
+    assert (greedy, lower, str(lower)) == (PlayerSpec(GREEDY), PlayerSpec(GREEDY, 2), "greedy:2")
+    duel = Duel(TICTACTOE, greedy, (lower,), openings=0)
+    [batch] = play_batches(duel, 2)
+    assert batch.actions[0][:4] == (8, 5, 7, 3), "the highest, and the third highest"
+    assert batch.result.opponent == "greedy:2"
+    assert openings_needed(Duel(TICTACTOE, greedy, (parse_player("expert"),)), TICTACTOE.config) == 3
+
+
+def test_a_kind_from_outside_is_refused_where_it_says_so() -> None:
+    kinds = [*KINDS, GREEDY]
+    with pytest.raises(ConfigurationError, match="greedy does not play cartpole"):
+        make_player(PlayerSpec(GREEDY), load_game("cartpole"), 1, 0)
+    with pytest.raises(ConfigurationError, match="'greedy:9': the depth must be from 1 to 8"):
+        make_player(parse_player("greedy:9", kinds=kinds), TICTACTOE, 1, 0)
+    with pytest.raises(
+        ConfigurationError, match=r"'greedy' makes no simulations: .* for mcts or a checkpoint"
+    ):
+        parse_player("greedy", 5, kinds)
+    with pytest.raises(
+        ConfigurationError, match=r"did you mean 'greedy'\? \(one of random, .*mcts, greedy, or"
+    ):
+        parse_player("greed", kinds=kinds)
+    with pytest.raises(ConfigurationError, match="write minimax:DEPTH or mcts:SIMULATIONS or greedy:DEPTH"):
+        parse_player("greedy:much", kinds=kinds)
+    with pytest.raises(ConfigurationError, match="unknown player 'greedy'"):
+        parse_player("greedy")
+
+
+def test_an_evaluation_takes_kinds_from_outside() -> None:
+    config = TICTACTOE.config.replace(evaluation_simulations=2)
+    judge = Evaluator(TICTACTOE, config, "cpu", [*KINDS, GREEDY])
+    judge.start(20, 1, 0, random_weights(config), "greedy")
+    result = judge.play(float("inf"))
+    assert result is not None
+    assert result.opponent == "greedy"
+    assert judge._current is not None
+    assert len({tuple(actions) for actions in judge._current[0].table.played}) > 3, (
+        "it varies little: openings"
+    )
+
+
+def test_a_player_of_a_programs_own_is_matched_as_it_is() -> None:
+    match = Match(TICTACTOE, TICTACTOE.config, 2, [Greedy(0), Greedy(2)])
+    match.start(0)
+    assert match.play()
+    assert [actions[0] for actions in match.table.played] == [8, 6]
+
+
+def test_the_help_names_every_kind_of_the_table() -> None:
+    written = [
+        kind.name + (f"[:{kind.amount.counts.upper()}]" if kind.amount is not None else "")
+        for kind in KINDS
+        if not kind.by_path
+    ]
+    assert list(PLAYERS) == written
+
+
+def test_those_who_cannot_play_more_than_two_say_so() -> None:
+    game = load_game(HEAP)
+    for name, why in (
+        ("mcts", "heap is a game of 3 players: mcts plays games of one and two only"),
+        ("minimax", "no compiled rules"),
+    ):
+        with pytest.raises(ConfigurationError, match=why):
+            make_player(parse_player(name), game, 1, 0)
+    with pytest.raises(ConfigurationError, match="players=3 is for matches between players such as random"):
+        make_player(PlayerSpec(CHECKPOINT, None, Path("best.checkpoint")), game, 1, 0)
 
 
 def test_names_are_read_back(tmp_path: Path) -> None:
