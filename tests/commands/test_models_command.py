@@ -323,3 +323,15 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_versions_play_as_opponents(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    capsys.readouterr()
+    command = ["evaluate", "tictactoe", "--opponent", "v0002", "--games", "8"]
+    assert line(*command, "--player", "v0001", "--opponent-simulations", "2") == 0
+    assert "v0001.checkpoint against " in capsys.readouterr().out.replace("\n", "")
+    assert line(*command, "--player", "random") == 0
+    assert "random against results/models/tictactoe/v0002.checkpoint:" in capsys.readouterr().out
+    assert line("evaluate", "tictactoe", "--player", "random", "--opponent", "v0009") == 2
+    assert "v0009" in capsys.readouterr().err
