@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.player_kind import Amount, Order, PlayerKind, PlayerSpec
+from arena.player_kind import SIMULATIONS, Amount, Order, PlayerKind, PlayerSpec
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import IntArray
@@ -19,7 +19,7 @@ from playing.game_table import GameTable
 if TYPE_CHECKING:
     from search.real_game import RealGameSearch, RealModel
 
-SIMULATIONS = 1000
+USUAL_SIMULATIONS = 1000
 MOST_PLAYERS = 2
 """Of the games that the search of the real game understands: what one wins, the other loses."""
 FORESEES = (
@@ -84,7 +84,7 @@ class MctsPlayer:
 
 
 def _simulations(config: MuZeroConfig) -> int:
-    return SIMULATIONS
+    return USUAL_SIMULATIONS
 
 
 def _check(spec: PlayerSpec, game: GameSpec) -> None:
@@ -95,8 +95,8 @@ def _check(spec: PlayerSpec, game: GameSpec) -> None:
 
 
 def _make(order: Order) -> MctsPlayer:
-    simulations = SIMULATIONS if order.spec.amount is None else order.spec.amount
+    simulations = USUAL_SIMULATIONS if order.spec.amount is None else order.spec.amount
     return MctsPlayer(order.game, simulations, order.batch, order.generator)
 
 
-MCTS = PlayerKind("mcts", _make, _check, Amount("simulations", _simulations))
+MCTS = PlayerKind("mcts", _make, _check, Amount(SIMULATIONS, _simulations))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.player_kind import Amount, Order, PlayerKind, PlayerSpec
+from arena.player_kind import SIMULATIONS, Amount, Order, PlayerKind, PlayerSpec
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import IntArray, Weights
@@ -90,5 +90,5 @@ def _make(order: Order) -> NetworkPlayer:
 
 
 CHECKPOINT = PlayerKind(
-    "checkpoint", _make, _check, Amount("simulations", _simulations, 0), varies_little=True, by_path=True
+    "checkpoint", _make, _check, Amount(SIMULATIONS, _simulations, 0), varies_little=True, by_path=True
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from playing.player import Player
+
+SIMULATIONS = "simulations"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def without_limit() -> float:
 class Amount:
     """The number that says how much a player thinks, as in `mcts:1000`."""
 
-    counts: Literal["simulations", "depth"]  # per move; the moves that are looked ahead
+    counts: str  # what: `SIMULATIONS` per move, which options may set too, or for one a depth
     usual: Callable[[MuZeroConfig], int]  # what holds in a game of this configuration if nothing is said
     lowest: int = 1
     highest: Callable[[], float] = without_limit
@@ -72,7 +74,7 @@ class PlayerKind:
     @property
     def searches(self) -> bool:
         """Whether it counts simulations."""
-        return self.amount is not None and self.amount.counts == "simulations"
+        return self.amount is not None and self.amount.counts == SIMULATIONS
 
     @property
     def called(self) -> str:

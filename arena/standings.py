@@ -16,6 +16,7 @@ from arena.players import checkpoint_player, named_kind, parse_player
 from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
 from arena.registry import MatchRecord, Registry, Version, digests_of, digests_text
 from config import MuZeroConfig
+from core.errors import require
 from core.wording import counted
 from games.api.spec import GameSpec
 from saving.checkpoint import load_checkpoint
@@ -142,7 +143,13 @@ def match_between(
     simulations: int,
     sprt: Sprt | None,
 ) -> MatchRecord:
-    """A match that has not begun between two players, named as a person may name them."""
+    """A match that has not begun between two players, named as a person may name them.
+
+    Raises `ConfigurationError` in a game for more than two, of whom pairs cannot be rated.
+    """
+    require(
+        game.config.players <= 2, game.name, "is a game for more than two: compare its players by evaluate"
+    )
     first, second = (player_name(registry, game, name) for name in players)
     return MatchRecord(first, second, (Tally(), Tally()), games, seed, simulations, False, sprt)
 

@@ -37,8 +37,10 @@ class Moment(NamedTuple):
 
     @property
     def first_players_value(self) -> float | None:
-        """The value to player 0."""
-        return self.value if self.value is None or self.game.to_play == 0 else -self.value
+        """The value to player 0; None where the agent does not say it."""
+        if self.value is None or self.game.to_play == 0:
+            return self.value
+        return -self.value if self.game.players == 2 else None
 
 
 class WatchedAgent:

@@ -90,6 +90,12 @@ def test_mcts_cannot_play_it(capsys: pytest.CaptureFixture) -> None:
         assert "mcts plays games of one and two only" in refusal(capsys, *command)
 
 
+def test_pairs_of_its_players_are_not_rated(capsys: pytest.CaptureFixture) -> None:
+    assert "heap is a game for more than two" in refusal(
+        capsys, "models", "compare", HEAP, "random", "expert"
+    )
+
+
 def test_the_page_does_not_show_it(capsys: pytest.CaptureFixture) -> None:
     assert "the page shows games of one and two players" in refusal(capsys, "play", HEAP, "--web")
 
