@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from arena.match import Match, openings_of, widest
 from arena.network_player import NetworkPlayer
-from arena.player_kind import PlayerKind, PlayerSpec
+from arena.player_kind import PlayerKind
 from arena.players import KINDS, make_player, parse_player, seated
 from config import MuZeroConfig
 from data import EvaluationResult, Weights
@@ -28,6 +28,7 @@ class Evaluator:
         self.kinds = kinds
         self._players: dict[int, NetworkPlayer] = {}  # by games
         self._matches: dict[tuple[int, str | None], Match] = {}
+        self._openings: dict[str | None, int] = {}  # random first moves, by opponent
         self._current: tuple[Match, int, str | None] | None = None  # with the weights' version and opponent
 
     def start(
@@ -39,25 +40,22 @@ class Evaluator:
         """
         match = self._match(games, seed, opponent)
         self._players[games].load(weights, version)
-        varies_little = opponent is not None and self._parsed(opponent).kind.varies_little
-        match.start(seed, openings_of(self.config) if varies_little else 0)
+        match.start(seed, self._openings[opponent])
         self._current = match, version, opponent
 
     def _match(self, games: int, seed: int, opponent: str | None) -> Match:
         if games not in self._players:
             self._players[games] = NetworkPlayer(self.config, games, device=self.device)
         if (games, opponent) not in self._matches:
-            named = () if opponent is None else (self._parsed(opponent),)
-            others = [
-                make_player(other, self.spec, games, seed, self.device) for other in seated(self.spec, named)
-            ]
+            named = [] if opponent is None else [parse_player(opponent, kinds=self.kinds)]
+            specs = seated(self.spec, named)
+            others = [make_player(other, self.spec, games, seed, self.device) for other in specs]
+            varies_little = any(other.kind.varies_little for other in specs)
+            self._openings[opponent] = openings_of(self.config) if varies_little else 0
             config = widest(self.config, *others)
             match = Match(self.spec, config, games, [self._players[games], *others])
             self._matches[games, opponent] = match
         return self._matches[games, opponent]
-
-    def _parsed(self, opponent: str) -> PlayerSpec:
-        return parse_player(opponent, kinds=self.kinds)
 
     def play(self, seconds: float = 0.5) -> EvaluationResult | None:
         """Plays on for about `seconds`; the result once all games have ended, None before."""
