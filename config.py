@@ -381,7 +381,7 @@ class MuZeroConfig:
         require(
             self.resign_value == -1 or self.players == 2,
             "resign_value",
-            "is for games of two players; with players=1 leave it at -1",
+            f"is for games of two players; with players={self.players} leave it at -1",
         )
         require(
             self.full_search_probability == 1 or self.fast_simulations < self.num_simulations,

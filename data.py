@@ -275,14 +275,20 @@ class BufferStatus(NamedTuple):
 
 
 class EvaluationResult(NamedTuple):
-    """Greedy games played with one version of the weights."""
+    """Greedy games of one player: with one version of the weights, if it is a network.
+
+    In a game for two a positive return is a win, 0 a draw and a negative one a loss. In a game for more, who
+    has the highest return of all has won, those who share the highest have drawn, and all others have lost,
+    whatever their returns are.
+    """
 
     returns: NDArray[np.float32]  # [games] to the player who is judged
     lengths: NDArray[np.int32]  # [games] in moves
     version: int  # updates made to those weights
     seats: NDArray[np.int32]  # [games] which player it was
-    opponent: str | None = None  # in a game for two, as `arena/players.py` reads it
-    network_evaluations: int = 0  # of the searches in all games, by networks of either side
+    opponent: str | None = None  # in the other seats, as `arena/players.py` reads it; several by ", "
+    network_evaluations: int = 0  # of the searches in all games, by networks of all seats
+    shares: NDArray[np.float32] | None = None  # [games] of the win; None: as the signs of the returns say
 
     @property
     def mean(self) -> float:
@@ -291,28 +297,39 @@ class EvaluationResult(NamedTuple):
 
     @property
     def wins(self) -> int:
-        """Games for two that were won."""
-        return int((self.returns > 0).sum())
+        """Games that were won, alone."""
+        return int((self._won == 1).sum())
 
     @property
     def draws(self) -> int:
-        """Games for two that were drawn, or cut short at `max_moves`."""
-        return int((self.returns == 0).sum())
+        """Games that were drawn with one other or more, or cut short at `max_moves` before anybody led."""
+        return int(((self._won > 0) & (self._won < 1)).sum())
 
     @property
     def losses(self) -> int:
-        """Games for two that were lost."""
-        return int((self.returns < 0).sum())
+        """Games that were lost: somebody else had more."""
+        return int((self._won == 0).sum())
 
     @property
     def score(self) -> float:
-        """Wins and half the draws, as a share of the games."""
-        return (self.wins + self.draws / 2) / len(self.returns)
+        """The share of the wins, from 0 to 1: a draw of two counts a half, one of k players 1/k.
+
+        So the scores of all seats add up to 1, and equals at P seats score 1/P each.
+        """
+        return float(self._won.sum() / len(self.returns))
+
+    @property
+    def _won(self) -> FloatArray:
+        """What of each game was won, [games] float64: 1 all, 0 nothing."""
+        won = np.sign(self.returns) / 2 + 0.5 if self.shares is None else self.shares
+        return won.astype(np.float64)
 
     def in_seat(self, player: int) -> EvaluationResult:
         """The games in which it was `player`."""
         own = self.seats == player
-        return self._replace(returns=self.returns[own], lengths=self.lengths[own], seats=self.seats[own])
+        shares = None if self.shares is None else self.shares[own]
+        returns, lengths, seats = self.returns[own], self.lengths[own], self.seats[own]
+        return self._replace(returns=returns, lengths=lengths, seats=seats, shares=shares)
 
 
 class Video(NamedTuple):

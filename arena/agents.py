@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from games.api.sources import OWN_GAMES, GameFolder
 from saving.files import CheckpointError
 from saving.run_folder import best_of, first_existing, named_runs, runs_by_age
+
+if TYPE_CHECKING:
+    from arena.player_kind import PlayerSpec
 
 SHIPPED = "shipped"
 PRETRAINED = "pretrained"  # what muzero-general calls it
@@ -97,6 +100,25 @@ def named_agent(name: str, game: str, results_path: Path, games: GameFolder = OW
     )
 
 
+def named_player(
+    name: str,
+    simulations: int | None,
+    game: str,
+    results_path: Path,
+    games: GameFolder = OWN_GAMES,
+) -> PlayerSpec:
+    """The player that `name` stands for: one that `parse_player` reads, or an agent of the game by its
+    version or as `shipped`, who makes `simulations` per move if they are given.
+
+    Raises `ConfigurationError` when there is none.
+    """
+    from arena.players import checkpoint_player, parse_player  # bring numpy
+
+    if means_an_agent(name):
+        return checkpoint_player(named_agent(name, game, results_path, games).path, simulations)
+    return parse_player(name, simulations)
+
+
 def agent_in_use(
     game: str, results_path: Path, games: GameFolder = OWN_GAMES, board_size: int = ANY
 ) -> ChosenAgent | None:
@@ -157,7 +179,7 @@ def _candidate(name: str, path: Path, game: str) -> _Candidate | None:
 
 
 def _judged(config: MuZeroConfig) -> tuple[object, ...]:
-    opponent = config.opponents[0] if config.players == 2 else None
+    opponent = config.opponents[0] if config.players > 1 else None
     games = config.evaluation_games, config.target_reward, config.target_games
     position = config.observation_shape, config.action_space
     return (*position, opponent, *games, config.evaluation_simulations)

@@ -1,28 +1,34 @@
-"""Greedy games side by side, alone or against an opponent, and what they say of a player."""
+"""Greedy games side by side, alone or against opponents, and what they say of a player."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from arena.match import Match, openings_of, widest
-from arena.players import (
-    ExpertPlayer,
-    NetworkPlayer,
-    make_player,
-    parse_player,
-)
+from arena.network_player import NetworkPlayer
+from arena.player_kind import PlayerKind
+from arena.players import KINDS, make_player, parse_player, seated
 from config import MuZeroConfig
 from data import EvaluationResult, Weights
 from games.api.spec import GameSpec
 
 
 class Evaluator:
-    """Judges weights by games alone, or against one opponent after another."""
+    """Judges weights by games alone, or against one opponent after another, each in all other seats.
 
-    def __init__(self, spec: GameSpec, config: MuZeroConfig, device: str) -> None:
+    Opponents are named as players of one of the `kinds`, or checkpoints' paths.
+    """
+
+    def __init__(
+        self, spec: GameSpec, config: MuZeroConfig, device: str, kinds: Sequence[PlayerKind] = KINDS
+    ) -> None:
         self.spec = spec
         self.config = config
         self.device = device
+        self.kinds = kinds
         self._players: dict[int, NetworkPlayer] = {}  # by games
         self._matches: dict[tuple[int, str | None], Match] = {}
+        self._openings: dict[str | None, int] = {}  # random first moves, by opponent
         self._current: tuple[Match, int, str | None] | None = None  # with the weights' version and opponent
 
     def start(
@@ -34,19 +40,20 @@ class Evaluator:
         """
         match = self._match(games, seed, opponent)
         self._players[games].load(weights, version)
-        varies_little = isinstance(match.opponent, NetworkPlayer | ExpertPlayer)
-        match.start(seed, openings_of(self.config) if varies_little else 0)
+        match.start(seed, self._openings[opponent])
         self._current = match, version, opponent
 
     def _match(self, games: int, seed: int, opponent: str | None) -> Match:
         if games not in self._players:
             self._players[games] = NetworkPlayer(self.config, games, device=self.device)
         if (games, opponent) not in self._matches:
-            against = None
-            if opponent is not None:
-                against = make_player(parse_player(opponent), self.spec, games, seed, self.device)
-            config = widest(self.config, against)
-            match = Match(self.spec, config, games, self._players[games], against)
+            named = [] if opponent is None else [parse_player(opponent, kinds=self.kinds)]
+            specs = seated(self.spec, named)
+            others = [make_player(other, self.spec, games, seed, self.device) for other in specs]
+            varies_little = any(other.kind.varies_little for other in specs)
+            self._openings[opponent] = openings_of(self.config) if varies_little else 0
+            config = widest(self.config, *others)
+            match = Match(self.spec, config, games, [self._players[games], *others])
             self._matches[games, opponent] = match
         return self._matches[games, opponent]
 

@@ -1,37 +1,50 @@
-"""Games side by side between two players, each of them in both seats, or of one player alone."""
+"""Games side by side between players, one for each seat, each of them in every seat in turn."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from arena.players import DrawingPlayer, NetworkPlayer, Player, check_form, legal_action
+from arena.network_player import NetworkPlayer, check_form
 from config import MuZeroConfig
+from core.errors import ConfigurationError
 from core.policies import best_legal
 from core.randomness import Stream, make_generator
-from data import EvaluationResult, IntArray
+from core.wording import counted
+from data import EvaluationResult, FloatArray, IntArray
 from games.api.spec import GameSpec
 from playing.make_table import make_table
+from playing.player import DrawingPlayer, Player, legal_action
 
 PlayCallback = Callable[[int, int], None]
 """Is told how many games have ended, and how many moves the longest of them has had."""
 
 
 class Match:
-    """A number of games of one player, in games for two against an opponent.
+    """A number of games between `players`, one for each of the game's P seats.
 
-    The seats change from game to game; the two games of a pair begin from the same seed and opening.
+    They move on by a seat from game to game: in game g player i has seat (i + g) mod P. P games in a row, in
+    which each has had every seat, are a round: they begin from the same seed and opening. The results are
+    those of player number `judged`. Raises `ConfigurationError` unless there are P players.
     """
 
     def __init__(
-        self, spec: GameSpec, config: MuZeroConfig, games: int, player: Player, opponent: Player | None = None
+        self, spec: GameSpec, config: MuZeroConfig, games: int, players: Sequence[Player], judged: int = 0
     ) -> None:
-        self.player, self.opponent = player, opponent
+        if len(players) != config.players:
+            seats = counted(config.players, "player")
+            raise ConfigurationError(
+                f"a match of {spec.name} needs {seats}, one per seat, not {len(players)}"
+            )
+        self.players, self.judged = tuple(players), judged
         self.table = make_table(spec, config, games)
-        self.seats = (np.arange(games) % config.players).astype(np.int32)
-        self._pairs = np.arange(games) // config.players
+        self._numbers = np.arange(games)
+        self.seats = ((judged + self._numbers) % config.players).astype(np.int32)
+        self._rounds = self._numbers // config.players
         self._live = np.arange(0)
         self._evaluated_before = 0
 
@@ -40,24 +53,24 @@ class Match:
 
         The first `openings` moves of each are random, fewer where that would end the game.
         """
-        for side, player in enumerate((self.player, self.opponent), 1):
+        for side, player in enumerate(self._different(), 1):
             if isinstance(player, DrawingPlayer):
                 player.reseed(make_generator(seed, Stream.OPPONENT, side))
-        pairs = int(self._pairs[-1]) + 1
-        seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=pairs)
-        for row, pair in enumerate(self._pairs):
-            self.table.reset(row, int(seeds[pair]))
-        self._live = np.arange(len(self._pairs))
+        rounds = int(self._rounds[-1]) + 1
+        seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=rounds)
+        for row, number in enumerate(self._rounds):
+            self.table.reset(row, int(seeds[number]))
+        self._live = np.arange(len(self._rounds))
         self._evaluated_before = self._evaluated()
         self._open(openings, make_generator(seed, Stream.OPENINGS))
 
     def _open(self, openings: int, generator: np.random.Generator) -> None:
-        """Makes random moves, the same in the games of a pair; none of the games is over afterwards."""
-        pairs, everyone = int(self._pairs[-1]) + 1, self._live
+        """Makes random moves, the same in the games of a round; none of the games is over afterwards."""
+        rounds, everyone = int(self._rounds[-1]) + 1, self._live
         for _ in range(openings):
             if not self._live.size:
                 break
-            keys = generator.random((pairs, self.table.config.num_actions))[self._pairs[self._live]]
+            keys = generator.random((rounds, self.table.config.num_actions))[self._rounds[self._live]]
             self._step(best_legal(keys, self.table.legal[self._live]))
         for row in np.setdiff1d(everyone, self._live).tolist():  # the players make the last move themselves
             self.table.replay(row, int(self.table.seeds[row]), self.table.played[row][:-1])
@@ -79,9 +92,10 @@ class Match:
 
     def _chosen(self) -> IntArray:
         actions = np.zeros(len(self._live), np.int32)
-        own = self.table.to_play[self._live] == self.seats[self._live]
-        for player, turn in ((self.player, own), (self.opponent, ~own)):
-            if player is not None and turn.any():
+        movers = player_in(self.table.to_play[self._live], self._live, len(self.players))
+        for number, player in enumerate(self.players):
+            turn = movers == number
+            if turn.any():
                 rows = self._live[turn]
                 chosen = zip(rows.tolist(), player.choose(self.table, rows), strict=True)
                 actions[turn] = [legal_action(self.table, row, action) for row, action in chosen]
@@ -92,9 +106,10 @@ class Match:
         self._live = self._live[~(moves.terminated | moves.truncated)]
 
     def result(self, version: int, opponent: str | None = None) -> EvaluationResult:
-        """What came of the games; `version` is that of the player's weights."""
+        """What came of the games to who is judged; `version` is that of that player's weights."""
         lengths = np.array([len(actions) for actions in self.table.played], np.int32)
-        returns = np.where(self.seats == 0, self.table.returns, -self.table.returns)
+        returns = self.table.returns[self._numbers, self.seats]
+        shares = shares_of(self.table.returns)[self._numbers, self.seats].astype(np.float32)
         return EvaluationResult(
             returns.astype(np.float32),
             lengths,
@@ -102,12 +117,32 @@ class Match:
             self.seats.copy(),
             opponent,
             self._evaluated() - self._evaluated_before,
+            shares if len(self.players) > 2 else None,
         )
 
+    def _different(self) -> list[Player]:
+        """The players, each once who has several seats."""
+        return list({id(player): player for player in self.players}.values())
+
     def _evaluated(self) -> int:
-        """Network evaluations that the two sides have ever made."""
-        sides = (self.player, self.opponent)
-        return sum(side.network_evaluations for side in sides if isinstance(side, NetworkPlayer))
+        """Network evaluations that the players have ever made."""
+        networks = (player for player in self._different() if isinstance(player, NetworkPlayer))
+        return sum(network.network_evaluations for network in networks)
+
+
+def shares_of(returns: FloatArray) -> NDArray[np.float64]:
+    """Each player's share of the win, [games, P], by their `returns` [games, P].
+
+    Whoever has more than all others has won, 1; k who have the same and more than the others share it, 1/k.
+    """
+    leads = (returns == returns.max(axis=1, keepdims=True)).astype(np.float64)
+    shares: NDArray[np.float64] = leads / leads.sum(axis=1, keepdims=True)
+    return shares
+
+
+def player_in(seat: Any, game: Any, players: int) -> Any:
+    """The number of the player, of as many as `players`, who has `seat` in game number `game` of a match."""
+    return (seat - game) % players
 
 
 MOST_OPENINGS = 6
@@ -119,7 +154,7 @@ def openings_of(config: MuZeroConfig) -> int:
     return min(MOST_OPENINGS, config.max_moves // 3)
 
 
-def widest(config: MuZeroConfig, *players: Player | None) -> MuZeroConfig:
+def widest(config: MuZeroConfig, *players: Player) -> MuZeroConfig:
     """`config` with observations stacked as deep as any of the players reads them.
 
     Raises `ConfigurationError` when a network was trained on other observations or actions.

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena.player_kind import SIMULATIONS, Amount, Order, PlayerKind, PlayerSpec
+from config import MuZeroConfig
+from core.errors import ConfigurationError
 from data import IntArray
 from games.api.spec import GameSpec
-from games.boards.rules import Rules
 from playing.game_table import GameTable
-from search.chance import foresees
-from search.real_game import GameModel, RealGameSearch, RealModel, RulesModel, positions_of
 
+if TYPE_CHECKING:
+    from search.real_game import RealGameSearch, RealModel
+
+USUAL_SIMULATIONS = 1000
+MOST_PLAYERS = 2
+"""Of the games that the search of the real game understands: what one wins, the other loses."""
 FORESEES = (
     "mcts foresees what is random or hidden in {}: give the game resample(generator), which draws anew all "
     "that the player to move cannot know"
@@ -38,6 +45,8 @@ class MctsPlayer:
         """Actions [n] int32 for the games `rows` [n] of a table, none of which is over."""
         if self._search is None:
             self._search = self._made_for(table)
+        from search.real_game import positions_of
+
         if self._by_rules:
             states = np.stack([table.environments[row].game.state for row in rows])
             return self._search.actions(states)
@@ -45,6 +54,10 @@ class MctsPlayer:
 
     def _made_for(self, table: GameTable) -> RealGameSearch:
         """The search for the games of `table`, which may be set up otherwise than `spec` says."""
+        from games.boards.rules import Rules  # which bring numba, as the search does
+        from search.chance import foresees
+        from search.real_game import GameModel, RealGameSearch, RulesModel
+
         first = table.environments[0]
         rules = first.game.rules if first.can.be_searched else None
         # of its own: how many numbers the model draws depends on `batch`, what is played must not
@@ -68,3 +81,22 @@ class MctsPlayer:
         # copies of games in Python take memory, and one at a time are no slower
         batch = self.batch if self._by_rules else 1
         return RealGameSearch(make_model, config, batch, self.simulations, self.generator)
+
+
+def _simulations(config: MuZeroConfig) -> int:
+    return USUAL_SIMULATIONS
+
+
+def _check(spec: PlayerSpec, game: GameSpec) -> None:
+    if game.config.players > MOST_PLAYERS:
+        raise ConfigurationError(
+            f"{game.name} is a game of {game.config.players} players: mcts plays games of one and two only"
+        )
+
+
+def _make(order: Order) -> MctsPlayer:
+    simulations = USUAL_SIMULATIONS if order.spec.amount is None else order.spec.amount
+    return MctsPlayer(order.game, simulations, order.batch, order.generator)
+
+
+MCTS = PlayerKind("mcts", _make, _check, Amount(SIMULATIONS, _simulations))

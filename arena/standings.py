@@ -11,10 +11,12 @@ import numpy as np
 
 from arena.duel import Duel, PlayedBatch, play_batches, stronger_side
 from arena.match import PlayCallback
-from arena.players import BUILT_IN, PlayerSpec, default_amount, parse_player
+from arena.player_kind import PlayerSpec
+from arena.players import checkpoint_player, named_kind, parse_player
 from arena.ratings import Rating, Result, Sprt, Tally, bradley_terry, json_number
 from arena.registry import MatchRecord, Registry, Version, digests_of, digests_text
 from config import MuZeroConfig
+from core.errors import require
 from core.wording import counted
 from games.api.spec import GameSpec
 from saving.checkpoint import load_checkpoint
@@ -141,7 +143,13 @@ def match_between(
     simulations: int,
     sprt: Sprt | None,
 ) -> MatchRecord:
-    """A match that has not begun between two players, named as a person may name them."""
+    """A match that has not begun between two players, named as a person may name them.
+
+    Raises `ConfigurationError` in a game for more than two, of whom pairs cannot be rated.
+    """
+    require(
+        game.config.players <= 2, game.name, "is a game for more than two: compare its players by evaluate"
+    )
     first, second = (player_name(registry, game, name) for name in players)
     return MatchRecord(first, second, (Tally(), Tally()), games, seed, simulations, False, sprt)
 
@@ -163,7 +171,7 @@ def compare(
     if match.finished or not left:
         return match
     first, second = (_spec(registry, name, match.simulations) for name in (match.first, match.second))
-    duel = Duel(game, first, second, match.seed)
+    duel = Duel(game, first, (second,), match.seed)
     for played in play_batches(duel, left, BATCH, int(match.tally.games) // BATCH, played_on):
         match = _continued(match, played)
         registry.record(match)
@@ -195,16 +203,16 @@ def player_name(registry: Registry, game: GameSpec, name: str) -> str:
     if not _built_in(name):
         return registry.version(name).name
     spec = parse_player(name)
-    if spec.amount == default_amount(spec.kind, game.config):
+    if spec.amount == spec.kind.usual(game.config):
         spec = dataclasses.replace(spec, amount=None)
     return str(spec)
 
 
 def _built_in(name: str) -> bool:
-    return name.partition(":")[0] in BUILT_IN
+    return named_kind(name) is not None
 
 
 def _spec(registry: Registry, name: str, simulations: int) -> PlayerSpec:
     if _built_in(name):
         return parse_player(name)
-    return PlayerSpec("checkpoint", simulations, registry.path(registry.version(name)))
+    return checkpoint_player(registry.path(registry.version(name)), simulations)

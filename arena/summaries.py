@@ -1,4 +1,4 @@
-"""What games of a duel come to: the returns of a game for one, the wins and losses of a game for two."""
+"""What games of a duel come to: the returns of a game for one, the wins and losses of a game for more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from arena.duel import Duel, play_batches, total
 from arena.match import PlayCallback
 from arena.ratings import wilson_interval
-from core.wording import counted, record
+from core.wording import counted, in_words, record
 from data import EvaluationResult
 
 
@@ -49,15 +49,15 @@ class SeatSummary(NamedTuple):
 
 
 class MatchSummary(NamedTuple):
-    """Games for two, seen by the player that is judged."""
+    """Games for two or more, seen by the player that is judged; `EvaluationResult` says what a win is."""
 
     games: int
     wins: int
     draws: int
     losses: int
     distinct_games: int  # by their moves and results
-    openings: int  # random first moves, the same in both games of a pair
-    score: float  # wins and half the draws, as a share
+    openings: int  # random first moves, the same in all games of a round
+    score: float  # share of the wins, that of draws included
     score_low: float  # 95 % Wilson interval, by the number of different games
     score_high: float
     mean_length: float  # moves
@@ -72,7 +72,7 @@ class MatchSummary(NamedTuple):
         )
 
     def _begun(self) -> str:
-        return f"; {openings_text(self.openings)}"
+        return f"; {openings_text(self.openings, len(self.by_seat))}"
 
     def _distinct(self) -> str:
         """A remark on games that were played more than once."""
@@ -85,19 +85,22 @@ class MatchSummary(NamedTuple):
         return json.dumps(self._asdict() | {"by_seat": [seat._asdict() for seat in self.by_seat]})
 
 
-def openings_text(openings: int) -> str:
-    """How games began that were played in pairs, once in each seat."""
-    return f"pairs of games begin with {openings} random moves" if openings else "no random openings"
+def openings_text(openings: int, seats: int = 2) -> str:
+    """How games began that were played in rounds, once in each seat."""
+    if not openings:
+        return "no random openings"
+    rounds = "pairs of games" if seats == 2 else f"rounds of {in_words(seats)} games"
+    return f"{rounds} begin with {openings} random moves"
 
 
 def summarised(duel: Duel, games: int, progress: PlayCallback | None = None) -> ReturnSummary | MatchSummary:
     """What `games` games of `duel` come to. Raises `ConfigurationError` where a player cannot play."""
     batches = list(play_batches(duel, games, progress=progress))
     result = total([batch.result for batch in batches])
-    if duel.opponent is None:
+    if not duel.opponents:
         return return_summary(result)
     different = len(np.unique(np.concatenate([batch.digests for batch in batches])))
-    return match_summary(result, different, batches[0].openings)
+    return match_summary(result, different, batches[0].openings, duel.game.config.players)
 
 
 def return_summary(result: EvaluationResult) -> ReturnSummary:
@@ -108,7 +111,9 @@ def return_summary(result: EvaluationResult) -> ReturnSummary:
     return ReturnSummary(games, float(returns.mean()), error, float(returns.min()), float(returns.max()))
 
 
-def match_summary(result: EvaluationResult, distinct_games: int, openings: int) -> MatchSummary:
+def match_summary(
+    result: EvaluationResult, distinct_games: int, openings: int, seats: int = 2
+) -> MatchSummary:
     """Wins, draws and losses, in all and by seat, and the score with its interval."""
     interval = wilson_interval(result.score, distinct_games)
     return MatchSummary(
@@ -119,7 +124,7 @@ def match_summary(result: EvaluationResult, distinct_games: int, openings: int) 
         interval.low,
         interval.high,
         float(result.lengths.mean()),
-        tuple(_counts(result.in_seat(player)) for player in range(2)),
+        tuple(_counts(result.in_seat(seat)) for seat in range(seats)),
     )
 
 

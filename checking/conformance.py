@@ -135,7 +135,10 @@ STAGES: tuple[tuple[Check, ...], ...] = (
         Check(form.legal_actions_empty, "end the game where nobody can move, or add an action that passes"),
         Check(form.to_play_range, "return 0 or 1, the player to move; set players to the number of players"),
         Check(form.end_form, "return True or False for done (terminated, truncated)"),
-        Check(form.reward_form, "return one finite number as the reward"),
+        Check(
+            form.reward_form,
+            "return one finite number as the reward, or in a game for more than two one for each player",
+        ),
         Check(
             form.observation_finite,
             "look for a division by zero or an overflow in what makes the observation",

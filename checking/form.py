@@ -120,10 +120,16 @@ def is_truth(end: Any) -> bool:
 
 
 def reward_form(evidence: Evidence) -> str | None:
-    """A reward is one finite number."""
+    """A reward is one finite number, or in a game for more than two one for each player."""
+    players = evidence.config.players
     for where, made in evidence.made():
         reward = array_of(made.reward)
-        if reward.size != 1 or reward.dtype.kind not in "biuf" or not np.isfinite(reward).all():
+        each = players > 2 and reward.shape == (players,)
+        if (
+            (reward.size != 1 and not each)
+            or reward.dtype.kind not in "biuf"
+            or not np.isfinite(reward).all()
+        ):
             return f"{where}: the reward is {short(made.reward)}"
     return None
 

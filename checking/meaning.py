@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +32,11 @@ def observation_range(evidence: Evidence) -> str | None:
 
 
 def turn_order(evidence: Evidence) -> str | None:
-    """In a game for two, both move."""
+    """In a game for two or more, not always the same one moves."""
     if evidence.config.players == 1:
         return None
     if not evidence.spec.can.say_whose_turn:
-        return "players=2, but the game has no to_play"
+        return f"players={evidence.config.players}, but the game has no to_play"
     moved = {seen.player for game in evidence.games for seen in game.seen[: len(game.made)]}
     longest = max(len(game.made) for game in evidence.games)
     if longest < FEWEST_ENDINGS or len(moved) > 1:
@@ -45,7 +46,7 @@ def turn_order(evidence: Evidence) -> str | None:
 
 def turns_alternate(evidence: Evidence) -> str | None:
     """In a game for two nobody moves twice in a row: learned models do not learn whose turn it is."""
-    if evidence.config.players == 1:
+    if evidence.config.players != 2:
         return None
     for game in evidence.games:
         movers = [seen.player for seen in game.seen[: len(game.made)]]
@@ -82,15 +83,15 @@ def last_rewards(evidence: Evidence) -> list[list[float]]:
     """Rewards other than 0 of the moves that ended games for two, by player; too few are none."""
     rewards: list[list[float]] = [[], []]
     for game in evidence.games:
-        if evidence.config.players == 2 and game.terminated and float(game.made[-1].reward):
-            rewards[int(game.seen[len(game.made) - 1].player)].append(float(game.made[-1].reward))
+        if evidence.config.players == 2 and game.terminated and earned(game.made[-1].reward):
+            rewards[int(game.seen[len(game.made) - 1].player)].append(earned(game.made[-1].reward))
     return rewards if min(map(len, rewards)) >= FEWEST_ENDINGS else [[], []]
 
 
 def value_support(evidence: Evidence) -> str | None:
     """The network can represent the returns and the rewards."""
     values = [value for game in evidence.games for value in values_of(game)]
-    rewards = [float(made.reward) for game in evidence.games for made in game.made]
+    rewards = [earned(made.reward) for game in evidence.games for made in game.made]
     largest = max((abs(number) for number in values + rewards), default=0.0)
     needed = support_needed(largest, evidence.config.support_transform)
     if needed <= evidence.config.support_size:
@@ -104,8 +105,8 @@ def value_support(evidence: Evidence) -> str | None:
 def values_of_long_games(evidence: Evidence) -> str | None:
     """The network can represent what an agent gets who plays on for longer than random moves do."""
     config = evidence.config
-    running = [abs(float(made.reward)) for game in evidence.games for made in game.made[:-1]]
-    last = [abs(float(game.made[-1].reward)) for game in evidence.games if game.made]
+    running = [abs(earned(made.reward)) for game in evidence.games for made in game.made[:-1]]
+    last = [abs(earned(game.made[-1].reward)) for game in evidence.games if game.made]
     mean, end = float(np.mean(running)) if running else 0.0, max(last, default=0.0)
     horizon = float((config.discount ** np.arange(config.max_moves - 1)).sum())
     possible = mean * horizon + end * config.discount ** (config.max_moves - 1)
@@ -134,16 +135,22 @@ def values_of(game: Trace) -> list[float]:
     following = 0.0
     for number in reversed(range(len(game.made))):
         here, there = game.seen[number].player, game.seen[number + 1].player
-        following = float(game.made[number].reward) + game.spec.config.discount * (
+        following = earned(game.made[number].reward) + game.spec.config.discount * (
             following if here == there else -following
         )
         values.append(following)
     return values
 
 
+def earned(reward: Any) -> float:
+    """What a move earned; where the game says it of each player, the largest of that in size."""
+    each = np.ravel(np.asarray(reward, float))
+    return float(each[np.abs(each).argmax()])
+
+
 def no_reward(evidence: Evidence) -> str | None:
     """There is something to be learned from."""
-    rewards = [float(made.reward) for _, made in evidence.made()]
+    rewards = [earned(made.reward) for _, made in evidence.made()]
     return None if any(rewards) else f"all of {len(rewards)} random moves were rewarded with 0"
 
 

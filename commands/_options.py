@@ -49,6 +49,26 @@ class Parser(argparse.ArgumentParser):
                 raise ConfigurationError(f"unknown option {name!r}{did_you_mean(name, known)} (see --help)")
 
 
+PLAYERS = ("random", "expert", "minimax[:DEPTH]", "mcts[:SIMULATIONS]")
+"""How players are written that are no agents: those of `arena/players.py:KINDS`, which brings numpy."""
+
+
+def players_or(another: str) -> str:
+    """`PLAYERS` and another possibility, in words."""
+    return f"{', '.join(PLAYERS)} or {another}"
+
+
+def add_opponent_option(parser: Parser, whom: str) -> None:
+    """`--opponent PLAYER`, which may be given once for each other seat; `whom` says what it may be."""
+    parser.add_argument(
+        "--opponent",
+        metavar="PLAYER",
+        action="append",
+        default=[],
+        help=f"{whom}; in games for more than two in all other seats, or give it once for each of them",
+    )
+
+
 class _Formatter(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from commands import NAMES
-from commands._options import Parser, command_parser
+from commands._options import PLAYERS, Parser, command_parser
 from config import MuZeroConfig
 from core.project import own_module
 from games.api.sources import OWN_GAMES, GameFolder
@@ -50,7 +50,7 @@ WITH_ACTIONS = ("models", "runs")
 OF_RUNS = ("resume", "plot", "runs")
 WITHOUT_GAME = ("new-game", "games")
 AGENTS = ("--checkpoint", "--weights-from")
-PLAYERS = ("--opponent", "--player")
+TAKE_PLAYERS = ("--opponent", "--player")
 RUNS = ("--games-from",)
 
 
@@ -98,8 +98,8 @@ def _values(option: str, before: Sequence[str], games: GameFolder) -> list[str]:
     game = next((word for word in before if word in games.names()), None)
     if option in AGENTS and game:
         return _agents(game)
-    if option in PLAYERS:
-        return ["random", "expert", "minimax", "mcts"]
+    if option in TAKE_PLAYERS:
+        return [written.partition("[")[0] for written in PLAYERS]
     if option in RUNS:
         return _runs(game)
     text = " ".join(_help(before, games).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,25 +15,27 @@ from commands._options import (
     Parser,
     add_agent_options,
     add_game_argument,
+    add_opponent_option,
     command_parser,
+    players_or,
     whole_number,
 )
 from core.errors import ConfigurationError
-from core.wording import counted
+from core.wording import counted, in_words
 from games.api.sources import OWN_GAMES, GameFolder
-from games.api.spec import GameSpec
+from games.api.spec import MOST_LEARNED, GameSpec
 from showing.web import PORT
 
 if TYPE_CHECKING:
-    from arena.players import Player
     from showing.agent import Agent
+    from showing.terminal import Opponent
     from showing.web.rooms import Seat
 
 HUMAN = "human"
-SEATS = ("1", "2", "both", "none")
-WEB_SEATS: dict[str | None, Seat] = {"1": "first", "2": "second", "both": "both", "none": "none"}
-PAUSES = {1: 0.1, 2: 0.5}
-"""Seconds before each move on a terminal when no person plays, by the number of players."""
+BOTH, NONE = "both", "none"
+WEB_SEATS: dict[str, Seat] = {"1": "first", "2": "second", BOTH: "both", NONE: "none"}
+PAUSE_ALONE, PAUSE = 0.1, 0.5
+"""Seconds before each move on a terminal when no person plays, in a game for one and in others."""
 AT_THE_TERMINAL = ("view",)
 IN_THE_BROWSER = ("port", "no_browser")
 """Options that need, or exclude, `--web`."""
@@ -53,6 +56,10 @@ def _check(parsed: argparse.Namespace) -> None:
     """Raises `ConfigurationError` on a number too large, or an option that means nothing in this place."""
     from showing import agent, web
 
+    if parsed.web and len(parsed.opponent) > 1:
+        raise ConfigurationError("--web: name one --opponent")
+    if parsed.web and parsed.seat not in (None, *WEB_SEATS):
+        raise ConfigurationError(f"--web: --seat {parsed.seat} is none of {', '.join(WEB_SEATS)}")
     most = web.MOST_SIMULATIONS if parsed.web else agent.MOST_SIMULATIONS
     if (parsed.simulations or 0) > most:
         raise ConfigurationError(f"--simulations must be at most {most}" + " with --web" * parsed.web)
@@ -69,7 +76,9 @@ def _agent(spec: GameSpec, parsed: argparse.Namespace, games: GameFolder) -> Age
 
     Raises `ConfigurationError` where a checkpoint is named and cannot be used.
     """
-    if parsed.checkpoint is None and parsed.opponent == HUMAN:
+    if spec.config.players > MOST_LEARNED and parsed.checkpoint is None:
+        return None
+    if parsed.checkpoint is None and parsed.opponent == [HUMAN]:
         return None
     return _agent_in_use(spec, parsed.checkpoint, parsed, games, parsed.board_size)
 
@@ -96,7 +105,7 @@ def _in_the_browser(
     from showing.web.server import serve
 
     port = PORT if parsed.port is None else parsed.port
-    people = parsed.opponent == HUMAN
+    people = parsed.opponent == [HUMAN]
 
     def open_game(name: str) -> Rooms:
         other = games.load(name)
@@ -110,8 +119,8 @@ def _in_the_browser(
         port=port,
         open_browser=not parsed.no_browser,
         seed=parsed.seed,
-        seat="both" if people else WEB_SEATS.get(parsed.seat),
-        opponent=None if people else parsed.opponent,
+        seat="both" if people else WEB_SEATS.get(parsed.seat or ""),
+        opponent=None if people or not parsed.opponent else parsed.opponent[0],
         others=games.names(),
         open_game=open_game,
     )
@@ -123,68 +132,80 @@ def _at_the_terminal(spec: GameSpec, agent: Agent | None, parsed: argparse.Names
 
     from showing.interactive import InteractiveGame
     from showing.screen import Screen
-    from showing.terminal import AGENT, TerminalPlay, TerminalSettings, View
+    from showing.terminal import TerminalPlay, TerminalSettings, View
 
-    opponent = _opponent(spec, agent, parsed)
-    people = _people(spec, parsed, alone=opponent is None and (agent is None or parsed.opponent == HUMAN))
+    opponents = _opponents(spec, agent, parsed)
+    alone = not opponents and (agent is None or parsed.opponent == [HUMAN])
+    people = _people(spec, parsed, alone=alone)
     default = View.ALL if agent is not None and len(people) == 2 else View.OWN
     settings = TerminalSettings(
         people,
-        opponent,
-        AGENT if opponent is None else parsed.opponent,
+        opponents,
         View(parsed.view) if parsed.view else default,
-        PAUSES[spec.config.players] if sys.stdout.isatty() else 0.0,
+        (PAUSE_ALONE if spec.config.players == 1 else PAUSE) if sys.stdout.isatty() else 0.0,
     )
     game = InteractiveGame(spec, agent, parsed.seed)
     try:
         screen = Screen(Console(highlight=False))
-        TerminalPlay(game, settings, screen).run(_welcome(spec, agent, opponent, parsed))
+        TerminalPlay(game, settings, screen).run(_welcome(spec, agent, opponents, parsed))
     finally:
         game.close()
     return 0
 
 
-def _opponent(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> Player | None:
-    """Who plays against the person instead of the agent, if anybody."""
-    from arena.players import make_player, parse_player
+def _opponents(spec: GameSpec, agent: Agent | None, parsed: argparse.Namespace) -> tuple[Opponent, ...]:
+    """Those who play against the person instead of the agent, one for each other seat, if anybody does."""
+    from arena.players import make_player, parse_player, seated
+    from core.randomness import game_seed
+    from showing.terminal import Opponent
 
-    if parsed.opponent in (None, HUMAN):
-        return None
-    if spec.config.players == 1:
-        raise ConfigurationError(f"{spec.name} is a game for one: leave out --opponent")
-    named = parse_player(parsed.opponent)
-    if named.kind == "checkpoint":
+    if parsed.opponent in ([], [HUMAN]):
+        return ()
+    named = seated(spec, [parse_player(name) for name in parsed.opponent])
+    if any(player.path is not None for player in named):
         raise ConfigurationError("name a checkpoint by --checkpoint, it is the opponent then")
-    return make_player(
-        named, spec if agent is None else dataclasses.replace(spec, config=agent.config), 1, parsed.seed
+    game = spec if agent is None else dataclasses.replace(spec, config=agent.config)
+    seeds = [game_seed(parsed.seed, number) for number in range(len(named))]
+    return tuple(
+        Opponent(str(player), make_player(player, game, 1, seed))
+        for player, seed in zip(named, seeds, strict=True)
     )
 
 
 def _people(spec: GameSpec, parsed: argparse.Namespace, *, alone: bool) -> frozenset[int]:
     """The players whom a person moves: all of them where nobody else is there (`alone`)."""
     everybody = frozenset(range(spec.config.players))
-    if parsed.seat == "none":
+    if parsed.seat == NONE:
         if alone:
             raise ConfigurationError(f"nobody is there to play {spec.name}: name a --checkpoint")
         return frozenset()
-    if alone or parsed.seat == "both":
-        return everybody
-    seat = int(parsed.seat or 1) - 1
+    seat = 0 if parsed.seat in (None, BOTH) else int(parsed.seat) - 1
     if seat not in everybody:
-        raise ConfigurationError(f"--seat: {spec.name} is a game for one")
-    return frozenset({seat})
+        raise ConfigurationError(f"--seat: {spec.name} is a game for {in_words(spec.config.players)}")
+    return everybody if alone or parsed.seat == BOTH else frozenset({seat})
 
 
-def _welcome(spec: GameSpec, agent: Agent | None, opponent: Player | None, parsed: argparse.Namespace) -> str:
+def _welcome(
+    spec: GameSpec, agent: Agent | None, opponents: tuple[Opponent, ...], parsed: argparse.Namespace
+) -> str:
     """Who plays, and how to find out more."""
-    if agent is None and opponent is None:
-        missing = parsed.opponent != HUMAN
+    if agent is None and not opponents:
+        missing = parsed.opponent != [HUMAN]
         who = f"No checkpoint of {spec.name} was found: play by hand." if missing else "Play by hand."
     elif agent is None:
-        who = f"{parsed.opponent} plays against you; no checkpoint to ask for hints was found."
+        play = "plays" if len(opponents) == 1 else "play"
+        names = " and ".join(opponent.name for opponent in opponents)
+        who = f"{names} {play} against you; no checkpoint to ask for hints was found."
     else:
         who = f"MuZero: {agent.name}\n{counted(agent.simulations, 'simulation')} per move."
     return f"{who} ? lists what you can type."
+
+
+def _seat(text: str) -> str:
+    """An argument type: `both`, `none`, or a player's number from 1."""
+    if text not in (BOTH, NONE) and not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither {BOTH} nor {NONE} nor the number of a player")
+    return text
 
 
 def _parser() -> Parser:
@@ -198,13 +219,13 @@ def _parser() -> Parser:
     )
     add_game_argument(parser, with_agent=True)
     add_agent_options(parser)
+    add_opponent_option(parser, f"instead of the agent: {players_or(HUMAN)}")
     parser.add_argument(
-        "--opponent",
-        metavar="PLAYER",
-        help="instead of the agent: human, random, expert, minimax[:DEPTH] or mcts[:SIMULATIONS]",
-    )
-    parser.add_argument(
-        "--seat", choices=SEATS, help="which player you are; none: the agent plays alone; default: 1"
+        "--seat",
+        metavar="{1,2,both,none}",
+        type=_seat,
+        help="which player you are, in games for more also 3 and so on; both: all of them; none: the agent "
+        "plays alone; default: 1",
     )
     parser.add_argument(
         "--view",

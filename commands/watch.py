@@ -10,18 +10,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.agents import chosen_agent
+from arena.agents import chosen_agent, named_player
 from commands._finding import game_and_agent
 from commands._options import (
     Parser,
     add_agent_options,
     add_game_argument,
+    add_opponent_option,
     command_parser,
+    players_or,
     whole_number,
 )
 from core.errors import ConfigurationError
 from core.progress import Progress
 from games.api.sources import OWN_GAMES, GameFolder
+from games.api.spec import check_learnable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,13 +49,14 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     from showing.films import check_kind
 
     game = game_and_agent(parsed, games)
+    check_learnable(game.config)
     agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     checkpoint = agent.path
     film = None if parsed.record is None else film_path(parsed.record, checkpoint, parsed.results_path, game)
     if film is not None:
         check_kind(film)
     fps = parsed.fps or (FRAMES_PER_SECOND if game.can.draw_itself else MOVES_PER_SECOND)
-    moments = _moments(game, checkpoint, parsed)
+    moments = _moments(game, checkpoint, parsed, games)
     agent.say()
     if film is not None:
         record(moments, film, fps, parsed.games)
@@ -63,21 +67,18 @@ def watch_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     return 0
 
 
-def _moments(game: GameSpec, checkpoint: Path, parsed: Any) -> Iterator[Moment]:
-    from arena.players import PlayerSpec, load_player, make_player, parse_player
-    from core.randomness import Stream, child_seed, make_generator
+def _moments(game: GameSpec, checkpoint: Path, parsed: Any, games: GameFolder) -> Iterator[Moment]:
+    from arena.network_player import load_player
+    from arena.players import checkpoint_player, make_others, seated
+    from core.randomness import Stream, make_generator
     from showing.moments import WatchedAgent, watch
 
-    if parsed.opponent is not None and game.config.players == 1:
-        raise ConfigurationError(f"{game.name} is a game for one: leave out the opponent")
-    opponent = None
-    if parsed.opponent is not None:
-        opponent = make_player(
-            parse_player(parsed.opponent), game, 1, child_seed(parsed.seed, Stream.OPPONENT)
-        )
-    player = load_player(PlayerSpec("checkpoint", parsed.simulations, checkpoint), game, 1, "cpu")
+    agents = game.name, parsed.results_path, games
+    named = [named_player(name, None, *agents) for name in parsed.opponent]
+    others = make_others(seated(game, named) if named else (), game, 1, parsed.seed)
+    player = load_player(checkpoint_player(checkpoint, parsed.simulations), game, 1, "cpu")
     exploration = make_generator(parsed.seed, Stream.WATCHED) if parsed.explore else None
-    return watch(game, WatchedAgent(player, exploration), opponent, parsed.games, parsed.seed)
+    return watch(game, WatchedAgent(player, exploration), others, parsed.games, parsed.seed)
 
 
 def film_path(asked: str, checkpoint: Path, results_path: Path, game: GameSpec) -> Path:
@@ -231,9 +232,5 @@ def _parser() -> Parser:
         help=f"positions in a second; default: {FRAMES_PER_SECOND} of games that draw themselves, else "
         f"{MOVES_PER_SECOND}",
     )
-    parser.add_argument(
-        "--opponent",
-        metavar="PLAYER",
-        help="random, expert, minimax[:DEPTH], mcts[:SIMULATIONS] or a checkpoint; default: itself",
-    )
+    add_opponent_option(parser, f"{players_or('an agent')}; default: itself")
     return parser

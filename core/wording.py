@@ -19,6 +19,12 @@ def _form(number: float, noun: str) -> str:
     return noun + ("es" if noun.endswith("s") else "s")
 
 
+def in_words(number: int) -> str:
+    """`two` for 2; large numbers in digits."""
+    words = ("none", "one", "two", "three", "four", "five", "six")
+    return words[number] if number < len(words) else str(number)
+
+
 def record(wins: float, draws: float, losses: float) -> str:
     """`2 wins, 1 draw, 0 losses`."""
     return f"{counted(wins, 'win')}, {counted(draws, 'draw')}, {counted(losses, 'loss')}"

@@ -105,7 +105,7 @@ class BoardTable(GameTable):
         targets = (self.legal, self.to_play, observations, rewards, terminated)
         rows, actions = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(actions, np.int32)
         stuck = step_rows(*self._addresses, self._states, rows, actions, *targets)
-        self.returns[rows] += np.where(movers == 0, rewards, -rewards)
+        self._earn(rows, movers, rewards)
         moves = self._count(rows, actions)
         if stuck >= 0:
             self.environments[rows[stuck]].legal_mask()  # which refuses, saying after which move

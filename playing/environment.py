@@ -31,6 +31,7 @@ class Step(NamedTuple):
     reward: float  # to the player who moved
     terminated: bool
     truncated: bool  # by the game itself or by `max_moves`
+    rewards: tuple[float, ...] = ()  # to each player, in a game for more than two; () in others
 
 
 class Environment:
@@ -40,6 +41,7 @@ class Environment:
         self.name, self.config, self._actions = spec.name, config, config.actions
         self._make_game = game_maker(spec, config)
         self._reseeds = spec.can.reseed
+        self._many = config.players > 2
         self.can = spec.can  # once the first game has been started, as that says
         self._game: Any = None
         self._dtype: np.dtype[Any] | None = None  # of the first observation
@@ -61,6 +63,7 @@ class Environment:
 
     def step(self, action: int) -> Step:
         """Makes a move. Raises `GameError` when the game returns something else than its contract says."""
+        mover = self.to_play() if self._many else 0
         try:
             returned = self._game.step(action)
         except RAISES as error:
@@ -73,7 +76,8 @@ class Environment:
             (observation, reward, terminated), truncated = returned, False
         else:
             self._refuse(f"step returned {values} value(s)", "observation, reward, done or gymnasium's five")
-        reward = self._checked_reward(reward)
+        rewards = self._checked_rewards(reward, mover) if self._many else ()
+        reward = rewards[mover] if rewards else self._checked_reward(reward)
         if type(terminated) not in _TRUTHS:
             terminated = self._checked_end(terminated)
         truncated = not terminated and bool(truncated or self.moves >= self.config.max_moves)
@@ -81,7 +85,7 @@ class Environment:
         if type(observation) is not np.ndarray or (observation.dtype, observation.shape) != usual:
             observation = self._checked(observation)
         # Takes half the time of `Step(...)`, and one of these is made in each move of each game.
-        return tuple.__new__(Step, (observation, reward, bool(terminated), truncated))
+        return tuple.__new__(Step, (observation, reward, bool(terminated), truncated, rewards))
 
     def replay(self, seed: int, actions: Iterable[int]) -> None:
         """Starts the game that `seed` determines, and makes the moves `actions` in it."""
@@ -160,6 +164,20 @@ class Environment:
         if not math.isfinite(number):
             self._refuse(f"step returned the reward {reward!r}", "a finite number")
         return number
+
+    def _checked_rewards(self, reward: Any, mover: int) -> tuple[float, ...]:
+        """The reward of each player, in a game for more than two; a single number is that of the `mover`."""
+        players = self.config.players
+        try:
+            numbers = np.asarray(reward, np.float64)
+        except (TypeError, ValueError):
+            numbers = np.full(1, math.nan)
+        if numbers.size == 1:
+            numbers = np.where(np.arange(players) == mover, numbers.reshape(()), 0.0)
+        if numbers.shape != (players,) or not np.isfinite(numbers).all():
+            expected = f"a finite number for each of the {players} players, or one for the player who moved"
+            self._refuse(f"step returned the reward {reward!r}", expected)
+        return tuple(numbers.tolist())
 
     def _checked_end(self, end: Any) -> bool:
         """Whether a game is over, said by a number or an array of one."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
-from data import BoolArray, Snapshot
+from data import BoolArray, FloatArray, IntArray, Snapshot
 from games.api.spec import GameSpec
 from playing.environment import Environment, GameError, Step, require_finite
 from playing.observations import push
@@ -36,7 +36,7 @@ class GameTable:
         self.environments = [Environment(spec, config) for _ in range(batch)]
         self.seeds = np.zeros(batch, np.int64)
         self.played: list[list[int]] = [[] for _ in range(batch)]  # all actions of each running game
-        self.returns = np.zeros(batch, np.float64)  # to player 0
+        self.returns = np.zeros((batch, config.players), np.float64)  # of the running games, to each player
         self.to_play = np.zeros(batch, np.int32)
         self.movers = np.full(batch, NOBODY, np.int32)  # who made the newest move
         self.legal = config.actions.all_legal(batch)
@@ -66,11 +66,19 @@ class GameTable:
             if environment.answers:
                 self._ask(row, step)
             steps.append(step)
-        observations, rewards, terminated, truncated = map(np.array, zip(*steps, strict=True))
-        self.returns[rows] += np.where(movers == 0, rewards, -rewards)
+        observations, rewards, terminated, truncated, of_each = map(np.array, zip(*steps, strict=True))
+        if self.config.players > 2:
+            self.returns[rows] += of_each
+        else:
+            self._earn(rows, movers, rewards)
         require_finite(observations.astype(np.float32, copy=False), self.environments, rows)
         self._stack(rows, actions, observations)
         return Moves(observations, rewards.astype(np.float32), terminated, truncated)
+
+    def _earn(self, rows: NDArray[Any], movers: IntArray, rewards: FloatArray) -> None:
+        """Books the rewards [n] of those who moved in `rows` [n]: what one of two wins, the other loses."""
+        self.returns[rows, 0] += np.where(movers == 0, rewards, -rewards)
+        self.returns[rows, 1:] = -self.returns[rows, :1]
 
     def require_alternation(self, rows: NDArray[np.intp]) -> None:
         """Raises `GameError` where a player is to move in `rows` [n] who has just moved, in a game for two.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from data import BoolArray, FloatArray, GameHistory, IntArray, Snapshot
+from games.api.spec import check_learnable
 from playing.game_table import GameTable
 
 ARRAYS = (
@@ -28,6 +29,7 @@ class HistoryBuilder:
     """
 
     def __init__(self, config: MuZeroConfig, batch: int, dtype: np.dtype[Any]) -> None:
+        check_learnable(config)  # of each move only one reward is kept, that of the player who made it
         self.config = config
         self.look_ahead = config.td_steps + config.num_unroll_steps
         self.segment = min(config.segment_length, config.max_moves)
@@ -120,7 +122,7 @@ class HistoryBuilder:
         version = int(self.versions[row, self.cursor[row]])
         history = self.finish(row, LOSS, version, True, table)
         outcome = LOSS if loser == 0 else -LOSS
-        return replace(history, resigned=True, game_return=float(table.returns[row]) + outcome)
+        return replace(history, resigned=True, game_return=float(table.returns[row, 0]) + outcome)
 
     def _history(
         self, row: int, table: GameTable, steps: int, terminated: bool, truncated: bool
@@ -142,7 +144,7 @@ class HistoryBuilder:
             seed=int(table.seeds[row]),
             versions=self.versions[row, past : end + 1].copy(),
             first_step=int(self.first_step[row]),
-            game_return=float(table.returns[row]) if over else None,
+            game_return=float(table.returns[row, 0]) if over else None,
             game_length=len(table.played[row]) if over else None,
             surprises=self.surprises[row, past:end].copy() if self.config.policy_surprise else None,
             exploratory=self.exploratory[row, past:end].copy() if self.config.explores else None,

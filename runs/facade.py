@@ -17,9 +17,10 @@ from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
 from core.options import renamed
 from games.api.sources import OWN_GAMES, AnyGame, GameFolder, game_of
-from games.api.spec import GameSpec, check_facts
+from games.api.spec import GameSpec, check_facts, check_learnable
 
 if TYPE_CHECKING:
+    from arena.players import AnyPlayer
     from data import Counters, EvaluationResult
     from runs.callbacks import Callback, Callbacks
     from runs.session import TrainingOutcome
@@ -141,21 +142,21 @@ class MuZero:
         games: int = 100,
         seed: int = 0,
         simulations: int | None = None,
-        opponent: str | None = None,
+        opponent: AnyPlayer | Sequence[AnyPlayer] | None = None,
     ) -> EvaluationResult:
-        """Plays greedy games with a checkpoint's weights, in a game for two against `opponent`.
+        """Plays greedy games with a checkpoint's weights, in a game for more against `opponent`.
 
-        `checkpoint` is a file or a run's folder, of which it is the best.
+        `checkpoint` is a file or a run's folder, of which it is the best. An opponent is named as on the
+        command line, or is a player as a value; several have one of the other seats each.
         """
         from arena.duel import Duel, play, total
-        from arena.players import PlayerSpec, parse_player
+        from arena.players import checkpoint_player, player_specs
         from saving.run_folder import best_of
 
         require(games >= 1, f"games={games}", "must be at least 1")
         require(simulations is None or simulations >= 0, f"simulations={simulations}", "must be at least 0")
-        player = PlayerSpec("checkpoint", simulations, best_of(Path(checkpoint)))
-        against = None if opponent is None else parse_player(opponent)
-        duel = Duel(game_of(game), player, against, seed)
+        player = checkpoint_player(best_of(Path(checkpoint)), simulations)
+        duel = Duel(game_of(game), player, player_specs(opponent), seed)
         return total(list(play(duel, games)))
 
 
@@ -165,6 +166,7 @@ def _check_start(game: GameSpec, config: MuZeroConfig, local: bool, address: str
     from games.api.objects import recipe_of
     from runs.launch import check_launch
 
+    check_learnable(config)
     check_launch(config, local, address)
     check_opponents(game, config)
     if not local:

@@ -36,7 +36,7 @@ class Judge:
     def __init__(self, config: MuZeroConfig) -> None:
         self.config = config
         self.best: EvaluationResult | None = None
-        self.opponents: tuple[str | None, ...] = config.opponents if config.players == 2 else (None,)
+        self.opponents: tuple[str | None, ...] = config.opponents if config.players > 1 else (None,)
         self._newest: dict[str | None, EvaluationResult] = {}
         self._evaluations = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 
-from arena.players import NetworkPlayer
+from arena.network_player import NetworkPlayer
 from config import MuZeroConfig
 from core.randomness import Stream, child_seed
 from data import Video, Weights
@@ -30,7 +30,7 @@ class BackgroundFilm:
         player.load(weights, version)
         self.version = version
         self._moments = watch(
-            spec, WatchedAgent(player), None, 1, child_seed(config.seed, Stream.FILM, version)
+            spec, WatchedAgent(player), (), 1, child_seed(config.seed, Stream.FILM, version)
         )
         self._every = -(-config.max_moves // MOST_PICTURES)
         self._fps = DRAWN_FPS if spec.can.draw_itself else TEXT_FPS

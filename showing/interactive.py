@@ -10,13 +10,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.players import Player
 from core.errors import ConfigurationError
 from core.prompts import listed, meant
 from core.wording import counted
 from games.api.shown import ShownGame
 from games.api.spec import GameSpec
 from playing.make_table import make_table
+from playing.player import Player
 from showing.agent import Agent
 from showing.analysis import Analysis, TreeLimit
 from showing.real_moves import RealMoves
@@ -54,7 +54,7 @@ class InteractiveGame:
 
     @property
     def players(self) -> int:
-        """1 or 2."""
+        """How many there are."""
         return self.config.players
 
     @property
@@ -69,8 +69,8 @@ class InteractiveGame:
 
     @property
     def resigned_by(self) -> int | None:
-        """Who gave up a game for two, as it was that player's turn."""
-        return self.to_play if self.resigned and self.players == 2 else None
+        """Who gave up a game for two or more, as it was that player's turn."""
+        return self.to_play if self.resigned and self.players > 1 else None
 
     @property
     def legal_actions(self) -> list[int]:
@@ -94,11 +94,10 @@ class InteractiveGame:
 
     @property
     def returns(self) -> tuple[float, ...]:
-        """The sum of the rewards to each player; who resigns loses 1."""
-        own = float(self._table.returns[0])
-        if self.resigned_by is not None:
-            own = -1.0 if self.resigned_by == 0 else 1.0
-        return (own,) if self.players == 1 else (own, 0.0 - own)
+        """The sum of the rewards to each player; who resigns a game for two loses 1."""
+        if self.resigned_by is not None and self.players == 2:
+            return (-1.0, 1.0) if self.resigned_by == 0 else (1.0, -1.0)
+        return tuple((self._table.returns[0] + 0.0).tolist())  # without the sign of a zero
 
     @property
     def outcome(self) -> str:
@@ -108,12 +107,14 @@ class InteractiveGame:
         if self.players == 1:
             ended = "ended" if self._terminated else "stopped"
             return f"{ended} after {counted(len(self.moves), 'move')}, return {self.returns[0]:g}"
-        if self.resigned_by is not None:
-            winner = self.player_name(1 - self.resigned_by)
-            return f"{self.player_name(self.resigned_by)} resigns, {winner} wins"
-        if self.returns[0] == 0:
+        resigns = "" if self.resigned_by is None else f"{self.player_name(self.resigned_by)} resigns"
+        if resigns and self.players > 2:
+            return resigns
+        leaders = [player for player, own in enumerate(self.returns) if own == max(self.returns)]
+        if len(leaders) == self.players:
             return "a draw" if self._terminated else f"stopped after {counted(len(self.moves), 'move')}"
-        return f"{self.player_name(0 if self.returns[0] > 0 else 1)} wins"
+        names = " and ".join(map(self.player_name, leaders))
+        return ", ".join(filter(None, [resigns, f"{names} win{'s' * (len(leaders) == 1)}"]))
 
     def player_name(self, player: int) -> str:
         """`player 1 (X)` for player 0 of a board game."""

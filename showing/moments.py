@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.match import widest
-from arena.players import NetworkPlayer, Player
+from arena.match import player_in, widest
+from arena.network_player import NetworkPlayer
 from core.errors import ConfigurationError
 from core.randomness import game_seed
 from data import IntArray
 from games.api.spec import GameSpec
 from playing.exploration import explored_actions, moves_made
 from playing.game_table import GameTable
+from playing.player import Player
 from search.rules.rule import draw_noise
 from showing.analysis import require_finite
 from showing.interactive import InteractiveGame
@@ -36,8 +37,10 @@ class Moment(NamedTuple):
 
     @property
     def first_players_value(self) -> float | None:
-        """The value to player 0."""
-        return self.value if self.value is None or self.game.to_play == 0 else -self.value
+        """The value to player 0; None where the agent does not say it."""
+        if self.value is None or self.game.to_play == 0:
+            return self.value
+        return -self.value if self.game.players == 2 else None
 
 
 class WatchedAgent:
@@ -70,34 +73,34 @@ class WatchedAgent:
 
 
 def watch(
-    spec: GameSpec, agent: WatchedAgent, opponent: Player | None, games: int, seed: int
+    spec: GameSpec, agent: WatchedAgent, opponents: Sequence[Player], games: int, seed: int
 ) -> Iterator[Moment]:
-    """Every position of `games` games, the first one from `seed`; the agent changes seats with its opponent.
+    """Every position of `games` games, the first one from `seed`; from game to game all move on by a seat.
 
-    In a game for two without an opponent it plays against itself. Raises `ConfigurationError` when one of
-    them was trained on another game.
+    There is an opponent for each of the other seats, or none: then the agent plays against itself. Raises
+    `ConfigurationError` when one of them was trained on another game.
     """
-    config = widest(agent.player.config, agent.player, opponent)
+    config = widest(agent.player.config, agent.player, *opponents)
     game = InteractiveGame(replace(spec, config=config), None, seed)
     try:
         for number in range(games):
             if number:
                 game.restart(game_seed(seed, number))
-            seat = number % 2 if opponent is not None else None
-            yield from _one_game(game, agent, opponent, seat, number + 1)
+            yield from _one_game(game, agent, opponents, number + 1)
     finally:
         game.close()
 
 
 def _one_game(
-    game: InteractiveGame, agent: WatchedAgent, opponent: Player | None, seat: int | None, number: int
+    game: InteractiveGame, agent: WatchedAgent, opponents: Sequence[Player], number: int
 ) -> Iterator[Moment]:
     while not game.over:
-        if opponent is None or game.to_play == seat:
+        mover = player_in(game.to_play, number - 1, game.players) if opponents else 0
+        if mover == 0:
             action = game.choice_of(agent)
-            yield Moment(number, game, action, agent.value, AGENT if opponent is not None else "")
+            yield Moment(number, game, action, agent.value, AGENT if opponents else "")
         else:
-            action = game.choice_of(opponent)
+            action = game.choice_of(opponents[mover - 1])
             yield Moment(number, game, action, None, OPPONENT)
         game.play(action)
     yield Moment(number, game, None, None)

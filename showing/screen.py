@@ -77,9 +77,10 @@ def heading(game: InteractiveGame, people: Set[int]) -> Text:
     text = Text(", ".join(facts) + "   ", style="bold")
     if game.over:
         return text.append(game.outcome, style="bold green")
-    if game.players == 2:
+    if game.players > 1:
         turn = ", your turn" if people == {game.to_play} else " to move"
-        text.append(game.player_name(game.to_play) + turn, style=STONES[game.to_play])
+        style = STONES[game.to_play] if game.to_play < len(STONES) else "bold"
+        text.append(game.player_name(game.to_play) + turn, style=style)
     return text
 
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from rich.panel import Panel
 
-from arena.players import Player
 from core.errors import ConfigurationError
 from core.progress import Progress
 from core.prompts import listed, read_line
 from core.randomness import game_seed
+from playing.player import Player
 from showing.agent import MOST_SIMULATIONS
 from showing.analysis import Analysis
 from showing.interactive import InteractiveGame
@@ -31,13 +31,21 @@ class View(Enum):
     NONE = "none"
 
 
+class Opponent(NamedTuple):
+    """Who plays against a person, instead of the agent."""
+
+    name: str
+    player: Player
+
+
 @dataclass(frozen=True)
 class TerminalSettings:
     """Who plays, and how the game is shown."""
 
     people: frozenset[int]  # the players whom a person moves
-    opponent: Player | None = None  # moves the others; None: the agent
-    opponent_name: str = AGENT
+    opponents: tuple[
+        Opponent, ...
+    ] = ()  # move the others, in the order of moves behind a person; (): the agent
     view: View = View.OWN
     pause: float = 0.0  # seconds before each move when no person plays
 
@@ -68,10 +76,10 @@ class TerminalPlay:
         """The agent, or whoever plays against the person, makes a move."""
         if not self.people:
             time.sleep(self.settings.pause)
-        game, opponent = self.game, self.settings.opponent
+        game, opponent = self.game, self._opponent()
         if opponent is not None:
-            with self._thinking():
-                action = game.choice_of(opponent)
+            with self._thinking(opponent.name):
+                action = game.choice_of(opponent.player)
         else:
             analysis = self._analyse()
             action = analysis.action
@@ -79,7 +87,15 @@ class TerminalPlay:
             self._panel = analysis_picture(game, analysis, f"{AGENT} before its move") if shown else None
         name = game.action_name(action)
         game.play(action)
-        self._arrive(f"{self.settings.opponent_name} plays {name}")
+        self._arrive(f"{AGENT if opponent is None else opponent.name} plays {name}")
+
+    def _opponent(self) -> Opponent | None:
+        """Who has the seat of the player to move; None: the agent."""
+        opponents = self.settings.opponents
+        if not opponents:
+            return None
+        behind = self.game.to_play - min(self.people, default=-1) - 1
+        return opponents[behind % self.game.players % len(opponents)]
 
     def _arrive(self, message: str = "") -> None:
         """Shows the position that the game has reached."""
@@ -91,12 +107,12 @@ class TerminalPlay:
         return analysis_picture(self.game, self._analyse(), AGENT)
 
     def _analyse(self) -> Analysis:
-        with self._thinking():
+        with self._thinking(AGENT):
             return self.game.analyse(self.simulations)
 
-    def _thinking(self) -> Progress:
+    def _thinking(self, who: str) -> Progress:
         """Says so where it takes long: a large search, or the first one, for which code is compiled."""
-        return Progress(self.settings.opponent_name, 1, at_first="thinking")
+        return Progress(who, 1, at_first="thinking")
 
     # --- the person ---
 
@@ -172,10 +188,13 @@ class TerminalPlay:
         self._arrive(f"{AGENT} searches {argument} simulations from now on")
 
     def swap(self, _: str) -> None:
-        """Change seats: the agent goes on with your side, you with its."""
+        """Change seats: the agent goes on with your side, you with its.
+
+        Of more than two, you go on with the next one's.
+        """
         if self.game.players == 1 or len(self.people) != 1:
             raise ConfigurationError("there is nobody to change seats with")
-        self.people = frozenset({0, 1}) - self.people
+        self.people = frozenset((seat + 1) % self.game.players for seat in self.people)
         self._arrive("seats changed")
 
     def resign(self, _: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from games.api.spec import GameSpec, check_facts
+from games.api.spec import GameSpec, check_facts, check_learnable
 from tuning.halving import REDUCTION, RUNGS, rung_shares
 from tuning.ledger import Opened
 from tuning.space import parse_space
@@ -53,6 +53,7 @@ def opened(wanted: Wanted) -> Opened:
     options = _fixed_options(wanted.options)
     base = wanted.game.config.replace(**options)
     check_facts(wanted.game, base)
+    check_learnable(base)
     check_opponents(wanted.game, base)
     _check_space(wanted, base, options)
     found = Opened(

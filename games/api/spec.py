@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from config import MuZeroConfig
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, require
 
 RAISES = (Exception, SystemExit)
 """What somebody's game may raise; `sys.exit` in it is no end of the program that plays it."""
@@ -122,6 +122,20 @@ def check_facts(game: GameSpec, config: MuZeroConfig) -> None:
             raise ConfigurationError(
                 f"{name}={given} contradicts {game.name}, whose own is {own}: leave it out"
             )
+
+
+MOST_LEARNED = 2
+"""Players of a game for which agents are trained: of more, each would need a value of its own."""
+
+
+def check_learnable(config: MuZeroConfig) -> None:
+    """Raises `ConfigurationError` where no agent can learn the game, but only matches can be played."""
+    require(
+        config.players <= MOST_LEARNED,
+        f"players={config.players}",
+        "is for matches between players such as random or expert: agents are trained for games of one and "
+        "two players only",
+    )
 
 
 def on_board(game: GameSpec, board_size: int) -> GameSpec:

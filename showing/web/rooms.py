@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple
 
 import anyio
 
-from arena.players import Player, check_player, make_player, parse_player
+from arena.players import check_player, make_player, parse_player
 from core.errors import require
 from core.randomness import game_seed
 from games.api.spec import GameSpec
+from playing.player import Player
 from showing.agent import Agent
 from showing.analysis import Analysis, TreeLimit
 from showing.interactive import InteractiveGame
@@ -134,6 +135,8 @@ class Rooms:
         """`seat` and `opponent` are what a new game begins with, where they are given."""
         self.spec, self.agent, self.most = spec, agent, most
         self.config = spec.config if agent is None else agent.config
+        most_seats = "is for the terminal: the page shows games of one and two players"
+        require(self.config.players <= 2, f"players={self.config.players}", most_seats)
         self._seed, self._numbers = seed, itertools.count()
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         simulations = 0 if agent is None else agent.simulations
@@ -168,7 +171,7 @@ class Rooms:
         if settings.opponent != AGENT:
             require(self.config.players == 2, f"opponent={settings.opponent}", "is not in a game for one")
             named = parse_player(settings.opponent)
-            require(named.kind != "checkpoint", f"opponent={settings.opponent}", "is none that can be chosen")
+            require(named.path is None, f"opponent={settings.opponent}", "is none that can be chosen")
             check_player(named, self.spec)
         require(
             self.config.players == 2 or settings.seat != "second", "seat=second", "is not in a game for one"

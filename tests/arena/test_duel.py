@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from arena.duel import Duel, play_batches
-from arena.players import PlayerSpec
+from arena.player_kind import PlayerSpec
+from arena.simple_players import RANDOM
 from games.api.sources import load_game
 
 
 def test_progress_counts_on_over_batches() -> None:
     told: list[tuple[int, int]] = []
-    random = PlayerSpec("random")
-    duel = Duel(load_game("tictactoe"), random, random)
+    random = PlayerSpec(RANDOM)
+    duel = Duel(load_game("tictactoe"), random, (random,))
     batches = list(play_batches(duel, 7, 2, progress=lambda ended, moves: told.append((ended, moves))))
     ended = [games for games, _ in told]
     assert ended == sorted(ended)

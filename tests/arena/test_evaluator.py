@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from arena.evaluator import Evaluator
 from arena.match import Match, openings_of, widest
-from arena.players import NetworkPlayer, RandomPlayer, distinct_rows
+from arena.network_player import NetworkPlayer, distinct_rows
+from arena.simple_players import RandomPlayer
 from core.errors import ConfigurationError
 from core.project import PROJECT
 from data import EvaluationResult, IntArray
@@ -43,7 +44,7 @@ class Scripted:
 
 def tictactoe(player: Any, opponent: Any, games: int = 6) -> Match:
     spec = load_game("tictactoe")
-    return Match(spec, spec.config, games, player, opponent)
+    return Match(spec, spec.config, games, [player, opponent])
 
 
 def evaluation(seed: int = 5, games: int = 6, **changes: Any) -> EvaluationResult:
@@ -96,7 +97,7 @@ def test_openings_are_random_and_the_same_for_both_games_of_a_pair() -> None:
 
 def test_a_move_that_would_end_the_game_is_left_to_the_players() -> None:
     player, opponent = Scripted(), Scripted()
-    match = Match(toy_game("walk"), WalkConfig(), 100, player, opponent)
+    match = Match(toy_game("walk"), WalkConfig(), 100, [player, opponent])
     match.start(1)
     match.play()
     lengths = [len(actions) for actions in match.table.played]
@@ -149,7 +150,7 @@ def test_a_network_without_search_plays_its_favourite_legal_action() -> None:
     config = WalkConfig()
     player = NetworkPlayer(config, 4, simulations=0)
     player.load(random_weights(config), 0)
-    match = Match(toy_game("walk"), config, 4, player, RandomPlayer(np.random.default_rng(0)))
+    match = Match(toy_game("walk"), config, 4, [player, RandomPlayer(np.random.default_rng(0))])
     match.start(3)
     logits = player.planner.model.root(match.table.stacks, match.table.to_play).policy_logits.copy()
     chosen = player.choose(match.table, np.arange(4))
@@ -166,7 +167,7 @@ def test_a_network_reads_its_own_part_of_a_deeper_stack() -> None:
     for table_config in (config, deeper):
         player = NetworkPlayer(config, 6)
         player.load(random_weights(config), 0)
-        match = Match(toy_game("walk"), table_config, 6, player, RandomPlayer(np.random.default_rng(0)))
+        match = Match(toy_game("walk"), table_config, 6, [player, RandomPlayer(np.random.default_rng(0))])
         match.start(3)
         match.play()
         outcomes.append(match.table.played)
@@ -179,7 +180,7 @@ def test_equal_positions_are_searched_once() -> None:
     trained = load_checkpoint(PROJECT / "results/pretrained/gridworld" / BEST_NAME)
     for each in (player, alone):
         each.load(trained.weights, 0)
-    match = Match(load_game("gridworld"), config, 40, player)
+    match = Match(load_game("gridworld"), config, 40, [player])
     match.start(5)
     different = len(np.unique(match.table.stacks.reshape(40, -1), axis=0))
     everyone = np.arange(40)
@@ -193,7 +194,7 @@ def test_equal_observations_with_other_legal_moves_are_different_positions() -> 
     config = load_game("tictactoe").config
     player = NetworkPlayer(config, 3, simulations=0)
     player.load(random_weights(config), 0)
-    match = Match(load_game("tictactoe"), config, 3, player)
+    match = Match(load_game("tictactoe"), config, 3, [player, player])
     favourite = int(player.choose(match.table, np.arange(3))[0])
     match.table.legal[1, favourite] = False
     chosen = player.choose(match.table, np.arange(3))
@@ -210,7 +211,7 @@ def test_distinct_rows_are_found_in_order(rows: list[tuple[int, bool]]) -> None:
 
 def test_tables_are_as_wide_as_the_widest_network() -> None:
     deep = NetworkPlayer(WalkConfig(stacked_observations=3), 1)
-    assert widest(WalkConfig(), deep, None).stacked_observations == 3
+    assert widest(WalkConfig(), deep).stacked_observations == 3
     assert widest(WalkConfig(stacked_observations=5), deep).stacked_observations == 5
     with pytest.raises(ConfigurationError, match="train it again"):
         widest(WalkConfig(observation_shape=(1, 1, 9)), deep)

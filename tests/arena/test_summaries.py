@@ -21,7 +21,7 @@ def test_the_interval_counts_different_games() -> None:
 
 
 def between(first: str, second: str, openings: int | None = None) -> MatchSummary:
-    duel = Duel(load_game("tictactoe"), parse_player(first), parse_player(second), 1, openings)
+    duel = Duel(load_game("tictactoe"), parse_player(first), (parse_player(second),), 1, openings)
     summary = summarised(duel, 60)
     assert isinstance(summary, MatchSummary)
     return summary

@@ -19,7 +19,9 @@ import pytest
 import muzero
 from arena import summaries
 from arena.duel import Duel, PlayedBatch
-from arena.players import PlayerSpec
+from arena.network_player import CHECKPOINT
+from arena.player_kind import PlayerSpec
+from arena.players import names_of
 from arena.summaries import return_summary
 from commands import train
 from commands._config_options import canonical, config_values, option_name
@@ -57,9 +59,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
         if duel.player.path is not None:
             load_checkpoint(duel.player.path, expect_game=duel.game.name)
         noted.append({"duel": duel, "games": games})
-        opponent = None if duel.opponent is None else str(duel.opponent)
-        result = evaluation_result(1, 2, 3, 6, opponent=opponent)
-        yield PlayedBatch(result, [(1,), (2,), (1,), (2,)], 0)
+        result = evaluation_result(1, 2, 3, 6, opponent=names_of(duel.opponents))
+        yield PlayedBatch(result, [(1,), (2,), (1,), (2,)], 0, result.returns)
 
     fake = types.SimpleNamespace(train=train, check_launch=training.check_launch)
     monkeypatch.setitem(sys.modules, "runs.launch", fake)
@@ -330,7 +331,7 @@ def test_evaluate_prints_a_summary(
     assert "4 games, mean 3.00, standard error 1.08, min 1, max 6" in capsys.readouterr().out
     duel = calls[0]["duel"]
     assert (duel.game.name, duel.seed, calls[0]["games"]) == ("cartpole", 9, 4)
-    assert duel.player == PlayerSpec("checkpoint", 3, Path(path))
+    assert duel.player == PlayerSpec(CHECKPOINT, 3, Path(path))
 
 
 def test_evaluate_defaults_to_the_best_of_the_newest_run(calls: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import muzero
 from arena import standings
-from arena.players import default_amount
+from arena.minimax_player import usual_depth
 from arena.ratings import Sprt, Tally
 from arena.registry import MatchRecord, Registry
 from arena.standings import player_name, rate
@@ -168,7 +168,7 @@ def test_a_built_in_player_is_recorded_by_one_name(game: str, given: str, record
 @pytest.mark.parametrize("game", ["tictactoe", "connect4"])
 def test_the_depth_that_is_left_out_is_the_one_that_minimax_takes(game: str) -> None:
     spec = load_game(game)
-    named = f"minimax:{default_amount('minimax', spec.config)}"
+    named = f"minimax:{usual_depth(spec.config)}"
     assert player_name(Registry(Path("results"), game), spec, named) == "minimax"
 
 
@@ -323,3 +323,15 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_versions_play_as_opponents(capsys: pytest.CaptureFixture) -> None:
+    add_two()
+    capsys.readouterr()
+    command = ["evaluate", "tictactoe", "--opponent", "v0002", "--games", "8"]
+    assert line(*command, "--player", "v0001", "--opponent-simulations", "2") == 0
+    assert "v0001.checkpoint against " in capsys.readouterr().out.replace("\n", "")
+    assert line(*command, "--player", "random") == 0
+    assert "random against results/models/tictactoe/v0002.checkpoint:" in capsys.readouterr().out
+    assert line("evaluate", "tictactoe", "--player", "random", "--opponent", "v0009") == 2
+    assert "v0009" in capsys.readouterr().err

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
-from arena.players import NetworkPlayer, PlayerSpec, load_player, make_player, parse_player
+from arena.network_player import CHECKPOINT, NetworkPlayer, load_player
+from arena.player_kind import PlayerSpec
+from arena.players import make_player, parse_player
 from commands.watch import picture, view, watch_command
 from core.errors import ConfigurationError
 from core.project import PRETRAINED, PROJECT
@@ -37,7 +39,7 @@ SHIPPED = PRETRAINED / "tictactoe" / "best.checkpoint"
 
 
 def agent(simulations: int | None = 10, explore: int | None = None) -> WatchedAgent:
-    spec = PlayerSpec("checkpoint", simulations, SHIPPED)
+    spec = PlayerSpec(CHECKPOINT, simulations, SHIPPED)
     player = load_player(spec, load_game("tictactoe"), 1, "cpu")
     return WatchedAgent(player, None if explore is None else np.random.default_rng(explore))
 
@@ -53,7 +55,7 @@ def walker() -> WatchedAgent:
 def seen(games: int = 1, opponent: str | None = None, seed: int = 0, **options: Any) -> list[Any]:
     """What each moment of games of tic-tac-toe is about."""
     game = load_game("tictactoe")
-    against = None if opponent is None else make_player(parse_player(opponent), game, 1, 0)
+    against = [] if opponent is None else [make_player(parse_player(opponent), game, 1, 0)]
     moments = watch(game, agent(**options), against, games, seed)
     return [(m.number, m.game.to_play, m.action, m.value, m.role, m.game.moves) for m in moments]
 
@@ -90,7 +92,7 @@ def test_the_agent_changes_seats_with_its_opponent() -> None:
 
 def test_without_a_search_the_network_decides() -> None:
     alone = agent(simulations=0)
-    moments = watch(load_game("tictactoe"), alone, None, 1, 0)
+    moments = watch(load_game("tictactoe"), alone, [], 1, 0)
     first = next(moments)
     planner = alone.player.planner
     expected = planner.model.evaluate(np.asarray(first.game._table.stacks))[0]
@@ -269,7 +271,7 @@ def test_gymnasiums_games_draw_themselves_without_another_course(name: str) -> N
 
 
 def moments(games: int = 1) -> Any:
-    return watch(load_game("tictactoe"), agent(), None, games, 0)
+    return watch(load_game("tictactoe"), agent(), [], games, 0)
 
 
 def gif_bytes(moments: Iterable[Moment], fps: float) -> bytes:
@@ -323,7 +325,7 @@ def curve_end(drawn: NDArray[np.uint8]) -> float:
 
 
 def test_a_game_that_shows_nothing_can_be_filmed() -> None:
-    assert gif_bytes(watch(toy_game("walk"), walker(), None, 1, 4), 10).startswith(b"GIF89a")
+    assert gif_bytes(watch(toy_game("walk"), walker(), [], 1, 4), 10).startswith(b"GIF89a")
 
 
 def test_what_was_broken_off_leaves_no_file(tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ def test_is_found_by_name_and_played_in_an_environment() -> None:
     observation = environment.reset(0)
     assert observation.shape == chosen.observation_shape == (2, 8, 8)
     assert np.flatnonzero(environment.legal_mask()).tolist() == [named(n) for n in ("d3", "c4", "f5", "e6")]
-    assert environment.step(named("d3"))[1:] == (0, False, False)
+    assert environment.step(named("d3"))[1:] == (0, False, False, ())
     assert MuZeroConfig.from_json(chosen.to_json()) == chosen
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from core.actions import ActionSpace
+from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from playing.environment import Environment, GameError
 from playing.game_table import GameTable
+from playing.history_builder import HistoryBuilder
 from playing.observations import earlier_steps, push, stack_observations
 from tests.helpers.toy_games import FAULTS, OldWalk, Walk, WalkConfig, toy_game
 
@@ -274,8 +276,8 @@ def test_termination_and_truncation_are_told_apart() -> None:
 
 
 def test_a_game_that_terminates_at_max_moves_is_not_truncated() -> None:
-    assert play(walk(9, max_moves=10))[-1][2:] == (True, False)
-    assert play(walk(9, max_moves=9))[-1][2:] == (False, True)
+    assert play(walk(9, max_moves=10))[-1][2:4] == (True, False)
+    assert play(walk(9, max_moves=9))[-1][2:4] == (False, True)
 
 
 def test_a_reset_starts_the_moves_anew() -> None:
@@ -362,7 +364,7 @@ def test_a_table_plays_each_row_like_a_game_of_its_own() -> None:
             np.testing.assert_array_equal(table.legal[row], game.legal_mask())
             assert table.to_play[row] == game.to_play()
             totals[row] += step.reward if players[row] == 0 else -step.reward
-    np.testing.assert_array_equal(table.returns, totals)
+    np.testing.assert_array_equal(table.returns, np.stack([totals, -totals], axis=1))
     assert set(players.tolist()) == {0, 1}
 
 
@@ -486,3 +488,85 @@ def test_a_stack_that_is_moved_on_is_the_one_that_is_made_anew() -> None:
                 window, actions[move - 1 - back][None], np.array([move]), ActionSpace(5)
             )
             np.testing.assert_array_equal(stack, anew[0])
+
+
+# --- more than two players ---
+
+
+class Sharing:
+    """Three players move in turn; `step` returns what the test says."""
+
+    returned: ClassVar[Any] = 0.0
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.moves = 0
+
+    def reset(self) -> Any:
+        self.moves = 0
+        return np.zeros((1, 1, 3), np.float32)
+
+    def step(self, action: int) -> tuple[Any, Any, bool]:
+        self.moves += 1
+        return np.zeros((1, 1, 3), np.float32), self.returned, self.moves == 5
+
+    def to_play(self) -> int:
+        return self.moves % 3
+
+
+def sharing(returned: Any) -> GameSpec:
+    game = type("Game", (Sharing,), {"returned": returned})
+    return GameSpec("sharing", game, WalkConfig(players=3))
+
+
+@pytest.mark.parametrize("returned", [[1.0, -0.25, -0.5], (1, -0.25, -0.5), np.array([1.0, -0.25, -0.5])])
+def test_a_game_for_three_may_reward_each_player(returned: Any) -> None:
+    spec = sharing(returned)
+    environment = Environment(spec, spec.config)
+    environment.reset(0)
+    steps = [environment.step(0) for _ in range(3)]
+    assert [step.reward for step in steps] == [1.0, -0.25, -0.5], "the reward is that of who moved"
+    assert [step.rewards for step in steps] == [(1.0, -0.25, -0.5)] * 3
+
+
+def test_a_single_reward_of_a_game_for_three_is_the_movers() -> None:
+    spec = sharing(2)
+    environment = Environment(spec, spec.config)
+    environment.reset(0)
+    assert [environment.step(0).rewards for _ in range(2)] == [(2.0, 0.0, 0.0), (0.0, 2.0, 0.0)]
+
+
+def test_a_table_adds_up_what_each_of_three_players_earns() -> None:
+    for returned, expected in (([1.0, -0.25, -0.5], [5.0, -1.25, -2.5]), (2.0, [4.0, 4.0, 2.0])):
+        spec = sharing(returned)
+        table = GameTable(spec, spec.config, 2)
+        for row in range(2):
+            table.reset(row, 0)
+        for _ in range(5):
+            moves = table.step(np.array([1]), np.zeros(1, np.int32))
+        assert table.returns.tolist() == [[0.0] * 3, expected]
+        assert moves.terminated[0]
+        table.reset(1, 0)
+        assert not table.returns.any()
+
+
+@pytest.mark.parametrize("returned", [[1.0, 2.0], [1.0, np.nan, 0.0], [[1.0, 2.0, 3.0]], "much", [1, [2], 3]])
+def test_what_is_no_reward_for_three_is_refused(returned: Any) -> None:
+    spec = sharing(returned)
+    environment = Environment(spec, spec.config)
+    environment.reset(0)
+    with pytest.raises(GameError, match="expected a finite number for each of the 3 players, or one for the"):
+        environment.step(0)
+
+
+def test_a_game_for_two_returns_one_reward_as_ever() -> None:
+    game = type("Game", (Sharing,), {"returned": [1.0, -1.0], "to_play": lambda self: self.moves % 2})
+    spec = GameSpec("sharing", game, WalkConfig())
+    environment = Environment(spec, spec.config)
+    environment.reset(0)
+    with pytest.raises(GameError, match="expected a finite number"):
+        environment.step(0)
+
+
+def test_no_history_is_kept_of_a_game_for_three() -> None:
+    with pytest.raises(ConfigurationError, match="agents are trained for games of one and two players only"):
+        HistoryBuilder(sharing(0.0).config, 1, np.dtype(np.float32))

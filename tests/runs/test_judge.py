@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from arena.match import Match
-from arena.players import RandomPlayer
+from arena.simple_players import RandomPlayer
 from config import MuZeroConfig
 from data import EvaluationResult, Snapshot
 from games.api.sources import load_game
@@ -130,7 +130,7 @@ def test_no_evaluation_plays_the_games_of_a_small_seed() -> None:
     game, judge = load_game("twentyone"), make_judge(seed=0)
     jobs = [judge.job().seed for _ in range(20)]
     assert not set(jobs) & set(range(10_000))
-    match = Match(game, game.config, 4, RandomPlayer(np.random.default_rng(0)))
+    match = Match(game, game.config, 4, [RandomPlayer(np.random.default_rng(0))])
     played = set()
     for seed in jobs:
         match.start(seed)

@@ -22,7 +22,7 @@ import replay_buffer
 from arena import match
 from arena.evaluator import Evaluator
 from arena.match import Match
-from arena.players import NetworkPlayer
+from arena.network_player import NetworkPlayer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.project import PROJECT
@@ -336,7 +336,7 @@ def test_evaluations_keep_the_best_weights(tmp_path: Path) -> None:
     config = MuZeroConfig.from_json(best.config_json)
     player = NetworkPlayer(config, 2)
     player.load(best.weights, best.training_step)
-    match = Match(load_game("cartpole"), config, 2, player)
+    match = Match(load_game("cartpole"), config, 2, [player])
     match.start(seed=0)
     assert match.play()
     assert match.result(0).lengths.min() > 0

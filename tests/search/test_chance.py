@@ -95,7 +95,7 @@ def played(spec: GameSpec, games: int, simulations: int) -> float:
         while not over:
             moves = table.move(0, int(player.choose(table, np.array([0]))[0]))
             over = bool(moves.terminated[0] or moves.truncated[0])
-        returns.append(table.returns[0])
+        returns.append(table.returns[0, 0])
     return float(np.mean(returns))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from arena.players import NetworkPlayer
+from arena.network_player import NetworkPlayer
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from games.api.sources import load_game

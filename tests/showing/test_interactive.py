@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from arena.players import PlayerSpec, RandomPlayer, load_player
+from arena.network_player import CHECKPOINT, NetworkPlayer, load_player
+from arena.player_kind import PlayerSpec
+from arena.simple_players import RandomPlayer
 from core.errors import ConfigurationError
 from core.project import PRETRAINED
 from core.prompts import meant
 from games.api.sources import OWN_GAMES, load_game
 from games.api.spec import GameSpec
+from playing.game_table import GameTable
 from playing.make_table import make_table
 from saving.checkpoint import load_checkpoint
 from showing.agent import Agent
 from showing.analysis import Analysis, LineEnd, TreeLimit, TreeNode
 from showing.interactive import InteractiveGame
+from showing.moments import WatchedAgent, watch
 from showing.screen import analysis_picture
-from tests.helpers.toy_games import toy_game
+from tests.helpers.toy_games import Walk, WalkConfig, random_weights, toy_game
 
 WHOLE = TreeLimit(depth=1000, width=1000)
 
@@ -41,6 +45,72 @@ def played(name: str, *actions: int, agent: Agent | None = None) -> InteractiveG
 def shortened(name: str, max_moves: int) -> GameSpec:
     spec = load_game(name)
     return dataclasses.replace(spec, config=spec.config.replace(max_moves=max_moves))
+
+
+# --- more than two players ---
+
+
+class Shared(Walk):
+    """A walk of three players; `step` rewards them as the test says."""
+
+    rewards: ClassVar[list[float]] = [0.0, 0.0, 0.0]
+
+    def step(self, action: int) -> Any:
+        observation, _, over, *rest = super().step(action)
+        return observation, self.rewards if over else 0.0, over, *rest
+
+    def to_play(self) -> int:
+        return self.move % 3
+
+
+@pytest.mark.parametrize(
+    ("rewards", "outcome"),
+    [
+        ([1.0, -0.5, -0.5], "player 1 wins"),
+        ([-3.0, -1.0, -2.0], "player 2 wins"),
+        ([2.0, 0.0, 2.0], "player 1 and player 3 win"),
+        ([1.0, 1.0, 1.0], "a draw"),
+    ],
+)
+def test_how_a_game_for_three_ends(rewards: list[float], outcome: str) -> None:
+    game = InteractiveGame(
+        GameSpec("shared", type("Game", (Shared,), {"rewards": rewards}), WalkConfig(players=3)), None, 3
+    )
+    while not game.over:
+        game.play(game.legal_actions[0])
+    assert (game.players, game.returns, game.outcome) == (3, tuple(rewards), outcome)
+
+
+def test_who_resigns_a_game_for_three_is_named() -> None:
+    game = InteractiveGame(GameSpec("shared", Shared, WalkConfig(players=3)), None, 3)
+    game.play(game.legal_actions[0])
+    game.resign()
+    assert (game.outcome, game.returns) == ("player 2 resigns", (0.0, 0.0, 0.0))
+
+
+def test_in_a_game_for_three_agent_and_opponents_move_on_by_a_seat() -> None:
+    spec = GameSpec("shared", Shared, WalkConfig(players=3))
+    config = WalkConfig(players=2, evaluation_simulations=2)
+    network = NetworkPlayer(config, 1)
+    network.load(random_weights(config), 0)
+    network.config = spec.config  # networks learn games of two at most: what it plays is no matter here
+    asked: dict[str, set[int]] = {"first": set(), "second": set()}
+
+    class Noting:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def choose(self, table: GameTable, rows: Any) -> Any:
+            asked[self.name].add((int(table.to_play[0]) - number) % 3)
+            return [np.flatnonzero(table.legal[0])[0]]
+
+    number = 0  # of the game that the next move is made in, from 0
+    seats = set()
+    for moment in watch(spec, WatchedAgent(network), [Noting("first"), Noting("second")], 6, 3):
+        if moment.role == ", the agent,":
+            seats.add((moment.game.to_play - number) % 3)
+        number = moment.number - 1 + (moment.action is None)
+    assert (seats, asked) == ({0}, {"first": {1}, "second": {2}})
 
 
 # --- words ---
@@ -280,7 +350,7 @@ def test_the_line_is_legal_and_begins_with_the_move() -> None:
 def test_the_agent_plays_as_in_an_evaluation(simulations: int) -> None:
     agent, spec = agent_of("cartpole", simulations), load_game("cartpole")
     path = PRETRAINED / "cartpole" / "best.checkpoint"
-    player = load_player(PlayerSpec("checkpoint", simulations, path), spec, 1, "cpu")
+    player = load_player(PlayerSpec(CHECKPOINT, simulations, path), spec, 1, "cpu")
     table = make_table(spec, agent.config, 1)
     table.reset(0, 11)
     for _ in range(20):
