@@ -276,11 +276,12 @@ class PathStore(LatentStore):
 def test_a_network_with_history_has_a_store_of_its_own() -> None:
     """What a store keeps once for each node is what the plain one keeps for each node and its history."""
     results = []
-    for kind in ("Remembering", "RememberingOnce"):
+    for kind, store in (("Remembering", LatentStore), ("RememberingOnce", PathStore)):
         config = config_of(f"{__name__}:{kind}", num_simulations=30, encoding_size=5)
         trainer = Trainer(config.replace(lr_init=0.05), "cpu")
         trainer.train([random_batch(config, 16, np.random.default_rng(2)) for _ in range(5)])
-        model = make_model(config, 4, config.num_simulations)
+        model = TorchModel(config, 4, config.num_simulations)
+        assert type(model._store) is store
         model.load(trainer.weights())
         results.append(searched(config, model))
     assert results[0].depth.max() > HISTORY + 1
