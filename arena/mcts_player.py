@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arena.player_kind import SIMULATIONS, Amount, Order, PlayerKind, PlayerSpec
+from arena.player_kind import SIMULATIONS, Amount, Order, PlayerKind
 from config import MuZeroConfig
-from core.errors import ConfigurationError
 from data import IntArray
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from search.real_game import RealGameSearch, RealModel
 
 USUAL_SIMULATIONS = 1000
-MOST_PLAYERS = 2
-"""Of the games that the search of the real game understands: what one wins, the other loses."""
 FORESEES = (
     "mcts foresees what is random or hidden in {}: give the game resample(generator), which draws anew all "
     "that the player to move cannot know"
@@ -87,16 +84,9 @@ def _simulations(config: MuZeroConfig) -> int:
     return USUAL_SIMULATIONS
 
 
-def _check(spec: PlayerSpec, game: GameSpec) -> None:
-    if game.config.players > MOST_PLAYERS:
-        raise ConfigurationError(
-            f"{game.name} is a game of {game.config.players} players: mcts plays games of one and two only"
-        )
-
-
 def _make(order: Order) -> MctsPlayer:
     simulations = USUAL_SIMULATIONS if order.spec.amount is None else order.spec.amount
     return MctsPlayer(order.game, simulations, order.batch, order.generator)
 
 
-MCTS = PlayerKind("mcts", _make, _check, Amount(SIMULATIONS, _simulations))
+MCTS = PlayerKind("mcts", _make, amount=Amount(SIMULATIONS, _simulations))

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from arena.player_kind import Order, PlayerKind, PlayerSpec
 from core.errors import ConfigurationError
-from core.policies import random_legal
 from data import IntArray
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
@@ -22,7 +21,7 @@ class RandomPlayer:
 
     def choose(self, table: GameTable, rows: NDArray[np.intp]) -> IntArray:
         """See `Player`."""
-        return random_legal(self.generator, table.legal[rows])
+        return table.actions.sample(self.generator, table.legal[rows])
 
     def reseed(self, generator: np.random.Generator) -> None:
         """See `DrawingPlayer`."""

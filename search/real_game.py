@@ -21,7 +21,7 @@ from config import MuZeroConfig
 from core.kernels import cached_njit
 from core.randomness import one_of
 from core.zero_sum import seen_by
-from data import BoolArray, Evaluation, IntArray, Model
+from data import BoolArray, Evaluation, FloatArray, IntArray, Model
 from games.api.spec import GameSpec
 from games.boards.rules import (
     LEGAL,
@@ -41,6 +41,7 @@ from search.mcts import Search
 from search.noise import RootNoise
 from search.rules.uct import Uct
 from search.tree import record_types
+from search.values import components_of
 
 TREE_BYTES = 300 << 20
 """Memory that the trees of one `RealGameSearch` may take; its model's positions come on top."""
@@ -188,11 +189,11 @@ class RulesModel:
         return mask
 
 
-def blank_evaluation(batch: int, num_actions: int) -> Evaluation:
+def blank_evaluation(batch: int, num_actions: int, components: int = 1) -> Evaluation:
     """Zeros in the shapes of an evaluation of `batch` rows."""
     return Evaluation(
-        value=np.zeros((batch, 1), np.float32),
-        reward=np.zeros((batch, 1), np.float32),
+        value=np.zeros((batch, components), np.float32),
+        reward=np.zeros((batch, components), np.float32),
         discount=np.zeros(batch, np.float32),
         to_play=np.zeros(batch, np.int32),
         policy_logits=np.zeros((batch, num_actions), np.float32),
@@ -221,7 +222,7 @@ class GameModel:
 
     What the player to move cannot know is drawn anew in every copy (`search/chance.py`). A game that cannot
     be copied, or whose copies play otherwise, is played again from its seed, which takes longer. Policies and
-    values are as in `RulesModel`; a rollout ends with the game, or after `horizon` moves, and returns the
+    values are as in `RulesModel`, of more than two players for each; a rollout ends with the game, or after `horizon` moves, and returns the
     discounted sum of its rewards.
     """
 
@@ -244,14 +245,14 @@ class GameModel:
         """Evaluates `Position`s [B]; the players to move are the games' own."""
         self._copies = self._copies and all(self._copies_truly(position) for position in observations)
         self._nodes, self._players = [list(observations)], [self.to_play(observations)]
-        evaluation = blank_evaluation(len(observations), self.config.num_actions)
+        evaluation = self._blank(len(observations))
         evaluation.discount[:] = 1.0
         return self._evaluated(evaluation)
 
     def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
         """See `data.Model`."""
         assert node == len(self._nodes), "nodes are made one after another"
-        evaluation = blank_evaluation(len(parents), self.config.num_actions)
+        evaluation = self._blank(len(parents))
         children: list[Position | None] = []
         players = np.zeros(len(parents), np.int32)
         for b, (parent, action) in enumerate(zip(parents.tolist(), actions.tolist(), strict=True)):
@@ -260,7 +261,7 @@ class GameModel:
             if position is not None:
                 child = self.uncertain(position)
                 step = child.environment.step(action)
-                evaluation.reward[b] = step.reward
+                evaluation.reward[b] = step.rewards or step.reward
                 over = step.terminated or step.truncated
                 child = None if over else child._replace(actions=(*child.actions, action))
             players[b] = player if child is None else child.environment.to_play()
@@ -269,6 +270,9 @@ class GameModel:
         self._nodes.append(children)
         self._players.append(players)
         return self._evaluated(evaluation)
+
+    def _blank(self, rows: int) -> Evaluation:
+        return blank_evaluation(rows, self.config.num_actions, components_of(self.config))
 
     def _evaluated(self, evaluation: Evaluation) -> Evaluation:
         """Fills in players, policies and values of the newest node."""
@@ -281,15 +285,16 @@ class GameModel:
                     evaluation.value[b] = self.rollout(position)
         return evaluation
 
-    def rollout(self, position: Position) -> float:
-        """What random play from a position is worth to the player to move."""
+    def rollout(self, position: Position) -> FloatArray:
+        """What random play from a position is worth [P]."""
         environment = self.uncertain(position).environment
-        player, total, weight = environment.to_play(), 0.0, 1.0
+        player, weight = environment.to_play(), 1.0
+        total = np.zeros(components_of(self.config))
         for _ in range(self.horizon):
             mover = environment.to_play()
             legal = np.flatnonzero(environment.legal_mask())
             step = environment.step(one_of(self.generator, legal))
-            total += weight * seen_by(player, mover, step.reward)
+            total += weight * np.array(step.rewards or [seen_by(player, mover, step.reward)])
             weight *= self.config.discount
             if step.terminated or step.truncated:
                 break
@@ -351,7 +356,8 @@ class RealGameSearch:
         exploration: float = math.sqrt(2.0),
     ) -> None:
         """`make_model` is given how many rows are searched at a time; `exploration` is UCB1's constant."""
-        rows = max(1, min(batch, TREE_BYTES // tree_bytes(simulations, config.num_actions)))
+        own = tree_bytes(simulations, config.num_actions, components_of(config))
+        rows = max(1, min(batch, TREE_BYTES // own))
         self.model = make_model(rows)
         self.search = Search(config, rows, simulations, rule=Uct(exploration))
         self.generator = generator
@@ -369,8 +375,8 @@ class RealGameSearch:
         return self.search.run(self.model, positions, to_play, legal, noise).action
 
 
-def tree_bytes(simulations: int, num_actions: int) -> int:
+def tree_bytes(simulations: int, num_actions: int, components: int = 1) -> int:
     """Memory of one row's tree."""
     records = record_types(np.dtype(np.float32))
-    node = records.node.itemsize + 2 * np.dtype(np.float32).itemsize
+    node = records.node.itemsize + 2 * components * np.dtype(np.float32).itemsize
     return (simulations + 1) * (node + num_actions * records.edge.itemsize)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,11 @@ def test_a_checkpoint_cannot_play_it(capsys: pytest.CaptureFixture) -> None:
     assert "players=3 is for matches" in refusal(capsys, "evaluate", HEAP, "--player", path)
 
 
-def test_mcts_cannot_play_it(capsys: pytest.CaptureFixture) -> None:
-    for command in (
-        ["evaluate", HEAP, "--player", "random", "--opponent", "mcts"],
-        ["play", HEAP, "--opponent", "mcts"],
-    ):
-        assert "mcts plays games of one and two only" in refusal(capsys, *command)
+def test_mcts_plays_it(capsys: pytest.CaptureFixture) -> None:
+    command = ["evaluate", HEAP, "--player", "mcts:60", "--opponent", "random", "--games", "60"]
+    assert line(*command) == 0
+    share = re.search(r"(\d+)\.\d %", capsys.readouterr().out)
+    assert share and int(share[1]) > 45  # a third by chance
 
 
 def test_pairs_of_its_players_are_not_rated(capsys: pytest.CaptureFixture) -> None:

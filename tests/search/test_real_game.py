@@ -13,13 +13,17 @@ from arena.mcts_player import MctsPlayer
 from config import MuZeroConfig
 from data import Evaluation
 from games import tictactoe
+from games.api.sources import load_game
 from games.api.spec import GameSpec
 from games.boards.rules import OUTCOME, RUNNING, TO_PLAY, BoardState, Rules, reward_to
+from playing.environment import Environment
 from playing.game_table import GameTable
 from search.mcts import Search
 from search.noise import RootNoise
-from search.real_game import GameModel, RealGameSearch, RulesModel, positions_of, tree_bytes
+from search.real_game import GameModel, Position, RealGameSearch, RulesModel, positions_of, tree_bytes
+from search.rules.uct import Uct
 from search.tree import make_tree
+from tests.helpers.heap import HEAP
 from tests.helpers.toy_boards import BOXES_GAME, EDGES, NIM, after, moves
 
 BOARDS = pytest.mark.parametrize(("rules", "num_actions"), [(NIM, 3), (BOXES_GAME, EDGES)])
@@ -331,3 +335,32 @@ def test_the_opponent_called_mcts_plays_any_game() -> None:
     player = MctsPlayer(LINE, 20, 3, np.random.default_rng(0))
     assert player.choose(table, np.arange(3)).tolist() == [0, 1, 2]
     assert [environment.moves for environment in table.environments] == [0, 1, 2]
+
+
+def test_each_of_three_players_is_rewarded_for_itself() -> None:
+    """Of a heap of three the first player takes all and wins; of one of four, whoever comes next."""
+    spec = load_game(HEAP)
+    config = dataclasses.replace(spec.config, q_transform="bounds", max_moves=30)
+    for heap, value in ((3, [1.0, -0.5, -0.5]), (4, [-0.5, 1.0, -0.5])):
+        environment = Environment(spec, config)
+        environment.reset(0)
+        environment.game.heap = heap
+        positions = np.empty(1, object)
+        positions[0] = Position(environment, 0, ())
+        model = GameModel(spec, config, False, np.random.default_rng(0))
+        model._copies_truly = lambda position: True  # type: ignore[method-assign]  # its heap is no seed's
+        search = Search(config, 1, 400, rule=Uct(0.5))
+        legal, players = model.legal(positions), model.to_play(positions)
+        found = search.run(model, positions, players, legal, RootNoise.none(1, 3))
+        np.testing.assert_allclose(found.value[0], value, atol=0.2)
+        assert heap == 4 or found.action[0] == 2
+
+
+def test_rollouts_of_three_players_have_a_return_for_each() -> None:
+    spec = load_game(HEAP)
+    model = GameModel(spec, spec.config, True, np.random.default_rng(0))
+    environment = Environment(spec, spec.config)
+    environment.reset(0)
+    returns = np.array([model.rollout(Position(environment, 0, ())) for _ in range(300)])
+    assert {tuple(row) for row in returns.tolist()} == {(1, -0.5, -0.5), (-0.5, 1, -0.5), (-0.5, -0.5, 1)}
+    assert environment.game.heap == 6
