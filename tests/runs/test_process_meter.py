@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import psutil
 import pytest
 
+from core.actor_kinds import ACTOR_KINDS, ActorKind
 from core.cost import CpuSeconds
 from runs import process_meter as memory
 from runs.process_meter import ProcessMeter, ProcessUsage, memory_below, process_kind, processes_below
@@ -66,8 +68,9 @@ class Processes:
     def perf_counter(self) -> float:
         return self.now
 
-    def read(self, driver: int) -> list[ProcessUsage]:
+    def read(self, driver: int, kinds: Sequence[ActorKind]) -> list[ProcessUsage]:
         assert driver == os.getpid()
+        assert kinds == ACTOR_KINDS
         self.readings += 1
         return self.running
 
