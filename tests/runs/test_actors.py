@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import pickle
+import re
+import typing
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,13 +18,15 @@ import ray
 from config import MuZeroConfig
 from core.actor_kinds import ACTOR_KINDS, PROCESS_KINDS, REANALYSE, SELF_PLAY, TRAINER, ActorKind, members
 from core.cost import NOTHING, CpuSeconds
-from data import Snapshot
+from data import Batch, GameHistory, Snapshot
 from games.api.objects import recipe_of
 from games.api.sources import load_game
 from runs import actors
+from runs.actors import buffer, evaluator, reanalyse, self_play, storage, trainer
 from runs.actors.buffer import BufferActor
 from runs.actors.evaluator import EvaluatorActor
 from runs.actors.reanalyse import ReanalyseActor
+from runs.actors.self_play import SelfPlayActor
 from runs.actors.shell import NotStartedError, Setup, Shell
 from runs.actors.table import ROLES
 from runs.actors.trainer import TrainerActor
@@ -122,3 +128,35 @@ def test_without_a_home_ray_gets_a_token_of_its_own(
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path if home else "/dev/null/home"))
     start_ray(load_game("cartpole").config, None)
     assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (0 if home else 64)
+
+
+def calls_in(module: ModuleType) -> list[str]:
+    """The methods that a module asks of actors, in their order, as the code names them."""
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    asked = [
+        ast.unparse(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("call", "call_pair")
+    ]
+    return [name for name in asked if re.fullmatch(r"[A-Z]\w+\.\w+", name)]  # others are the driver's
+
+
+def test_a_game_can_be_followed_from_the_player_to_the_update_by_the_names_of_methods() -> None:
+    """What one method returns is what the next one takes, and the duties say which is the next."""
+    played = typing.get_args(typing.get_type_hints(SelfPlayActor.play)["return"])[1]
+    assert typing.get_type_hints(BufferActor.add)["histories"] == played == list[GameHistory]
+    drawn = typing.get_type_hints(BufferActor.sample)["return"]
+    assert typing.get_type_hints(TrainerActor.train)["batches"] == drawn == list[Batch]
+    assert {"SelfPlayActor.play", "BufferActor.add"} == set(calls_in(self_play))
+    assert {"BufferActor.sample", "TrainerActor.train", "BufferActor.update_priorities"} <= set(
+        calls_in(trainer)
+    )
+
+
+@pytest.mark.parametrize("module", [self_play, trainer, reanalyse, evaluator, buffer, storage])
+def test_duties_name_methods_that_are_there(module: ModuleType) -> None:
+    for name in calls_in(module):
+        shell, method = name.split(".")
+        assert callable(vars(vars(module)[shell])[method]), name
