@@ -26,9 +26,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Role(Generic[Actor]):
-    """A kind of actors: how many, on what and whether they are kept; how one is made; what it does.
+    """All there is to say of a kind of actors.
 
-    Raises `ValueError` where `kind` and `shell` do not belong together.
+    `kind`: its name, how many there are, on what; whether checkpoints keep its `state()`; whether a lost one
+    is replaced, or ends the run. `shell`: how one is made, and what can be asked of it; it is given the state
+    to go on from, and after a loss the number of the attempt. `duty`: what is asked of it over and over, what
+    becomes of the answers, and what to forget when one is lost. Raises `ValueError` where `kind` and `shell`
+    do not belong together.
     """
 
     kind: ActorKind

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from core.actor_kinds import STORAGE, Member
-from data import VersionedWeights
+from data import Weights
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from runs.actors.shell import Setup, Shell
@@ -17,7 +17,7 @@ from runs.actors.table import ROLES
 from runs.driver import Driver, Input, Rhythm, Role
 from runs.handles import DirectHandle, Pending
 from runs.session import Reason, Session
-from shared_storage import SharedStorage
+from shared_storage import LocalSource
 
 MOVES_PER_ROUND = 8
 R = TypeVar("R")
@@ -32,18 +32,6 @@ class AtHand:
     def make(self) -> GameSpec:
         """The game."""
         return self.game
-
-
-@dataclass(frozen=True)
-class DirectSource:
-    """A `WeightsSource` in the process of the storage, which refers to weights by having them."""
-
-    storage: SharedStorage[Kept]
-
-    def newer_than(self, version: int) -> VersionedWeights | None:
-        """The newest weights if they are newer than `version`."""
-        published = self.storage.latest(version)
-        return VersionedWeights(published.version, published.handle[0].where) if published else None
 
 
 class LocalRun(Driver):
@@ -75,7 +63,7 @@ class LocalRun(Driver):
 
     def _setup(self, member: Member, device: str) -> Setup:
         storage = self.actors.get(STORAGE.name)
-        source = DirectSource(storage.part) if isinstance(storage, DirectHandle) else None
+        source = LocalSource(storage.part, _at_hand) if isinstance(storage, DirectHandle) else None
         state, game = self.session.part(member.name), AtHand(self.session.spec)
         return Setup(game, self.config, device, member.number, 0, source, state)
 
@@ -125,3 +113,9 @@ class LocalRun(Driver):
 
     def drain(self) -> None:
         """Nothing is in flight."""
+
+
+def _at_hand(kept: Kept) -> Weights:
+    """What the storage refers to: without Ray, the weights are in its list."""
+    weights: Weights = kept[0].where
+    return weights

@@ -163,6 +163,7 @@ def test_on_ray_it_is_measured_restarted_kept_and_goes_on(
     cost = session.log.cost
     assert watcher.statuses[-1].memory["step_watcher"] > 2**20
     assert cost.added_cpu_seconds is not None
+    assert list(cost.added_cpu_seconds) == ["step_watcher"], "the others are in their own columns"
     assert cost.added_cpu_seconds["step_watcher"] > 0
 
     first = load_checkpoint(tmp_path)

@@ -107,6 +107,7 @@ def test_processor_time_counts_from_the_start_and_outlives_the_processes(
     processes.running = [process("driver", 2, 14.0), *players, process("ray", 1, 0.5, 4)]
     usage = meter.read(now=True)
     assert usage.cpu_seconds == CpuSeconds(driver=4.0, self_play=3.0, ray=0.5)
+    assert usage.added_cpu_seconds == {}
     assert usage.memory == {"driver": 2, "self_play": 12, "ray": 1}
 
     # a player has ended, and its number is given to another process; a worker has become the trainer
