@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from data import Counters, VersionedWeights
+from data import Counters, VersionedWeights, Weights
 
 Handle = TypeVar("Handle")
 
@@ -46,13 +47,16 @@ class SharedStorage(Generic[Handle]):
         return self._counters
 
 
-class LocalSource:
-    """A `WeightsSource` in the process of the storage itself."""
+class LocalSource(Generic[Handle]):
+    """A `WeightsSource` in the process of the storage itself; `weights_of` gives those of a handle."""
 
-    def __init__(self, storage: SharedStorage[VersionedWeights]) -> None:
+    def __init__(self, storage: SharedStorage[Handle], weights_of: Callable[[Handle], Weights]) -> None:
         self._storage = storage
+        self._weights_of = weights_of
 
     def newer_than(self, version: int) -> VersionedWeights | None:
         """The newest weights if they are newer than `version`."""
         published = self._storage.latest(version)
-        return published.handle if published is not None else None
+        if published is None:
+            return None
+        return VersionedWeights(published.version, self._weights_of(published.handle))

@@ -1,9 +1,9 @@
 """The trainer: updates of the networks by the unrolled loss of MuZero (paper, appendix G).
 
-One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, the check that they
-are finite, clipping, the optimiser, and now and then the target network. Gradients come from autograd
-(`learning/gradients.py`, of the terms in `learning/terms.py`: any network, any device) or from the kind of
-network, where it has faster ones; both overwrite the same buffer.
+One optimiser step, read from top to bottom in `Trainer._update`: gradients of the batch, their way to the
+optimiser (`learning/gradient_path.py`: gathered, checked, clipped), its step, and now and then the target
+network. Gradients come from autograd (`learning/gradients.py`, of the terms in `learning/terms.py`: any
+network, any device) or from the kind of network, where it has faster ones; both overwrite the same buffer.
 
 Parameters and gradients each lie in one flat vector, of which the network's own tensors are views. So
 clipping and the optimiser are a handful of operators however many layers there are.
@@ -12,7 +12,6 @@ clipping and the optimiser are a handful of operators however many layers there 
 from __future__ import annotations
 
 import itertools
-import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,18 +22,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from config import MuZeroConfig
-from core.errors import ConfigurationError
 from data import Batch, LossStatistics, Snapshot, TermLoss, TrainingMetrics, TrainingResult, Weights
+from learning.gradient_path import OWN, GradientPath, TrainingError
 from learning.gradients import make_gradients
 from learning.loss import Term
 from learning.optimizers import flatten_parameters, learning_rate, make_optimizer
 from learning.statistics import add_statistics
 from learning.terms import TERMS, active
 from models import MuZeroNetwork, get_weights, make_network, set_weights
-
-
-class TrainingError(ConfigurationError):
-    """The update cannot be made; the message is one line saying why and what to do."""
 
 
 class _Beyond(NamedTuple):
@@ -62,8 +57,15 @@ class Trainer:
     same weights on the same machine.
     """
 
-    def __init__(self, config: MuZeroConfig, device: str, terms: Sequence[Term] = TERMS) -> None:
+    def __init__(
+        self,
+        config: MuZeroConfig,
+        device: str,
+        terms: Sequence[Term] = TERMS,
+        gradient_path: GradientPath = OWN,
+    ) -> None:
         self.config = config
+        self._gradient_path = gradient_path
         self.device = torch.device(device)
         self.network = make_network(config).to(self.device)
         self._terms = active(terms, config)
@@ -141,10 +143,7 @@ class Trainer:
         self._check_targets(batch)
         statistics = self._batch_gradients(batch)
         loss = sum(one.weight * loss for one, loss in zip(self._terms, statistics.losses, strict=True))
-        norm = float(torch.linalg.vector_norm(self._parameters.gradient))
-        self._check_finite(loss, norm)
-        if 0 < self.config.max_grad_norm < norm:
-            self._parameters.gradient.mul_(self.config.max_grad_norm / norm)
+        norm = self._gradient_path(self._parameters.gradient, loss, self._step, self.config.max_grad_norm)
         rate = learning_rate(self.config, self._step)
         self._step += 1
         self._optimizer.step(self._parameters, rate, self._step)
@@ -184,14 +183,6 @@ class Trainer:
                 raise TrainingError(
                     f"{name} of a batch is not finite at step {self._step}: look at the rewards of the game"
                 )
-
-    def _check_finite(self, loss: float, norm: float) -> None:
-        """Raises `TrainingError` unless both are finite."""
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise TrainingError(
-                f"training diverged at step {self._step}: loss {loss:g}, gradient norm {norm:g}; "
-                "try a smaller lr_init or max_grad_norm"
-            )
 
     def _metrics(self, updates: list[_Update], seconds: float) -> TrainingMetrics:
         statistics = [update.statistics for update in updates]

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena.ratings import Sprt, Tally
-from core.cost import Cost
+from core.cost import Cost, facts_of
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import coerce
 from saving.checkpoint import Checkpoint, load_checkpoint
@@ -316,7 +316,7 @@ class Registry:
 
     def _write(self, contents: Contents) -> None:
         with _disk(self.folder):
-            text = json.dumps(dataclasses.asdict(contents), indent=1, allow_nan=False)
+            text = json.dumps(dataclasses.asdict(contents, dict_factory=facts_of), indent=1, allow_nan=False)
             write_whole(self.folder / REGISTRY, text.encode())
 
     @contextmanager
@@ -423,7 +423,7 @@ def _decoded(expected: Any, value: Any, name: str) -> Any:
         return None if value is None else _decoded(arguments[0], value, name)
     if dataclasses.is_dataclass(expected):
         fields = typing.get_type_hints(expected)
-        optional = {"digests", "openings"}  # not in formats 1 and 2
+        optional = {"digests", "openings", "added_cpu_seconds"}  # not in formats 1 and 2; not in most costs
         complete = isinstance(value, dict) and fields.keys() - optional <= value.keys() <= fields.keys()
         require(complete, name, f"must have {', '.join(fields)}")
         make: Any = expected

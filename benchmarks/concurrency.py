@@ -281,7 +281,7 @@ def rows(sizes: Sizes) -> Iterator[Row]:
     """All measurements."""
     import ray
 
-    from runs.actors import start_ray
+    from runs.cluster import start_ray
 
     numbers = range(2, sizes.numbers)
     whole = Division(1, (numbers,))

@@ -100,7 +100,7 @@ class Player:
 
     def __init__(self, seed: int) -> None:
         from core.threads import use_one_thread
-        from data import VersionedWeights
+        from data import Weights
         from games.api.sources import load_game
         from models import get_weights, make_network
         from search.planner import self_play_planner
@@ -110,9 +110,11 @@ class Player:
         use_one_thread()
         spec = load_game("cartpole")
         config = spec.config.replace(seed=seed, games_per_worker=16)
-        storage: SharedStorage[VersionedWeights] = SharedStorage()
-        storage.publish(0, VersionedWeights(0, get_weights(make_network(config))))
-        self.player = SelfPlay(spec, config, 0, LocalSource(storage), self_play_planner(config, "cpu"))
+        storage: SharedStorage[Weights] = SharedStorage()
+        storage.publish(0, get_weights(make_network(config)))
+        self.player = SelfPlay(
+            spec, config, 0, LocalSource(storage, lambda weights: weights), self_play_planner(config, "cpu")
+        )
 
     def play(self, moves: int) -> float:
         """Plays `moves` moves; the number that were made."""

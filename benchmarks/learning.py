@@ -24,6 +24,7 @@ from commands._options import Parser
 from config import MuZeroConfig
 from games.api.sources import load_game
 from games.api.spec import GameSpec
+from runs.actors.evaluator import EVALUATOR, EvaluatorDuty
 from runs.local_run import LocalRun
 from runs.machine import fitted_here
 from runs.reports.panel import Observers
@@ -33,16 +34,20 @@ from runs.session import Session
 def learn(spec: GameSpec, config: MuZeroConfig, every: int, limit: int) -> dict[str, Any]:
     """One training, measured."""
     with tempfile.TemporaryDirectory() as folder:
+        config = config.replace(evaluation_interval=1e9)  # it evaluates when it is asked to
         session = Session(spec, config, Path(folder), Observers(()), None)
         run = LocalRun(session, "cpu")
+        evaluation = run.duties[EVALUATOR.kind.name]
+        assert isinstance(evaluation, EvaluatorDuty)
         solved, seconds = False, 0.0
         means: list[int] = []
         while not solved and session.log.counters.training_step < limit:
             started = time.process_time()
             while session.log.counters.training_step < every * (len(means) + 1):
-                run.round()
+                run.issue()
             seconds += time.process_time() - started
-            solved = run.evaluate()
+            evaluation.evaluate()
+            solved = run.reason is not None
             means.append(round(session.judge.evaluations[0].mean))
     counters = session.log.counters
     return {

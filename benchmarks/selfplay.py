@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.common import medians_in_turns, numbers, report, run_on_one_core
 from config import MuZeroConfig
-from data import Evaluation, InferenceModel, IntArray, VersionedWeights
+from data import Evaluation, InferenceModel, IntArray, Weights
 from games.api.sources import load_game
 from models import get_weights, make_network
 from search.planner import self_play_planner
@@ -62,10 +62,12 @@ class Measured:
     def __init__(self, game: str, rows: int) -> None:
         spec = load_game(game)
         self.config: MuZeroConfig = spec.config.replace(games_per_worker=rows)
-        storage: SharedStorage[VersionedWeights] = SharedStorage()
-        storage.publish(0, VersionedWeights(0, get_weights(make_network(self.config))))
+        storage: SharedStorage[Weights] = SharedStorage()
+        storage.publish(0, get_weights(make_network(self.config)))
         self.planner = self_play_planner(self.config, "cpu")
-        self.player = SelfPlay(spec, self.config, 0, LocalSource(storage), self.planner)
+        self.player = SelfPlay(
+            spec, self.config, 0, LocalSource(storage, lambda weights: weights), self.planner
+        )
         self.model = self.planner.model
         self.player.play(rows * MOVES, float("inf"))
         self.searches, self.environment = [0.0], [0.0]

@@ -1,15 +1,18 @@
-"""The kinds of actors that a run consists of: the one table from which everything else about them is read.
+"""The kinds of actors that a run consists of: what each is called, how many there are, and what they work on.
 
-A new kind is a row here and a class in `runs/actors.py`. The table stands on the ground floor and brings
-nothing heavy, because costs and memory are kept by kind.
+What an actor is made of and what it does is in its role, which holds its row (`runs/driver.py:Role`, listed
+in `runs/actors/table.py`). The rows of the usual kinds stand on the ground floor and bring nothing heavy,
+because costs and memory are kept by kind; the row of another kind stands beside its role.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
+
+from core.errors import ConfigurationError
 
 
 class Sizes(Protocol):
@@ -44,12 +47,12 @@ class ActorKind:
     """What a run has to know of one kind of actors."""
 
     name: str  # in checkpoints, metrics, costs and messages
-    actor: str  # class in runs/actors.py, after which Ray names its process
+    actor: str  # its role's class, after which Ray names its process
     count: Callable[[Sizes], int]  # how many a configuration asks for
     launched: int  # place in the order of launching: what takes longest first, but after what it is given
     numbered: bool = False  # whether there may be several of them
-    saved: bool = False  # whether a checkpoint keeps its state
-    restarted: bool = False  # whether a lost one is replaced; the run ends otherwise
+    saved: bool = False  # whether a checkpoint keeps its state()
+    restarted: bool = False  # whether a lost one is replaced by one that begins anew; the run ends otherwise
     cpus: int = 1
     gpu: GpuUse = GpuUse.NEVER
 
@@ -57,6 +60,10 @@ class ActorKind:
         """The actors of this kind that `config` asks for."""
         numbers = range(self.count(config))
         return [Member(f"{self.name}_{n}" if self.numbered else self.name, self, n) for n in numbers]
+
+    def device(self, training: str, playing: str) -> str:
+        """Where actors of this kind compute, in a run that trains and plays on these devices."""
+        return {GpuUse.TRAINING: training, GpuUse.PLAYING: playing}.get(self.gpu, "cpu")
 
 
 class Member(NamedTuple):
@@ -109,7 +116,20 @@ PROCESS_KINDS = (DRIVER, *(kind.name for kind in ACTOR_KINDS), RAY)
 """The process that was started, without Ray all of it; the actors; Ray's daemons and all else."""
 
 
-def members(config: Sizes) -> list[Member]:
+JUDGE = "judge"
+"""The part of a checkpoint that is no actor's."""
+
+
+def members(config: Sizes, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> list[Member]:
     """All actors that a run of `config` consists of, in the order of launching."""
-    kinds = sorted(ACTOR_KINDS, key=lambda kind: kind.launched)
-    return [member for kind in kinds for member in kind.members(config)]
+    in_order = sorted(kinds, key=lambda kind: kind.launched)
+    return [member for kind in in_order for member in kind.members(config)]
+
+
+def check_names(kinds: Sequence[ActorKind]) -> None:
+    """Raises `ConfigurationError` where files could not tell two kinds apart, or one from something else."""
+    taken = {DRIVER, RAY, JUDGE}
+    for name in (name for kind in kinds for name in (kind.name, kind.actor)):
+        if name in taken:
+            raise ConfigurationError(f"actors cannot be called {name!r}, which is taken: choose another name")
+        taken.add(name)

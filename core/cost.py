@@ -59,6 +59,11 @@ class NetworkEvaluations:
         return self.self_play + self.reanalysis + self.evaluation
 
 
+def facts_of(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `dataclasses.asdict`: what files keep of a cost, without added kinds where there are none."""
+    return {name: value for name, value in fields if value or name != "added_cpu_seconds"}
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a training took up to a moment, all sittings of the run together. None: not measured.
@@ -74,26 +79,37 @@ class Cost:
     network_evaluations: NetworkEvaluations | None = None
     updates: int | None = None
     peak_memory: int | None = None  # bytes, of all processes together (proportional set size)
+    added_cpu_seconds: dict[str, float] | None = None  # of kinds beside `PROCESS_KINDS`; None: no such kinds
 
     def __post_init__(self) -> None:
         parts = [dataclasses.astuple(part) for part in (self.cpu_seconds, self.network_evaluations) if part]
         others = (self.seconds, self.gpu_seconds, self.played_steps, self.evaluation_steps, self.updates)
-        for value in (*others, self.peak_memory, *(value for part in parts for value in part)):
+        added = (self.added_cpu_seconds or {}).values()
+        for value in (*others, self.peak_memory, *added, *(value for part in parts for value in part)):
             possible = value is None or 0 <= value < math.inf
             require(possible, "cost", f"is {value} and must be finite and not negative")
 
     def plus(self, later: Cost) -> Cost:
         """The cost of this sitting and a `later` one; what was not measured in both is not known."""
+        cpu_seconds = _summed(self.cpu_seconds, later.cpu_seconds)
+        added = _summed_by_name(self.added_cpu_seconds or {}, later.added_cpu_seconds or {})
         return Cost(
             seconds=self.seconds + later.seconds,
-            cpu_seconds=_summed(self.cpu_seconds, later.cpu_seconds),
+            cpu_seconds=cpu_seconds,
             gpu_seconds=_sum(self.gpu_seconds, later.gpu_seconds),
             played_steps=_sum(self.played_steps, later.played_steps),
             evaluation_steps=_sum(self.evaluation_steps, later.evaluation_steps),
             network_evaluations=_summed(self.network_evaluations, later.network_evaluations),
             updates=_sum(self.updates, later.updates),
             peak_memory=_larger(self.peak_memory, later.peak_memory),
+            added_cpu_seconds=(added or None) if cpu_seconds is not None else None,
         )
+
+    @property
+    def all_cpu_seconds(self) -> float | None:
+        """Processor time of all kinds of processes."""
+        added = sum((self.added_cpu_seconds or {}).values())
+        return None if self.cpu_seconds is None else self.cpu_seconds.total + added
 
     @property
     def environment_steps(self) -> int | None:
@@ -102,7 +118,7 @@ class Cost:
 
     def to_facts(self) -> dict[str, Any]:
         """What JSON can hold."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self, dict_factory=facts_of)
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Cost:
@@ -130,6 +146,10 @@ def _summed(first: Parts | None, second: Parts | None) -> Parts | None:
 
 def _sum(first: Number | None, second: Number | None) -> Number | None:
     return None if first is None or second is None else first + second
+
+
+def _summed_by_name(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+    return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in first | second}
 
 
 def _larger(first: int | None, second: int | None) -> int | None:

@@ -86,6 +86,8 @@ def coerce(expected: Any, value: Any, name: str) -> Any:
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(inner) == len(value):
             return tuple(coerce(t, v, name) for t, v in zip(inner, value, strict=True))
+    elif origin is dict and isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: coerce(arguments[1], of_key, f"{name}.{key}") for key, of_key in value.items()}
     elif _is_scalar(expected, value):
         return fspath(value) if expected is str else expected(value)
     raise ConfigurationError(f"{name}={value!r} must be {type_name(expected)}")

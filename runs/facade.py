@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arena.players import AnyPlayer
     from data import Counters, EvaluationResult
     from runs.callbacks import Callback, Callbacks
+    from runs.driver import Role
     from runs.session import TrainingOutcome
     from runs.status import Observer
     from saving.checkpoint import Checkpoint
@@ -63,19 +64,21 @@ class MuZero:
         games_from: AnyPath | None = None,
         weights_from: AnyPath | None = None,
         callbacks: Sequence[Callback] = (),
+        roles: Sequence[Role[Any]] | None = None,
     ) -> TrainingOutcome:
         """Trains in a new run folder until the target is reached, the steps are done, Ctrl-C, or one of the
         `callbacks` (`runs/callbacks.py`) says that it is to end.
 
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer; with
-        `weights_from`, a checkpoint of this or another game, with what of its weights fits. Raises
+        `weights_from`, a checkpoint of this or another game, with what of its weights fits. `roles` are the
+        kinds of actors, if others than the usual ones (`runs/actors/table.py:ROLES`). Raises
         `CallbackError`, once the run is saved, when a callback raises something.
         """
         from runs.beginning import beginning
         from runs.callbacks import Callbacks
         from saving.run_folder import discarded_if_empty, new_run_folder
 
-        _check_start(self.spec, self.config, local, address)
+        _check_start(self.spec, self.config, local, address, roles)
         start: Checkpoint | None = None
         notes: tuple[str, ...] = ()
         if games_from is not None or weights_from is not None:
@@ -84,7 +87,9 @@ class MuZero:
         folder = new_run_folder(Path(self.config.results_path), self.game)
         with discarded_if_empty(folder):
             sitting = Sitting(folder, start, notes)
-            outcome = _train(self.spec, self.config, sitting, local=local, address=address, told=told)
+            outcome = _train(
+                self.spec, self.config, sitting, local=local, address=address, told=told, roles=roles
+            )
         told.raise_what_was_raised()
         return outcome
 
@@ -98,11 +103,12 @@ class MuZero:
         game: AnyGame | None = None,
         callbacks: Sequence[Callback] = (),
         games: GameFolder = OWN_GAMES,
+        roles: Sequence[Role[Any]] | None = None,
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`.
 
         The game is the one that the run was begun with; a class of a program's has to be given again. For
-        `callbacks` see `train`.
+        `callbacks` and `roles` see `train`.
         """
         from runs.callbacks import Callbacks
         from saving.checkpoint import load_checkpoint
@@ -128,10 +134,10 @@ class MuZero:
         if spec.name != checkpoint.game:
             raise ConfigurationError(f"{run} is a run of {checkpoint.game!r}, not of {spec.name!r}")
         check_facts(spec, config)
-        _check_start(spec, config, local, address)
+        _check_start(spec, config, local, address, roles)
         told = Callbacks(callbacks)
         sitting = Sitting(run_folder_of(run), checkpoint, _changed(spec, checkpoint))
-        outcome = _train(spec, config, sitting, local=local, address=address, told=told)
+        outcome = _train(spec, config, sitting, local=local, address=address, told=told, roles=roles)
         told.raise_what_was_raised()
         return outcome
 
@@ -160,14 +166,20 @@ class MuZero:
         return total(list(play(duel, games)))
 
 
-def _check_start(game: GameSpec, config: MuZeroConfig, local: bool, address: str | None) -> None:
+def _check_start(
+    game: GameSpec,
+    config: MuZeroConfig,
+    local: bool,
+    address: str | None,
+    roles: Sequence[Role[Any]] | None,
+) -> None:
     """Raises `ConfigurationError` unless the run can be started, and all of its opponents can play."""
     from arena.players import check_opponents
     from games.api.objects import recipe_of
     from runs.launch import check_launch
 
     check_learnable(config)
-    check_launch(config, local, address)
+    check_launch(config, local, address, roles)
     check_opponents(game, config)
     if not local:
         recipe_of(game)  # a class that cannot be sent to other processes is refused here
@@ -216,6 +228,7 @@ def _train(
     local: bool,
     address: str | None,
     told: Callbacks,
+    roles: Sequence[Role[Any]] | None,
 ) -> TrainingOutcome:
     from runs import provenance
     from runs.launch import train
@@ -248,6 +261,7 @@ def _train(
                 resume_from=resumed,
                 observer=Observers([observer, told]),
                 stopped=lambda: told.stopped,
+                roles=roles,
             )
         finally:
             observer.close()

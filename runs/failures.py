@@ -13,6 +13,7 @@ from ray import exceptions
 
 from core.actor_kinds import Member
 from core.errors import ConfigurationError
+from runs.actors.shell import NotStartedError
 from saving.run_folder import LOG_NAME
 
 MAX_RESTARTS = 10
@@ -25,10 +26,6 @@ class RunError(ConfigurationError):
     def __init__(self, message: str, actor: str = "") -> None:
         super().__init__(message)
         self.actor = actor  # without which the others could go on; none if they could not
-
-
-class NotStartedError(RuntimeError):
-    """Something was asked of an actor whose `start` has failed."""
 
 
 class Failure(Enum):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from config import MuZeroConfig
+from core.actor_kinds import ACTOR_KINDS
 from core.errors import ConfigurationError
 from core.memory import usable_memory
 from core.processes import free_processes
 from games.api.spec import GameSpec
+from runs.driver import Role, kinds_of
 from runs.interrupts import interruptible, killable, sigterm_kept
 from runs.machine import check_memory, check_processes
 from runs.session import Session, TrainingOutcome
@@ -28,32 +31,39 @@ def train(
     resume_from: Checkpoint | None,
     observer: Observer,
     stopped: Callable[[], bool] = lambda: False,
+    roles: Sequence[Role[Any]] | None = None,
 ) -> TrainingOutcome:
     """Trains `game` in `run_folder` until the target, the training steps, Ctrl-C or `stopped`, then saves.
 
+    `roles` are the kinds of actors, if others than the usual ones (`runs/actors/table.py:ROLES`).
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
-    check_launch(config, local, address)
+    check_launch(config, local, address, roles)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     with interruptible() as interrupted:
 
         def ends() -> bool:
             return interrupted.is_set() or stopped()
 
-        outcome = _train_local(session, ends) if local else _train_on_ray(session, ends, address)
+        outcome = (
+            _train_local(session, ends, roles) if local else _train_on_ray(session, ends, address, roles)
+        )
         session.register()
         by_callback = outcome.reason == "interrupted" and not interrupted.is_set()
         return outcome._replace(reason="callback") if by_callback else outcome
 
 
-def check_launch(config: MuZeroConfig, local: bool, address: str | None) -> None:
+def check_launch(
+    config: MuZeroConfig, local: bool, address: str | None, roles: Sequence[Role[Any]] | None = None
+) -> None:
     """Raises `ConfigurationError` when a training cannot run in this way; writes and starts nothing."""
+    kinds = ACTOR_KINDS if roles is None else kinds_of(roles)
     if local and address is not None:
         raise ConfigurationError("--local runs without Ray: leave out --address")
     if address is None:
         check_memory(config, usable_memory())
         if not local:
-            check_processes(config, free_processes())
+            check_processes(config, free_processes(), kinds)
     else:
         check_address(address)
 
@@ -76,29 +86,36 @@ def check_address(address: str) -> None:
         raise ConfigurationError(f"--address {address}: no Ray cluster can be reached there: {why}") from None
 
 
-def _train_local(session: Session, ends: Callable[[], bool]) -> TrainingOutcome:
+def _train_local(
+    session: Session, ends: Callable[[], bool], roles: Sequence[Role[Any]] | None
+) -> TrainingOutcome:
     import torch
 
+    from runs.actors.table import ROLES
     from runs.local_run import LocalRun
 
     device = session.config.training_device(torch.cuda.is_available(), "PyTorch")
-    run = LocalRun(session, device)
+    run = LocalRun(session, device, ROLES if roles is None else roles)
     return session.outcome(run.run(ends))
 
 
-def _train_on_ray(session: Session, ends: Callable[[], bool], address: str | None) -> TrainingOutcome:
+def _train_on_ray(
+    session: Session, ends: Callable[[], bool], address: str | None, roles: Sequence[Role[Any]] | None
+) -> TrainingOutcome:
     from runs.precompile import warm_kernels
 
     with warm_kernels(session.config, session.observer):
         import ray
 
-        from runs.actors import Launcher, start_ray
+        from runs.actors.table import ROLES
+        from runs.cluster import Launcher, start_ray
         from runs.ray_run import RayRun
 
+        roles = ROLES if roles is None else roles
         with sigterm_kept(), killable(address is not None):
-            start_ray(session.config, address)
+            start_ray(session.config, address, kinds_of(roles))
     try:
-        run = RayRun(session, Launcher(session.spec, session.config))
+        run = RayRun(session, Launcher(session.spec, session.config, roles))
         return session.outcome(run.run(ends))
     finally:
         ray.shutdown()

@@ -1,58 +1,71 @@
-"""A run without Ray: the same parts in one process, in a fixed order, in rounds that repeat bit for bit."""
+"""A run without Ray: the same actors in one process, in a fixed order, in rounds that repeat bit for bit."""
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from arena.evaluator import Evaluator
-from core.actor_kinds import BUFFER, REANALYSE, SELF_PLAY, TRAINER
-from core.randomness import Stream, make_generator
-from data import Snapshot, VersionedWeights, Weights
+from core.actor_kinds import STORAGE, Member
+from data import Weights
+from games.api.spec import GameSpec
 from playing.environment import GameError
-from replay_buffer import Reanalyse, ReplayBuffer
-from runs.judge import Job
-from runs.pacing import Pacing
+from runs.actors.shell import Setup, Shell
+from runs.actors.storage import Kept
+from runs.actors.table import ROLES
+from runs.driver import Driver, Input, Rhythm, Role
+from runs.handles import DirectHandle, Pending
 from runs.session import Reason, Session
-from search.planner import self_play_planner
-from self_play import SelfPlay
-from shared_storage import LocalSource, SharedStorage
-from trainer import Trainer
+from shared_storage import LocalSource
 
-UPDATES_PER_ROUND = 16
 MOVES_PER_ROUND = 8
+R = TypeVar("R")
 
 
-class LocalRun:
-    """Every part once, in this process. What a round does depends on the counters only, never on time."""
+@dataclass(frozen=True)
+class AtHand:
+    """A game in the place of its recipe."""
 
-    def __init__(self, session: Session, device: str) -> None:
-        config = self.config = session.config
-        self.session = session
-        self.pacing = Pacing(config, session.log.counters)
-        self.trainer = Trainer(config, device)
-        self.buffer = ReplayBuffer(config, make_generator(config.seed, Stream.BUFFER))
-        self.storage: SharedStorage[VersionedWeights] = SharedStorage()
-        player_device = config.playing_device(device)
+    game: GameSpec
+
+    def make(self) -> GameSpec:
+        """The game."""
+        return self.game
+
+
+class LocalRun(Driver):
+    """Every actor in this process: a call has been answered when it returns.
+
+    What a round does depends on the counters only, never on time.
+    """
+
+    def __init__(self, session: Session, device: str, roles: Sequence[Role[Any]] = ROLES) -> None:
+        rhythm = Rhythm(
+            moves=MOVES_PER_ROUND,
+            call_seconds=math.inf,
+            training_calls=1,
+            training_seconds=math.inf,
+            weights_interval=0.0,
+            first_evaluation=session.config.evaluation_interval,
+            in_rounds=True,
+        )
+        super().__init__(session, roles, rhythm)
+        player_device = self.config.playing_device(device)
         session.plays_on(player_device)
-        source = LocalSource(self.storage)
-        self.workers = [
-            SelfPlay(session.spec, config, worker, source, self_play_planner(config, player_device))
-            for worker in range(SELF_PLAY.count(config))
-        ]
-        self.reanalyse = Reanalyse(config, player_device) if REANALYSE.count(config) else None
-        self.evaluator = Evaluator(session.spec, config, player_device)
-        self._next_evaluation = time.perf_counter() + config.evaluation_interval
-        for name, part in self._parts().items():
-            state = session.part(name)
-            if state is not None:
-                part.load_state(state)
-        session.log.stored(self.buffer.status())
-        self._publish()
+        shells = {role.kind.name: role.shell for role in roles}
+        for name, member in self.members.items():
+            part = shells[member.kind.name]()
+            self.actors[name] = DirectHandle(part)
+            if isinstance(part, Shell):
+                part.start(self._setup(member, member.kind.device(device, player_device)))
+        self.begin()
 
-    def _parts(self) -> dict[str, Trainer | ReplayBuffer | SelfPlay]:
-        players = {m.name: self.workers[m.number] for m in SELF_PLAY.members(self.config)}
-        return {TRAINER.name: self.trainer, BUFFER.name: self.buffer, **players}
+    def _setup(self, member: Member, device: str) -> Setup:
+        storage = self.actors.get(STORAGE.name)
+        source = LocalSource(storage.part, _at_hand) if isinstance(storage, DirectHandle) else None
+        state, game = self.session.part(member.name), AtHand(self.session.spec)
+        return Setup(game, self.config, device, member.number, 0, source, state)
 
     def run(self, interrupted: Callable[[], bool]) -> Reason:
         """Trains until the target is reached, the training steps are made, or `interrupted` says so.
@@ -64,91 +77,45 @@ class LocalRun:
         except GameError as error:
             if not self.session.progressed:
                 raise
-            self._save(without=[member.name for member in SELF_PLAY.members(self.config)])
+            self.save(without=[name for name, member in self.members.items() if member.kind.restarted])
             raise GameError(f"{error}; {self.session.kept}") from error
 
     def _rounds(self, interrupted: Callable[[], bool]) -> Reason:
         while True:
-            self.round()
-            due = self.config.evaluation_interval and time.perf_counter() >= self._next_evaluation
-            solved = self.evaluate() if due else False
-            reason = "target_reward" if solved else self.session.reason_to_stop(interrupted)
+            self.issue()  # plays, then trains, as far as the ratio allows, then evaluates if it is time
+            reason = self.reason or self.session.reason_to_stop(interrupted)
             if reason is not None or self.session.checkpoint_due:
-                self._save()
-            self.session.report()
+                self.save()
+            self.report()
             if reason is not None:
                 return reason
 
-    def round(self) -> None:
-        """Plays, then trains, as far as the ratio allows."""
-        self._play()
-        self._train()
-        self._publish()
+    def call(
+        self,
+        actor: str,
+        result: Pending[R],
+        done: Callable[[R], object],
+        queue: str | None = None,
+        inputs: tuple[Input, ...] = (),
+        awaited: bool = True,
+    ) -> None:
+        """The result is there."""
+        done(result.where)
 
-    def _play(self) -> None:
-        log = self.session.log
-        per_round = MOVES_PER_ROUND * self.config.games_per_worker
-        for worker in self.workers:
-            added, updates = log.counters.added_steps, log.counters.training_step
-            waiting = not log.buffer.steps or not self.pacing.updates_allowed(added, updates)
-            steps = self.pacing.steps_to_play(added, updates, per_round, waiting)
-            if steps:
-                report, histories = worker.play(steps, seconds=float("inf"))
-                log.stored(self.buffer.add(histories))
-                self.session.played(report)
+    def busy(self, queue: str) -> bool:
+        """Never: nothing goes on beside the loop."""
+        return False
 
-    def _train(self) -> None:
-        counters = self.session.log.counters
-        updates = self.pacing.updates_allowed(counters.added_steps, counters.training_step)
-        if not updates or not self.session.log.buffer.steps:
-            return
-        result = self.trainer.train(self.buffer.sample(min(updates, UPDATES_PER_ROUND)))
-        self.session.trained(result.metrics)
-        if self.config.PER:
-            self.buffer.update_priorities(result.positions, result.priorities)
-        self._reanalyse()
+    def value(self, result: Pending[R]) -> R:
+        """The result."""
+        there: R = result.where
+        return there
 
-    def _reanalyse(self) -> None:
-        counters = self.session.log.counters
-        if self.reanalyse is None or not self.pacing.reanalysis_allowed(
-            counters.reanalysed_steps, counters.training_step
-        ):
-            return
-        request = self.buffer.reanalyse_request(self.config.reanalyse_batch)
-        if request is not None:
-            self.reanalyse.load(self.trainer.target_weights(), self.trainer.target_step)
-            self.buffer.reanalyse_update(self.reanalyse.refresh(request))
-            self.session.log.reanalysed(len(request.positions))
+    def drain(self) -> None:
+        """Nothing is in flight."""
 
-    def _publish(self) -> None:
-        version = self.trainer.training_step
-        self.storage.publish(version, VersionedWeights(version, self.trainer.weights()))
 
-    def evaluate(self) -> bool:
-        """Evaluates; whether the target was reached."""
-        job: Job | None = self.session.judge.job()
-        weights = self.trainer.weights()
-        solved = False
-        while job is not None:
-            self.evaluator.start(job.games, job.seed, self.trainer.training_step, weights, job.opponent)
-            result = self.evaluator.play(seconds=float("inf"))
-            assert result is not None, "unlimited play ends with a result"
-            judgement = self.session.evaluated(job, result, weights)
-            job, solved = judgement.again, judgement.solved
-        if self.session.video_due and not solved:
-            self._film(weights)
-        self._next_evaluation = time.perf_counter() + self.config.evaluation_interval
-        return solved
-
-    def _film(self, weights: Weights) -> None:
-        from showing.background_film import BackgroundFilm
-
-        step = self.trainer.training_step
-        video = BackgroundFilm(self.session.spec, self.config, step, weights, self.evaluator.device).go_on()
-        assert video is not None, "unlimited filming ends with a film"
-        self.session.filmed(video)
-
-    def _save(self, without: Sequence[str] = ()) -> None:
-        parts = {name: part for name, part in self._parts().items() if name not in without}
-        states: dict[str, Snapshot] = {name: part.state() for name, part in parts.items()}
-        self.session.save(self.trainer.weights(), states)
+def _at_hand(kept: Kept) -> Weights:
+    """What the storage refers to: without Ray, the weights are in its list."""
+    weights: Weights = kept[0].where
+    return weights

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from config import MuZeroConfig
-from core.actor_kinds import members
+from core.actor_kinds import ACTOR_KINDS, ActorKind, members
 from core.errors import ConfigurationError
 from core.memory import require_room, usable_memory
 from core.processes import free_processes
@@ -60,17 +61,17 @@ RAY_THREADS = 250
 ACTOR_THREADS = 40
 
 
-def processes_needed(config: MuZeroConfig) -> int:
+def processes_needed(config: MuZeroConfig, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> int:
     """Processes and threads of a run on Ray, about; where it does not say how many players, with one."""
-    return RAY_THREADS + ACTOR_THREADS * len(members(config))
+    return RAY_THREADS + ACTOR_THREADS * len(members(config, kinds))
 
 
-def check_processes(config: MuZeroConfig, free: int | None) -> None:
+def check_processes(config: MuZeroConfig, free: int | None, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> None:
     """Raises `ConfigurationError` where a run on Ray needs more processes and threads than may be started.
 
     Ray says nothing useful then: it hangs, or takes it for want of memory.
     """
-    needed = processes_needed(config)
+    needed = processes_needed(config, kinds)
     if free is not None and needed > free:
         raise ConfigurationError(
             f"a run on Ray needs about {needed} processes and threads, and only {free} more may be started "

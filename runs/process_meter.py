@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psutil
 
-from core.actor_kinds import ACTOR_KINDS, DRIVER, PROCESS_KINDS, RAY
+from core.actor_kinds import ACTOR_KINDS, DRIVER, PROCESS_KINDS, RAY, ActorKind
 from core.cost import CpuSeconds
 
 READ_SECONDS = 5.0
-KINDS = {kind.actor: kind.name for kind in ACTOR_KINDS}
-"""Kinds of processes by their actors' classes. There are two more: the driver, and ray, which is all else."""
 
 
 class ProcessUsage(NamedTuple):
@@ -26,11 +26,14 @@ class ProcessUsage(NamedTuple):
     cpu_seconds: float  # user and system, since its start, without its children's
 
 
-class Usage(NamedTuple):
+@dataclass(frozen=True)
+class Usage:
     """What all processes of a run take."""
 
     memory: dict[str, int]  # bytes by kind, now
     cpu_seconds: CpuSeconds  # since the meter was made
+    # likewise, by kinds of actors that are not among `PROCESS_KINDS`
+    added_cpu_seconds: dict[str, float] = field(default_factory=dict)
 
 
 class ProcessMeter:
@@ -40,7 +43,9 @@ class ProcessMeter:
     """
 
     def __init__(self) -> None:
-        self._before = {process.identity: process.cpu_seconds for process in processes_below(os.getpid())}
+        self.kinds: Sequence[ActorKind] = ACTOR_KINDS  # by which it tells actors apart
+        running = processes_below(os.getpid(), self.kinds)
+        self._before = {process.identity: process.cpu_seconds for process in running}
         self._seen: dict[tuple[int, float], ProcessUsage] = {}
         self._next = 0.0
         self._newest = Usage({}, CpuSeconds())
@@ -48,17 +53,21 @@ class ProcessMeter:
     def read(self, now: bool = False) -> Usage:
         """The newest reading; a fresh one if it is due, or asked for `now`."""
         if now or time.perf_counter() >= self._next:
-            processes = processes_below(os.getpid())
+            processes = processes_below(os.getpid(), self.kinds)
             self._seen |= {process.identity: process for process in processes}
-            self._newest = Usage(memory_by_kind(processes), self._cpu_seconds())
+            seconds = self._cpu_seconds()
+            usual = CpuSeconds(**{kind: seconds.pop(kind, 0.0) for kind in PROCESS_KINDS})
+            self._newest = Usage(memory_by_kind(processes), usual, seconds)
             self._next = time.perf_counter() + READ_SECONDS
         return self._newest
 
-    def _cpu_seconds(self) -> CpuSeconds:
-        seconds = dict.fromkeys(PROCESS_KINDS, 0.0)
+    def _cpu_seconds(self) -> dict[str, float]:
+        """By kind."""
+        seconds: dict[str, float] = {}
         for process in self._seen.values():
-            seconds[process.kind] += process.cpu_seconds - self._before.get(process.identity, 0.0)
-        return CpuSeconds(**seconds)
+            taken = process.cpu_seconds - self._before.get(process.identity, 0.0)
+            seconds[process.kind] = seconds.get(process.kind, 0.0) + taken
+        return seconds
 
 
 def memory_below(driver: int) -> dict[str, int]:
@@ -74,14 +83,14 @@ def memory_by_kind(processes: list[ProcessUsage]) -> dict[str, int]:
     return sizes
 
 
-def processes_below(driver: int) -> list[ProcessUsage]:
+def processes_below(driver: int, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> list[ProcessUsage]:
     """What process `driver` and all its descendants take; those that are just ending may be missing."""
     top = psutil.Process(driver)
     found = []
     for process in [top, *top.children(recursive=True)]:
         try:
             with process.oneshot():
-                kind = DRIVER if process.pid == driver else process_kind(process.cmdline())
+                kind = DRIVER if process.pid == driver else process_kind(process.cmdline(), kinds)
                 memory, cpu = process.memory_full_info(), process.cpu_times()
                 identity = process.pid, process.create_time()
         except psutil.Error:
@@ -91,7 +100,7 @@ def processes_below(driver: int) -> list[ProcessUsage]:
     return found
 
 
-def process_kind(command: list[str]) -> str:
+def process_kind(command: list[str], kinds: Sequence[ActorKind] = ACTOR_KINDS) -> str:
     """The kind of the actor in a Ray worker's title (`ray::SelfPlayActor.play`), or `ray` for all else."""
     match = re.match(r"ray::(\w+)", command[0] if command else "")
-    return KINDS.get(match[1], RAY) if match else RAY
+    return next((kind.name for kind in kinds if match and kind.actor == match[1]), RAY)

@@ -110,6 +110,7 @@ class RunLog:
             network_evaluations=self._network_evaluations,
             updates=counters.training_step - before.training_step,
             peak_memory=self._peak_memory if self.usage is not None else None,
+            added_cpu_seconds=(self.usage.added_cpu_seconds or None) if self.usage is not None else None,
         )
         return self._earlier.plus(sitting)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from arena.registry import Registry
 from config import MuZeroConfig
+from core.actor_kinds import JUDGE, ActorKind
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
@@ -72,11 +73,16 @@ class Session:
         self.log = RunLog(config, before, cost)
         self._meter = ProcessMeter() if this_machine else None
         self.judge = Judge(config)
-        if resumed and "judge" in resumed.parts:
-            self.judge.load_state(resumed.parts["judge"])
+        if resumed and JUDGE in resumed.parts:
+            self.judge.load_state(resumed.parts[JUDGE])
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
         self._last_video = before.training_step  # updates
         self._warned_of_support = False
+
+    def consists_of(self, kinds: Sequence[ActorKind]) -> None:
+        """Takes note of the run's kinds of actors, by which its processes are told apart."""
+        if self._meter is not None:
+            self._meter.kinds = kinds
 
     def plays_on(self, device: str) -> None:
         """Takes note of the device of self-play, and says what was not asked for in so many words."""
@@ -139,7 +145,7 @@ class Session:
 
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
-        checkpoint = self._checkpoint(weights, parts | {"judge": self.judge.state()})
+        checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()})
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         return path

@@ -222,8 +222,8 @@ class GameModel:
 
     What the player to move cannot know is drawn anew in every copy (`search/chance.py`). A game that cannot
     be copied, or whose copies play otherwise, is played again from its seed, which takes longer. Policies and
-    values are as in `RulesModel`, of more than two players for each; a rollout ends with the game, or after `horizon` moves, and returns the
-    discounted sum of its rewards.
+    values are as in `RulesModel`, of more than two players for each; a rollout ends with the game, or after
+    `horizon` moves, and returns the discounted sum of its rewards.
     """
 
     def __init__(

@@ -36,9 +36,11 @@ def test_counters_are_noted() -> None:
 
 def test_a_local_source_gives_the_weights_themselves() -> None:
     storage: SharedStorage[VersionedWeights] = SharedStorage()
-    source = LocalSource(storage)
+    source = LocalSource(storage, lambda kept: kept.weights)
     assert source.newer_than(-1) is None
     published = VersionedWeights(2, {"w": np.zeros(1, np.float32)})
     storage.publish(2, published)
-    assert source.newer_than(1) is published
+    newer = source.newer_than(1)
+    assert newer == published
+    assert newer.weights is published.weights
     assert source.newer_than(2) is None

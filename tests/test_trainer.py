@@ -3,7 +3,9 @@
 import json
 import logging
 import math
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,12 @@ from config import MuZeroConfig
 from core.supports import scalar_to_support
 from data import Batch, Snapshot, TrainingMetrics
 from learning.consistency import ConsistencyHeads, ConsistencyTerm
+from learning.gradient_path import GradientPath, TrainingError
 from learning.loss import LossTargets, Unrolled, cross_entropy, unroll, unrolled_loss
 from learning.optimizers import SGD, AdamW, FlatParameters, flatten_parameters
 from learning.terms import PLAIN, TERMS, active
 from runs.reports.scalars import training_scalars
-from trainer import Trainer, TrainingError
+from trainer import Trainer
 
 
 def make_config(**changes: Any) -> MuZeroConfig:
@@ -607,3 +610,59 @@ def test_a_term_of_ones_own_is_learned_measured_and_kept() -> None:
     again.load_state(trainer.state())
     metrics = [one.train([batch]).metrics._replace(seconds=0.0) for one in (trainer, again)]
     assert metrics[0] == metrics[1]
+
+
+# --- several learners ---
+
+
+class Mean:
+    """What two learners in threads of one process gather their gradients by."""
+
+    def __init__(self) -> None:
+        self.barrier = threading.Barrier(2, timeout=60)
+        self.gradients: list[torch.Tensor] = []
+
+    def __call__(self, gradient: torch.Tensor) -> None:
+        self.gradients.append(gradient.clone())
+        self.barrier.wait()
+        mean = sum(self.gradients, torch.zeros_like(gradient)) / 2
+        self.barrier.wait()
+        self.gradients.clear()
+        gradient.copy_(mean)
+
+
+def halves_of(batches: list[Batch]) -> list[list[Batch]]:
+    size = len(batches[0].actions) // 2
+    parts = slice(0, size), slice(size, None)
+    return [[Batch._make(array[part] for array in batch) for batch in batches] for part in parts]
+
+
+@BOTH_PATHS
+def test_learners_that_gather_their_gradients_learn_as_one_from_both_batches(fused: bool) -> None:
+    config = make_config(fused_update=fused, optimizer="SGD", lr_init=0.05, max_grad_norm=0.5)
+    batches = [batch._replace(weights=np.ones(8, np.float32)) for batch in make_batches(config, 5)]
+    whole = Trainer(config, "cpu")
+    expected = whole.train(batches).metrics
+    assert expected.gradient_norm > 0.5, "it is clipped, behind the gathering"
+    path = GradientPath(Mean())
+    pair = [Trainer(config, "cpu", gradient_path=path) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        ends = [pool.submit(one.train, half) for one, half in zip(pair, halves_of(batches), strict=True)]
+        metrics = [end.result(timeout=60).metrics for end in ends]
+    assert_same_weights(pair[0], pair[1])
+    assert_same_weights(pair[0], whole, 1e-5)
+    assert metrics[0].gradient_norm == metrics[1].gradient_norm == pytest.approx(expected.gradient_norm)
+    assert metrics[0].loss != metrics[1].loss, "each says what its own batch's is"
+
+
+def test_a_gradient_that_is_not_finite_once_it_is_gathered_changes_nothing() -> None:
+    config = make_config()
+
+    def gather(gradient: torch.Tensor) -> None:
+        gradient.fill_(math.inf)
+
+    path = GradientPath(gather)
+    trainer, untouched = Trainer(config, "cpu", gradient_path=path), Trainer(config, "cpu")
+    with pytest.raises(TrainingError, match=r"diverged at step 0: loss [\d.]+, gradient norm inf"):
+        trainer.train(make_batches(config, 1))
+    assert_same_weights(trainer, untouched)

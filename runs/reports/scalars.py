@@ -144,7 +144,7 @@ def cost_scalars(cost: Cost) -> Scalars:
     cpu, networks = cost.cpu_seconds, cost.network_evaluations
     sums = {
         "wall_seconds": cost.seconds,
-        "cpu_seconds": None if cpu is None else cpu.total,
+        "cpu_seconds": cost.all_cpu_seconds,
         "gpu_seconds": cost.gpu_seconds,
         "environment_steps": cost.environment_steps,
         "network_evaluations": None if networks is None else networks.total,
@@ -156,7 +156,8 @@ def cost_scalars(cost: Cost) -> Scalars:
     for name, parts in (("cpu_seconds", cpu), ("network_evaluations", networks)):
         if parts is not None:
             scalars |= parts_scalars(f"cost/{name}", parts)
-    others = {
+    added = {f"cpu_seconds/{kind}": seconds for kind, seconds in (cost.added_cpu_seconds or {}).items()}
+    others = added | {
         "environment_steps/self_play": cost.played_steps,
         "environment_steps/evaluation": cost.evaluation_steps,
         "peak_memory_mib": None if cost.peak_memory is None else cost.peak_memory / 2**20,

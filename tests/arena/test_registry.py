@@ -91,6 +91,7 @@ def test_adding_copies_the_file_and_describes_it(tmp_path: Path) -> None:
 def test_everything_comes_back_from_another_object(tmp_path: Path) -> None:
     registry = filled(tmp_path)
     cost = Cost(60.0, CpuSeconds(driver=1.5), None, 10, 20, NetworkEvaluations(evaluation=3), 5, 1 << 30)
+    cost = dataclasses.replace(cost, added_cpu_seconds={"counter": 2.5})
     third = registry.add(best_file(tmp_path / "x", 30, evaluation=None, cost=cost))
     registry.record(match(60, 30, 20))
     registry.record(match(6, 3, 2, finished=False, second="random", sprt=Sprt(0, 40.5)))
@@ -521,3 +522,4 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
     assert (value["format"], value["format_version"]) == ("muzero-ray registry", 3)
     assert list(value) == [field.name for field in dataclasses.fields(Contents)]
     assert value["versions"][0]["cost"]["seconds"] == 12.5
+    assert "added_cpu_seconds" not in value["versions"][0]["cost"]

@@ -86,8 +86,9 @@ def test_a_checkpoint_cannot_play_it(capsys: pytest.CaptureFixture) -> None:
 def test_mcts_plays_it(capsys: pytest.CaptureFixture) -> None:
     command = ["evaluate", HEAP, "--player", "mcts:60", "--opponent", "random", "--games", "60"]
     assert line(*command) == 0
-    share = re.search(r"(\d+)\.\d %", capsys.readouterr().out)
-    assert share and int(share[1]) > 45  # a third by chance
+    share = re.search(r"score (\d+)\.\d%", capsys.readouterr().out)
+    assert share is not None
+    assert int(share[1]) > 45  # a third by chance
 
 
 def test_pairs_of_its_players_are_not_rated(capsys: pytest.CaptureFixture) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from core.cost import NOTHING, Cost, CpuSeconds, NetworkEvaluations
 from core.errors import ConfigurationError
+from runs.reports.scalars import cost_scalars
 
 FIRST = Cost(
     seconds=10.5,
@@ -46,6 +47,24 @@ def test_sittings_add_up() -> None:
     )
     assert FIRST.plus(SECOND) == SECOND.plus(FIRST) == both
     assert FIRST.plus(NOTHING) == NOTHING.plus(FIRST) == FIRST
+
+
+def test_kinds_that_a_program_has_added_are_counted_and_leave_no_trace_where_there_are_none() -> None:
+    first, second = (
+        dataclasses.replace(FIRST, added_cpu_seconds=seconds)
+        for seconds in ({"counter": 1.5}, {"other": 2.0})
+    )
+    both = first.plus(second)
+    assert both.added_cpu_seconds == {"counter": 1.5, "other": 2.0}
+    assert both.plus(first).added_cpu_seconds == {"counter": 3.0, "other": 2.0}
+    assert both.all_cpu_seconds == 2 * 21.5 + 3.5
+    assert Cost.from_facts(json.loads(json.dumps(both.to_facts()))) == both
+    assert both.plus(Cost(1.0)).added_cpu_seconds is None, "no more known than that of the usual kinds"
+    assert "added_cpu_seconds" not in FIRST.to_facts()
+    assert cost_scalars(both)["cost/cpu_seconds/other"] == 2.0
+    assert cost_scalars(both)["cost/cpu_seconds"] == both.all_cpu_seconds
+    with pytest.raises(ConfigurationError, match="-1"):
+        Cost(1.0, added_cpu_seconds={"counter": -1.0})
 
 
 def test_totals() -> None:

@@ -12,7 +12,9 @@ from config import MuZeroConfig
 from core.actor_kinds import Member
 from games.api.sources import load_game
 from runs import ray_run
-from runs.actors import Launched
+from runs.actors.table import ROLES
+from runs.cluster import Launched
+from runs.handles import Pending, RemoteHandle
 from runs.ray_run import RayRun
 from runs.session import Session
 from tests.helpers.toy_games import Watcher
@@ -57,13 +59,14 @@ class FakePair(FakeActor):
 
 class FakeLauncher:
     player_device = "cpu"
+    roles = ROLES
 
     def __init__(self) -> None:
         self.launched: list[str] = []
 
     def launch(self, member: Member, *_: Any) -> Launched:
         self.launched.append(member.name)
-        return Launched(FakeActor(), FakeRef(None))
+        return Launched(RemoteHandle(FakeActor()), Pending(FakeRef(None)))
 
 
 def fake_run(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> RayRun:

@@ -17,6 +17,7 @@ from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.network_kinds import NETWORKS, NetworkKind
 from data import Batch, Gradients, InferenceModel, LossStatistics, SearchResult
+from learning.gradient_path import TrainingError
 from learning.gradients import AutogradGradients
 from models import LatentStore, MuZeroNetwork, make_network, mlp
 from networks.fast_inference import FullyConnectedModel
@@ -30,7 +31,7 @@ from search.rules.rule import draw_noise
 from search.torch_inference import TorchModel
 from showing.agent import Agent
 from tests.helpers.small_runs import SMALL
-from trainer import Trainer, TrainingError
+from trainer import Trainer
 
 # --- a kind from outside: all that it takes ---
 

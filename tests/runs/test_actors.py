@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import pickle
+import re
+import typing
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,26 +18,25 @@ import ray
 from config import MuZeroConfig
 from core.actor_kinds import ACTOR_KINDS, PROCESS_KINDS, REANALYSE, SELF_PLAY, TRAINER, ActorKind, members
 from core.cost import NOTHING, CpuSeconds
-from data import Snapshot
+from data import Batch, GameHistory, Snapshot
 from games.api.objects import recipe_of
 from games.api.sources import load_game
 from runs import actors
-from runs.actors import (
-    ACTORS,
-    BufferActor,
-    EvaluatorActor,
-    ReanalyseActor,
-    Setup,
-    Shell,
-    TrainerActor,
-    start_ray,
-)
-from runs.failures import NotStartedError
+from runs.actors import buffer, evaluator, reanalyse, self_play, storage, trainer
+from runs.actors.buffer import BufferActor
+from runs.actors.evaluator import EvaluatorActor
+from runs.actors.reanalyse import ReanalyseActor
+from runs.actors.self_play import SelfPlayActor
+from runs.actors.shell import NotStartedError, Setup, Shell
+from runs.actors.table import ROLES
+from runs.actors.trainer import TrainerActor
+from runs.cluster import start_ray
 from runs.local_run import LocalRun
 from runs.process_meter import process_kind
 from runs.reports.scalars import status_scalars
 from runs.reports.tensorboard_log import LAYOUT
 from runs.session import Session
+from saving.checkpoint import load_checkpoint
 from tests.helpers.small_runs import SMALL
 from tests.helpers.statuses import make_status
 from tests.helpers.toy_games import Watcher
@@ -41,15 +44,19 @@ from tests.helpers.toy_games import Watcher
 
 @pytest.mark.parametrize("kind", ACTOR_KINDS, ids=lambda kind: kind.name)
 def test_every_kind_has_a_class_after_which_its_process_is_named(kind: ActorKind) -> None:
-    assert ACTORS[kind.actor].__name__ == kind.actor
+    (shell,) = [role.shell for role in ROLES if role.kind is kind]
+    assert shell.__name__ == kind.actor
     assert process_kind([f"ray::{kind.actor}.anything"]) == kind.name
     if kind.saved:
-        assert callable(ACTORS[kind.actor].state)  # type: ignore[attr-defined]
+        assert callable(shell.state)
 
 
 def test_every_shell_is_in_the_table() -> None:
-    shells = {shell.__name__ for shell in Shell.__subclasses__() if shell.__module__ == actors.__name__}
+    own = f"{actors.__name__}."
+    shells = {shell.__name__ for shell in Shell.__subclasses__() if shell.__module__.startswith(own)}
+    assert len(shells) == 5
     assert shells <= {kind.actor for kind in ACTOR_KINDS}
+    assert tuple(role.kind for role in ROLES) == ACTOR_KINDS
 
 
 def test_metrics_are_by_kind() -> None:
@@ -72,7 +79,9 @@ def test_a_run_without_ray_keeps_the_same_parts(tmp_path: Path) -> None:
         Session(load_game("cartpole"), config, tmp_path, Watcher(), None, this_machine=False), "cpu"
     )
     saved = {member.name for member in members(config) if member.kind.saved}
-    assert set(run._parts()) == saved == {"trainer", "buffer", "self_play_0", "self_play_1"}
+    run.save()
+    parts = set(load_checkpoint(tmp_path).parts) - {"judge"}
+    assert parts == saved == {"trainer", "buffer", "self_play_0", "self_play_1"}
 
 
 def test_constructors_take_nothing_that_could_fail() -> None:
@@ -119,3 +128,35 @@ def test_without_a_home_ray_gets_a_token_of_its_own(
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path if home else "/dev/null/home"))
     start_ray(load_game("cartpole").config, None)
     assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (0 if home else 64)
+
+
+def calls_in(module: ModuleType) -> list[str]:
+    """The methods that a module asks of actors, in their order, as the code names them."""
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    asked = [
+        ast.unparse(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("call", "call_pair")
+    ]
+    return [name for name in asked if re.fullmatch(r"[A-Z]\w+\.\w+", name)]  # others are the driver's
+
+
+def test_a_game_can_be_followed_from_the_player_to_the_update_by_the_names_of_methods() -> None:
+    """What one method returns is what the next one takes, and the duties say which is the next."""
+    played = typing.get_args(typing.get_type_hints(SelfPlayActor.play)["return"])[1]
+    assert typing.get_type_hints(BufferActor.add)["histories"] == played == list[GameHistory]
+    drawn = typing.get_type_hints(BufferActor.sample)["return"]
+    assert typing.get_type_hints(TrainerActor.train)["batches"] == drawn == list[Batch]
+    assert {"SelfPlayActor.play", "BufferActor.add"} == set(calls_in(self_play))
+    assert {"BufferActor.sample", "TrainerActor.train", "BufferActor.update_priorities"} <= set(
+        calls_in(trainer)
+    )
+
+
+@pytest.mark.parametrize("module", [self_play, trainer, reanalyse, evaluator, buffer, storage])
+def test_duties_name_methods_that_are_there(module: ModuleType) -> None:
+    for name in calls_in(module):
+        shell, method = name.split(".")
+        assert callable(vars(vars(module)[shell])[method]), name

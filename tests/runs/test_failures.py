@@ -15,17 +15,19 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from playing.environment import GameError
 from runs import facade
+from runs.actors.shell import NotStartedError
+from runs.driver import Input
 from runs.failures import (
     MAX_RESTARTS,
     Failure,
-    NotStartedError,
     RunError,
     cause_of,
     described,
     evidence_of,
     failure_of,
 )
-from runs.ray_run import Input, RayRun
+from runs.handles import Pending
+from runs.ray_run import RayRun
 from tests.helpers.fake_ray import FakeRef, fake_run
 from tests.helpers.toy_games import Watcher
 
@@ -78,8 +80,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayRun:
 
 def fail(run: RayRun, actor: str, error: Exception, **call: Any) -> Watcher:
     """Has a call of `actor` fail with `error`; what the run's observer was told."""
-    run._call(actor, FakeRef(error), lambda _: pytest.fail("it has no result"), **call)
-    run._wait(0.0)
+    run.call(actor, Pending(FakeRef(error)), lambda _: pytest.fail("it has no result"), **call)
+    run.wait(0.0)
     return run.session.observer  # type: ignore[return-value]
 
 
@@ -163,7 +165,7 @@ def test_evidence_goes_into_the_runs_log_and_not_onto_the_terminal(
 
 def test_the_first_actor_that_failed_is_named(run: RayRun) -> None:
     error = raised(KeyError(7))
-    fine, failed = Input("trainer", FakeRef(1)), Input("buffer", FakeRef(error))
+    fine, failed = Input("trainer", Pending(FakeRef(1))), Input("buffer", Pending(FakeRef(error)))
     with pytest.raises(RunError, match="actor 'buffer': KeyError"):
         fail(run, "reanalyse_0", raised(error), inputs=(fine, failed))
     with pytest.raises(RunError, match="actor 'reanalyse_0': KeyError"):
@@ -173,26 +175,30 @@ def test_the_first_actor_that_failed_is_named(run: RayRun) -> None:
 def test_an_input_that_is_lost_on_the_way_is_the_loss_of_who_made_it(run: RayRun) -> None:
     lost = exceptions.ActorDiedError()
     told = fail(
-        run, "buffer", raised(lost), queue="reanalyse_0", inputs=(Input("reanalyse_0", FakeRef(lost)),)
+        run,
+        "buffer",
+        raised(lost),
+        queue="reanalyse_0",
+        inputs=(Input("reanalyse_0", Pending(FakeRef(lost))),),
     )
     assert told.events == ["actor 'reanalyse_0' was lost and is started again"]
     with pytest.raises(RunError, match="the process of actor 'buffer' died"):
-        fail(run, "trainer", raised(lost), inputs=(Input("buffer", FakeRef(lost)),))
+        fail(run, "trainer", raised(lost), inputs=(Input("buffer", Pending(FakeRef(lost))),))
 
 
 def test_calls_of_a_lost_actor_are_forgotten(run: RayRun) -> None:
     results: list[int] = []
-    run._call("self_play_0", FakeRef(exceptions.ActorDiedError()), results.append)
-    run._call("self_play_0", FakeRef(1), results.append)
-    run._call("buffer", FakeRef(2), results.append, queue="self_play_0")
-    run._call("buffer", FakeRef(3), results.append)
-    run._wait(0.0)
+    run.call("self_play_0", Pending(FakeRef(exceptions.ActorDiedError())), results.append)
+    run.call("self_play_0", Pending(FakeRef(1)), results.append)
+    run.call("buffer", Pending(FakeRef(2)), results.append, queue="self_play_0")
+    run.call("buffer", Pending(FakeRef(3)), results.append)
+    run.wait(0.0)
     assert results == [3]
     assert [call.queue for call in run.calls.values()] == ["starts"]
 
 
 def test_what_was_asked_of_an_actor_that_did_not_start_says_nothing_new(run: RayRun) -> None:
-    run._call("self_play_0", FakeRef(raised(NotStartedError())), lambda _: None)
+    run.call("self_play_0", Pending(FakeRef(raised(NotStartedError()))), lambda _: None)
     with pytest.raises(RunError, match="actor 'self_play_0': OSError: no level"):
         fail(run, "self_play_0", raised(OSError("no level\nfile")))
     assert len(run.session.observer.evidences) == 1  # type: ignore[attr-defined]
@@ -204,8 +210,8 @@ def test_a_result_that_cannot_be_had_later_on_is_a_failure_too(run: RayRun) -> N
     def done(_: Any) -> None:
         raise exceptions.OwnerDiedError("ab", None, "")
 
-    run._call("evaluator", FakeRef(1), done)
-    run._wait(0.0)
+    run.call("evaluator", Pending(FakeRef(1)), done)
+    run.wait(0.0)
     assert run.session.observer.events == ["actor 'evaluator' was lost and is started again"]  # type: ignore[attr-defined]
 
 

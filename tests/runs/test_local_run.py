@@ -19,6 +19,7 @@ import pytest
 
 import muzero
 import replay_buffer
+import trainer
 from arena import match
 from arena.evaluator import Evaluator
 from arena.match import Match
@@ -102,6 +103,29 @@ def test_runs_repeat_bit_for_bit_interrupted_or_not(tmp_path: Path, changes: dic
     _, three, _ = run(tmp_path / "three", resume_from=stopped, **changes)
     assert_same(one, three)
     assert three.counters.seconds > stopped.counters.seconds
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_round_with_updates_has_one_reanalysis_however_much_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    trained = []
+    train_batches = trainer.Trainer.train
+
+    def noted(own: trainer.Trainer, batches: Any) -> Any:
+        trained.append(len(batches))
+        return train_batches(own, batches)
+
+    monkeypatch.setattr(trainer.Trainer, "train", noted)
+    due: dict[str, Any] = {
+        "num_reanalyse_workers": workers,
+        "reanalyse_batch": 8,
+        "reanalyse_ratio": 50.0,
+        "ratio": 0.05,
+    }
+    outcome, _, _ = run(tmp_path, **due)
+    assert outcome.counters.played_steps > 8 * 4 * len(trained), "there are rounds without updates"
+    assert outcome.counters.reanalysed_steps == 8 * len(trained)
 
 
 class CountingModel:

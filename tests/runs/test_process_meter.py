@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import psutil
 import pytest
 
+from core.actor_kinds import ACTOR_KINDS, ActorKind
 from core.cost import CpuSeconds
 from runs import process_meter as memory
 from runs.process_meter import ProcessMeter, ProcessUsage, memory_below, process_kind, processes_below
@@ -66,8 +68,9 @@ class Processes:
     def perf_counter(self) -> float:
         return self.now
 
-    def read(self, driver: int) -> list[ProcessUsage]:
+    def read(self, driver: int, kinds: Sequence[ActorKind]) -> list[ProcessUsage]:
         assert driver == os.getpid()
+        assert kinds == ACTOR_KINDS
         self.readings += 1
         return self.running
 
@@ -104,6 +107,7 @@ def test_processor_time_counts_from_the_start_and_outlives_the_processes(
     processes.running = [process("driver", 2, 14.0), *players, process("ray", 1, 0.5, 4)]
     usage = meter.read(now=True)
     assert usage.cpu_seconds == CpuSeconds(driver=4.0, self_play=3.0, ray=0.5)
+    assert usage.added_cpu_seconds == {}
     assert usage.memory == {"driver": 2, "self_play": 12, "ray": 1}
 
     # a player has ended, and its number is given to another process; a worker has become the trainer

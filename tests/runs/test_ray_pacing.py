@@ -9,28 +9,37 @@ import numpy as np
 import pytest
 
 from data import BufferStatus, PlayReport
+from runs.actors.self_play import SelfPlayDuty
+from runs.handles import Pending
 from runs.ray_run import RayRun
 from tests.helpers.fake_ray import fake_run
 
 NOTHING = np.zeros(0, np.float32)
 
 
+def duty_of(run: RayRun) -> SelfPlayDuty:
+    duty = run.duties["self_play"]
+    assert isinstance(duty, SelfPlayDuty)
+    return duty
+
+
 def ordered(run: RayRun) -> int:
     """Steps that the player is asked for now; its call then counts as in flight."""
     run.calls.clear()
-    run._issue_play("self_play_0")
-    return run._steps_in_flight.get("self_play_0", 0)
+    duty = duty_of(run)
+    duty._issue_play("self_play_0")
+    return duty._in_flight.get("self_play_0", 0)
 
 
 def play(run: RayRun, steps: int) -> None:
     """The player's call returns, and its games are sent to the buffer."""
     report = PlayReport(steps, 0, 0, 1.0, 0.0, NOTHING, NOTHING.astype(np.int32), 0.0, 0.0, 0.0, 0)
-    run._played("self_play_0", None, report)
+    duty_of(run)._played("self_play_0", Pending(None), report)
 
 
 def add(run: RayRun, played: int, added: int) -> None:
     """The buffer has taken in what came of `played` steps, and holds `added`."""
-    run._added(played, BufferStatus(added, 0, 0, 10_000, 1 << 20, added))
+    duty_of(run)._added(played, BufferStatus(added, 0, 0, 10_000, 1 << 20, added))
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def test_a_trainer_that_is_starting_has_its_steps_and_waits_for_none(run: RayRun
     assert ordered(run) == 100
     play(run, 104)
     add(run, 104, 104)
-    assert not run._updates_in_flight
+    assert not run.updates_in_flight
     assert ordered(run) == 0
 
 

@@ -25,12 +25,15 @@ import ray
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from runs.actors import Launcher, start_ray
+from runs.actors.storage import STORAGE
+from runs.cluster import Launcher, start_ray
+from runs.handles import RemoteHandle
 from runs.ray_run import RayRun
 from runs.session import Reason, Session
 from runs.status import RunStatus
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
+from shared_storage import SharedStorage
 from tests.helpers.small_runs import SMALL
 from tests.helpers.toy_games import Watcher, toy_game
 
@@ -61,8 +64,15 @@ def started(folder: Path, game: str = "cartpole", resume: bool = False, **change
     try:
         yield run
     finally:
-        for actor in run.actors.values():
-            ray.kill(actor)
+        for name in run.actors:
+            kill_actor(run, name)
+
+
+def kill_actor(run: RayRun, name: str) -> None:
+    """Ends the process of an actor."""
+    handle = run.actors[name]
+    assert isinstance(handle, RemoteHandle)
+    ray.kill(handle.actor)
 
 
 def finish(run: RayRun, interrupted: Callable[[], bool] = lambda: False) -> Reason:
@@ -151,7 +161,8 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
 
         assert finish(run, watch) == "training_steps"
         statuses = run.session.observer.statuses  # type: ignore[attr-defined]
-        assert ray.get(run.storage.counters.remote()).played_steps > 0
+        counters = run.value(run.only(STORAGE).call(SharedStorage.counters))
+        assert counters.played_steps > 0
     assert ratios
     assert max(abs(ratio - 1) for ratio in ratios) <= 0.1
     assert_trained(statuses, 220)
@@ -166,7 +177,7 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
             # the trainer may be ahead by what the ratio still owed it: players are waited for as well
             now = run.session.log.counters
             if now.training_step >= 230 and now.played_steps > played:
-                ray.kill(run.trainer)
+                kill_actor(run, "trainer")
             return False
 
         message = r"\Athe process of actor 'trainer' died[^\n]*resume[^\n]*\Z"
@@ -203,11 +214,11 @@ def test_lost_players_are_started_again(tmp_path: Path) -> None:
         log, killed = run.session.log, []
 
         def kill() -> bool:
-            due = {20: run.actors["self_play_0"], 40: run.evaluator, 60: run.actors["reanalyse_0"]}
+            due = {20: "self_play_0", 40: "evaluator", 60: "reanalyse_0"}
             for step, actor in due.items():
                 if log.counters.training_step >= step and step not in killed:
                     killed.append(step)
-                    ray.kill(actor)
+                    kill_actor(run, actor)
             if log.counters.training_step >= 80 and 80 not in killed:
                 killed.append(80)
                 os.kill(process_of("SelfPlayActor"), signal.SIGKILL)

@@ -16,7 +16,8 @@ from core.errors import ConfigurationError
 from data import Video
 from games.api.objects import recipe_of
 from games.api.sources import load_game
-from runs.actors import EvaluatorActor, Setup
+from runs.actors.evaluator import EvaluatorActor
+from runs.actors.shell import Setup
 from runs.local_run import LocalRun
 from runs.reports.tensorboard_log import TensorBoardLog
 from runs.session import Session

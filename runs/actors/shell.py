@@ -1,0 +1,65 @@
+"""Actors: thin shells over plain classes, made in the process that they are to work in.
+
+What happens when one dies: `runs/failures.py`. Who calls them: their duties, beside them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from config import MuZeroConfig
+from data import Snapshot, WeightsSource
+from games.api.spec import GameSpec
+
+Part = TypeVar("Part")
+
+
+class GameSource(Protocol):
+    """Where an actor has its game from: with Ray its recipe, `games/api/spec.py:Recipe`."""
+
+    def make(self) -> GameSpec:
+        """The game. Raises `ConfigurationError` if it cannot be made here."""
+        ...
+
+
+class Setup(NamedTuple):
+    """All that an actor builds its part of the run from."""
+
+    game: GameSource
+    config: MuZeroConfig
+    device: str
+    number: int = 0  # of this actor among those of its kind
+    attempt: int = 0  # actors that have been lost before it
+    source: WeightsSource | None = None  # of the newest weights, for those launched after the storage
+    state: Snapshot | None = None  # to go on from
+
+
+class NotStartedError(RuntimeError):
+    """Something was asked of an actor whose `start` has failed."""
+
+
+class Shell(ABC, Generic[Part]):
+    """An actor around one part of the run.
+
+    Its constructor does nothing, not even take arguments, which cannot be read where a game's file is
+    broken: whatever fails, fails in a call, and its error comes back as it was raised.
+    """
+
+    def __init__(self) -> None:
+        self._part: Part | None = None
+
+    def start(self, setup: Setup) -> None:
+        """Builds the part; the first call of every actor."""
+        self._part = self._build(setup)
+
+    @abstractmethod
+    def _build(self, setup: Setup) -> Part:
+        """The part, in the state that it goes on from."""
+
+    @property
+    def part(self) -> Part:
+        """What does the work. Raises `NotStartedError` if it could not be built."""
+        if self._part is None:
+            raise NotStartedError(f"{type(self).__name__} has not been started")
+        return self._part

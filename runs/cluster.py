@@ -1,0 +1,118 @@
+"""Ray: started on this machine or joined elsewhere, and actors launched on it.
+
+What happens when an actor dies: `runs/failures.py`. Who calls them: `runs/ray_run.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import ray
+
+from config import MuZeroConfig
+from core.actor_kinds import ACTOR_KINDS, ActorKind, GpuUse, Member, members
+from core.errors import ConfigurationError
+from core.project import INSTALLED, PROJECT, python_path
+from core.threads import THREADS, use_one_thread
+from data import Snapshot, WeightsSource
+from games.api.objects import recipe_of
+from games.api.spec import GameSpec
+from runs.actors.shell import Setup, Shell
+from runs.actors.table import ROLES
+from runs.driver import Role, kinds_of
+from runs.handles import Pending, RemoteHandle
+
+
+def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> None:
+    """Starts a quiet Ray of our own size, for actors of `kinds`, on this machine, or joins the cluster at
+    `address`.
+
+    Raises `ConfigurationError` if Ray does not start, or the cluster cannot be joined.
+    """
+    use_one_thread()
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    own = [] if INSTALLED else [str(PROJECT)]
+    os.environ["PYTHONPATH"] = python_path(own, config.folders)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address is None:
+        _start_here(config, len(members(config, kinds)), quiet)
+        return
+    environment: dict[str, Any] = {"env_vars": THREADS}
+    if not INSTALLED:  # else the cluster's machines have the package, as they have Ray
+        environment |= {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"]}
+    try:
+        ray.init(address=address, runtime_env=environment, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"cannot join the Ray cluster at {address}: {reason}") from None
+
+
+def _start_here(config: MuZeroConfig, actors: int, quiet: dict[str, Any]) -> None:
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        # Ray keeps its clusters' token in the home; without one this cluster has a token of its own
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, actors),
+            object_store_memory=config.object_store_mb << 20,
+            include_dashboard=False,
+            **quiet,
+        )
+    except Exception as error:  # Ray raises plain ones
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"Ray did not start on this machine, which may be overloaded or short of memory: {reason}"
+        ) from None
+
+
+class Launched(NamedTuple):
+    """An actor that is starting."""
+
+    actor: RemoteHandle[Any]
+    started: Pending[None] | None  # the end of its first call; None where there is nothing to build
+
+
+class Launcher:
+    """Starts the actors of one run; also again, when one has been lost."""
+
+    def __init__(self, game: GameSpec, config: MuZeroConfig, roles: Sequence[Role[Any]] = ROLES) -> None:
+        """The game's recipe is sent to the actors, and a configuration of no class of the game's file.
+
+        Raises `GameClassError` if the game cannot be sent.
+        """
+        self._game = recipe_of(game)
+        self.config = MuZeroConfig.from_json(config.to_json())
+        self.roles = roles
+        self._shells = {role.kind.name: role.shell for role in roles}
+        found = ray.cluster_resources().get("GPU", 0) > 0
+        device = config.training_device(found, "Ray")
+        self.player_device = config.playing_device(device)
+        all_members = members(config, kinds_of(roles))
+        playing = [member for member in all_members if member.kind.gpu is GpuUse.PLAYING]
+        sharing = 1 + (len(playing) if self.player_device != "cpu" else 0)
+        self._share = 0.0 if device == "cpu" else 1.0 / sharing
+
+    def launch(
+        self,
+        member: Member,
+        source: WeightsSource | None = None,
+        state: Snapshot | None = None,
+        attempt: int = 0,
+    ) -> Launched:
+        """Starts `member` from `state`, after `attempt` actors have been lost; does not wait for it."""
+        kind = member.kind
+        device = kind.device("cuda" if self._share else "cpu", self.player_device)
+        shell = self._shells[kind.name]
+        share = self._share if device == "cuda" else 0.0
+        actor = ray.remote(shell).options(num_cpus=kind.cpus, num_gpus=share).remote()
+        handle: RemoteHandle[Any] = RemoteHandle(actor)
+        if not issubclass(shell, Shell):
+            return Launched(handle, None)
+        setup = Setup(self._game, self.config, device, member.number, attempt, source, state)
+        return Launched(handle, handle.call(Shell.start, setup))
