@@ -144,7 +144,7 @@ class MuZeroConfig:
 
     # --- search ---
     search: str = option(
-        "puct", "search", "rule: puct (MuZero), gumbel (Gumbel MuZero), or one of your own, MODULE:CLASS"
+        "puct", "search", "rule: MuZero's, Gumbel MuZero's, or one of your own", choices=SEARCHES.choices
     )
     root_dirichlet_alpha: float = option(0.25, "search", "concentration of the root's Dirichlet noise", 1e-6)
     root_exploration_fraction: float = option(
@@ -174,9 +174,7 @@ class MuZeroConfig:
 
     # --- network ---
     network: str = option(
-        "fullyconnected",
-        "network",
-        f"kind of network: {', '.join(NETWORKS.names)}, or one of your own, MODULE:CLASS",
+        "fullyconnected", "network", "kind of network, or one of your own", choices=NETWORKS.choices
     )
     support_size: int = option(
         10,

@@ -14,7 +14,7 @@ from typing import Any
 from commands._options import Parser
 from config import MuZeroConfig, field_docs, field_types, parse_option
 from core.errors import ConfigurationError
-from core.options import FieldDoc, parse_json_object, type_name
+from core.options import FieldDoc, kind_of, parse_json_object
 
 TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
 TRUTHS |= {"none": "none", "null": "none"}
@@ -68,7 +68,7 @@ def add_config_options(parser: Parser, defaults: MuZeroConfig | None, shown: Col
         title = f"{docs[name].group} options" if not set(shown) <= set(FIRST) else MATTER_FIRST
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        kind = type_name(types[name])
+        kind = kind_of(types[name], docs[name])
         usual = "the run's own" if defaults is None else json.dumps(getattr(defaults, name))
         text = _help(kind, docs[name], usual).replace("%", "%%")
         groups[title].add_argument(

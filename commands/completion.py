@@ -108,8 +108,8 @@ def _values(option: str, before: Sequence[str], games: GameFolder) -> list[str]:
     if choices:
         return choices[1].split(",")
     own = behind.partition(" --")[0]
-    words = re.search(r"\(([\w.]+(?:\|[\w.]+)+);", own)
-    return words[1].split("|") if found and words else []
+    words = re.search(r"\(([\w.:]+(?:\|[\w.:]+)+);", own)
+    return [word for word in words[1].split("|") if ":" not in word] if found and words else []
 
 
 def _options(before: Sequence[str], games: GameFolder) -> list[str]:

@@ -47,6 +47,11 @@ class ByName(Generic[T]):
         """Of ours."""
         return tuple(self.ours)
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What the option may be."""
+        return (*self.names, PLACE)
+
     def find(self, text: str) -> T:
         """What `text` names. Raises `ConfigurationError` when there is no such thing or it cannot be made."""
         if text in self.ours:
@@ -55,7 +60,7 @@ class ByName(Generic[T]):
         said = f"{self.option}={text!r}"
         if ":" not in text:
             guess = did_you_mean(text, list(self.ours))
-            raise ConfigurationError(f"{said} must be {'|'.join((*self.ours, PLACE))}{guess}")
+            raise ConfigurationError(f"{said} must be {'|'.join(self.choices)}{guess}")
         place = _parsed(text, said)
         found = getattr(_imported(place.module, said), place.name, None)
         if not (isinstance(found, type) and issubclass(found, self.base)):

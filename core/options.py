@@ -27,6 +27,7 @@ class FieldDoc:
     low: float = -math.inf
     high: float = math.inf
     formerly: tuple[str, ...] = ()  # names that it had in earlier versions
+    choices: tuple[str, ...] = ()  # what a text may be, where its type does not say it
 
 
 def option(
@@ -36,9 +37,12 @@ def option(
     low: float = -math.inf,
     high: float = math.inf,
     formerly: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (),
 ) -> T:
-    """A dataclass field that carries its documentation, group, inclusive numeric bounds and earlier names."""
-    documented = FieldDoc(doc, group, low, high, formerly)
+    """A dataclass field that carries its documentation, group, inclusive numeric bounds and the rest of
+    `FieldDoc`.
+    """
+    documented = FieldDoc(doc, group, low, high, formerly, choices)
     field: Any = dataclasses.field(default=default, metadata={"doc": documented})
     return cast(T, field)
 
@@ -56,6 +60,11 @@ def renamed(values: Mapping[str, T], docs: Mapping[str, FieldDoc]) -> dict[str, 
             raise ConfigurationError(f"{new} is given twice: {name} is an earlier name of it")
         found[new] = value
     return found
+
+
+def kind_of(expected: Any, doc: FieldDoc) -> str:
+    """A field's type in words, or its choices."""
+    return "|".join(doc.choices) or type_name(expected)
 
 
 def type_name(expected: Any) -> str:

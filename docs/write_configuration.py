@@ -11,7 +11,7 @@ import math
 
 from commands._config_options import option_name
 from config import MuZeroConfig, field_docs, field_types
-from core.options import FieldDoc, type_name
+from core.options import FieldDoc, kind_of
 from core.project import PROJECT
 
 PATH = PROJECT / "docs" / "configuration.md"
@@ -43,7 +43,7 @@ def section(group: str, fields: dict[str, FieldDoc]) -> str:
 def row(name: str, doc: FieldDoc) -> str:
     """One field as a row of its table."""
     default = json.dumps(getattr(MuZeroConfig(), name))
-    cells = [f"`{name}`", f"`{option_name(name)}`", type_name(field_types()[name]), bounds(doc)]
+    cells = [f"`{name}`", f"`{option_name(name)}`", kind_of(field_types()[name], doc), bounds(doc)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in [*cells, f"`{default}`", doc.doc]) + " |\n"
 
 

@@ -16,4 +16,4 @@ def test_a_row_by_hand() -> None:
     assert row("momentum", field_docs()["momentum"]) == (
         "| `momentum` | `--momentum` | float | at least 0, at most 1 | `0.9` | momentum of SGD |\n"
     )
-    assert r"none\|mirror\|dihedral" in row("symmetry", field_docs()["symmetry"])
+    assert r"puct\|gumbel\|MODULE:CLASS" in row("search", field_docs()["search"])
