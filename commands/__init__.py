@@ -1,8 +1,8 @@
 """The commands: one file for each word typed after `python muzero.py`, for parsing and printing only.
 
-Read `train` first. Twenty-one files: a file for each word, the menu, the help of all (`_overview`), and what
+Read `train` first. Twenty files: a file for each word, the menu, the help of all (`_overview`), and what
 they share: `_options` (of several commands), `_config_options` (one for each field of the configuration),
-`_without_effect` (which of these change nothing beside others), `_finding`, `_launching`.
+`_finding`, `_launching`.
 """
 
 from core.interpreter import require_python

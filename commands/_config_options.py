@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,11 @@ def _is_negation(option: str, fields: dict[str, str], types: dict[str, Any]) -> 
 def _is_truth(kind: Any) -> bool:
     """Whether a field is true or false, or also left open."""
     return kind in (bool, bool | None)
+
+
+def say_without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> None:
+    """Says on stderr which of the options `given` change nothing in a run of `config`."""
+    from runs.without_effect import without_effect
+
+    for line in without_effect(config, given, local=local, called=option_name):
+        print(f"note: {line}", file=sys.stderr)

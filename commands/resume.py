@@ -7,11 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from commands._config_options import add_config_options, canonical, config_values, shown_fields
+from commands._config_options import (
+    add_config_options,
+    canonical,
+    config_values,
+    say_without_effect,
+    shown_fields,
+)
 from commands._finding import find_run
 from commands._launching import add_launch_options, exit_status
 from commands._options import command_parser
-from commands._without_effect import say_without_effect
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
@@ -37,7 +42,9 @@ def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> i
     options = config_values(parsed)
     run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)), games)
     _say_without_effect(run, options, local=parsed.local)
-    outcome = MuZero.resume(run, options, local=parsed.local, address=parsed.address, games=games)
+    outcome = MuZero.resume(
+        run, options, local=parsed.local, address=parsed.address, games=games, say_idle=False
+    )
     return exit_status(outcome)
 
 

@@ -12,12 +12,12 @@ from commands._config_options import (
     canonical,
     config_values,
     file_values,
+    say_without_effect,
     shown_fields,
 )
 from commands._finding import find_run, known_game
 from commands._launching import add_launch_options, exit_status
 from commands._options import Parser, command_parser
-from commands._without_effect import say_without_effect
 from config import MuZeroConfig
 from core.options import parse_json_object
 from games.api.sources import OWN_GAMES, GameFolder
@@ -38,6 +38,7 @@ def train_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> in
     outcome = trainer.train(
         local=parsed.local,
         address=parsed.address,
+        say_idle=False,
         games_from=parsed.games_from and find_run(parsed.games_from, results, games),
         weights_from=parsed.weights_from and named_agent(parsed.weights_from, game.name, results, games).path,
     )

@@ -14,11 +14,11 @@ from commands._config_options import (
     asks_help,
     canonical,
     config_values,
+    say_without_effect,
     shown_fields,
 )
 from commands._finding import known_game
 from commands._options import Parser, command_parser, whole_number
-from commands._without_effect import say_without_effect
 from config import MuZeroConfig, field_docs
 from core.errors import INTERRUPTED, ConfigurationError
 from core.wording import counted, grouped

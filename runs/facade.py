@@ -51,8 +51,8 @@ class MuZero:
 
     def __init__(self, game: AnyGame, options: dict[str, Any] | None = None) -> None:
         spec = game_of(game)
-        self.game = spec.name
-        self.config: MuZeroConfig = spec.config.replace(**(options or {}))
+        self.game, self._given = spec.name, dict(options or {})
+        self._usual, self.config = spec.config, spec.config.replace(**self._given)
         check_facts(spec, self.config)
         self.spec = spec if spec.says_facts else dataclasses.replace(spec, config=self.config)
 
@@ -65,14 +65,16 @@ class MuZero:
         weights_from: AnyPath | None = None,
         callbacks: Sequence[Callback] = (),
         roles: Sequence[Role[Any]] | None = None,
+        say_idle: bool = True,
     ) -> TrainingOutcome:
         """Trains in a new run folder until the target is reached, the steps are done, Ctrl-C, or one of the
         `callbacks` (`runs/callbacks.py`) says that it is to end.
 
         With `games_from`, a run's folder, it begins with the games in that run's replay buffer; with
         `weights_from`, a checkpoint of this or another game, with what of its weights fits. `roles` are the
-        kinds of actors, if others than the usual ones (`runs/actors/table.py:ROLES`). Raises
-        `CallbackError`, once the run is saved, when a callback raises something.
+        kinds of actors, if others than the usual ones (`runs/actors/table.py:ROLES`). Options that change
+        nothing are named, if `say_idle`. Raises `CallbackError`, once the run is saved, when a callback
+        raises something.
         """
         from runs.beginning import beginning
         from runs.callbacks import Callbacks
@@ -83,6 +85,8 @@ class MuZero:
         notes: tuple[str, ...] = ()
         if games_from is not None or weights_from is not None:
             start, notes = beginning(self.game, self.config, _path(games_from), _path(weights_from))
+        if say_idle:
+            notes += _idle(self.config, self._given, self._usual, local)
         told = Callbacks(callbacks)
         folder = new_run_folder(Path(self.config.results_path), self.game)
         with discarded_if_empty(folder):
@@ -104,11 +108,12 @@ class MuZero:
         callbacks: Sequence[Callback] = (),
         games: GameFolder = OWN_GAMES,
         roles: Sequence[Role[Any]] | None = None,
+        say_idle: bool = True,
     ) -> TrainingOutcome:
         """Goes on with the newest generation of the run folder `run`, or with the generation `run`.
 
         The game is the one that the run was begun with; a class of a program's has to be given again. For
-        `callbacks` and `roles` see `train`.
+        `callbacks`, `roles` and `say_idle` see `train`.
         """
         from runs.callbacks import Callbacks
         from saving.checkpoint import load_checkpoint
@@ -136,7 +141,8 @@ class MuZero:
         check_facts(spec, config)
         _check_start(spec, config, local, address, roles)
         told = Callbacks(callbacks)
-        sitting = Sitting(run_folder_of(run), checkpoint, _changed(spec, checkpoint))
+        notes = _changed(spec, checkpoint) + (_idle(config, changes, earlier, local) if say_idle else ())
+        sitting = Sitting(run_folder_of(run), checkpoint, notes)
         outcome = _train(spec, config, sitting, local=local, address=address, told=told, roles=roles)
         told.raise_what_was_raised()
         return outcome
@@ -210,6 +216,15 @@ def _resumable(options: dict[str, Any]) -> dict[str, Any]:
 
 def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
+
+
+def _idle(config: MuZeroConfig, given: dict[str, Any], usual: MuZeroConfig, local: bool) -> tuple[str, ...]:
+    """What there is to say of the options `given` that are not as `usual` and change nothing."""
+    from runs.without_effect import without_effect
+
+    names = renamed(given, field_docs())
+    other = [name for name in names if getattr(config, name) != getattr(usual, name)]
+    return tuple(f"note: {line}" for line in without_effect(config, other, local=local))
 
 
 class Sitting(NamedTuple):

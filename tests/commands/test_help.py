@@ -16,13 +16,13 @@ import pytest
 import muzero
 from commands import DESCRIPTIONS, NAMES
 from commands._config_options import FACTS, FIRST, option_name
-from commands._without_effect import RULES, without_effect
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError
 from core.network_kinds import NETWORKS
 from core.project import PROJECT
 from games.api.sources import OWN_GAMES, load_game
 from runs.facade import resumable
+from runs.without_effect import RULES, without_effect
 from tests.helpers.command_line import python
 
 
@@ -135,7 +135,7 @@ def test_what_would_be_ignored_or_is_misspelt_is_said(
 )
 def test_options_without_effect_are_named(game: str, options: dict[str, Any], notes: list[str]) -> None:
     config = load_game(game).config.replace(**options)
-    assert list(without_effect(config, options, local=True)) == notes
+    assert list(without_effect(config, options, local=True, called=option_name)) == notes
 
 
 NOTES = {"fullyconnected": "the network is fully connected", "resnet": "the network is a resnet"}
@@ -150,7 +150,7 @@ def test_all_options_of_networks_that_were_not_chosen_are_named(network: str) ->
     idle = [option for other in others for option in NETWORKS.find(other).options]
     expected = [f"{option_name(option)} has no effect: {NOTES[network]}" for option in idle]
     given = [name for name in field_docs() if field_docs()[name].group == "network" or name in idle]
-    assert set(without_effect(config, given)) == set(expected)
+    assert set(without_effect(config, given, called=option_name)) == set(expected)
     assert list(without_effect(config, NETWORKS.find(network).options)) == []
 
 
@@ -160,7 +160,7 @@ def test_all_options_of_searches_that_were_not_chosen_are_named(word: str) -> No
     idle = [name for name, doc in field_docs().items() if doc.doc.startswith(f"{word}:")]
     expected = [f"{option_name(name)} has no effect: the search is {config.search}" for name in idle]
     assert expected
-    assert list(without_effect(config, idle)) == expected
+    assert list(without_effect(config, idle, called=option_name)) == expected
 
 
 def test_the_rules_hold_of_some_configurations_only() -> None:

@@ -14,6 +14,7 @@ from games.api.sources import load_game
 from muzero import Agent, MuZero
 from playing.make_table import make_table
 from saving.files import CheckpointError
+from tests.helpers.small_runs import SMALL
 
 SHORT: dict[str, Any] = {
     "training_steps": 6,
@@ -110,3 +111,16 @@ def test_an_agent_of_another_game_or_of_nothing() -> None:
         Agent.load("nowhere", "cartpole")
     with pytest.raises(ConfigurationError, match="unknown game 'cartpol'"):
         Agent.load("nowhere", "cartpol")
+
+
+def test_a_program_is_told_which_of_its_options_change_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    options = SMALL | {"results_path": str(tmp_path), "training_steps": 2, "channels": 7, "blocks": 1}
+    usual = {"batch_norm": load_game("cartpole").config.batch_norm}
+    outcome = MuZero("cartpole", options | usual).train(local=True)
+    said = capsys.readouterr().out
+    assert "note: channels has no effect: the network is fully connected" in said
+    assert "batch_norm" not in said
+    MuZero.resume(outcome.folder, {"training_steps": 4, "root_dirichlet_alpha": 0.3}, local=True)
+    assert "has no effect" not in capsys.readouterr().out

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-from commands._config_options import option_name
 from config import MuZeroConfig
 from core.network_kinds import NETWORKS
 from core.search_kinds import SEARCHES
@@ -85,7 +83,13 @@ def of_another_kind(config: MuZeroConfig, name: str) -> str | None:
     return None
 
 
-def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> Iterator[str]:
+def without_effect(
+    config: MuZeroConfig,
+    given: Collection[str],
+    *,
+    local: bool = False,
+    called: Callable[[str], str] = str,
+) -> Iterator[str]:
     """A line for each of the options `given` that changes nothing in a run of `config`."""
     for name in given:
         why = next((rule.why for rule in RULES if name in rule.names and rule.when(config)), None)
@@ -93,10 +97,4 @@ def without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool 
         if why is None and local and name in WITHOUT_RAY:
             why = "a --local run is one process"
         if why is not None:
-            yield f"{option_name(name)} has no effect: {why}"
-
-
-def say_without_effect(config: MuZeroConfig, given: Collection[str], *, local: bool = False) -> None:
-    """Prints these lines to stderr."""
-    for line in without_effect(config, given, local=local):
-        print(f"note: {line}", file=sys.stderr)
+            yield f"{called(name)} has no effect: {why}"
