@@ -5,6 +5,7 @@ What happens when an actor dies: `runs/failures.py`. Who calls them: `runs/ray_r
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     own = [] if INSTALLED else [str(PROJECT)]
     os.environ["PYTHONPATH"] = python_path(own, config.folders)
+    logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # in a notebook it advertises a package
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
         _start_here(config, len(members(config, kinds)), quiet)
