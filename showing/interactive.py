@@ -122,8 +122,9 @@ class InteractiveGame:
         return f"player {player + 1}" + (f" ({symbols[player]})" if player < len(symbols) else "")
 
     def action_name(self, action: int) -> str:
-        """The action in the game's words; its number if the game has none."""
-        return self.shown.action_name(action)
+        """The action in the game's words, or in those for all games."""
+        own = self.shown.action_name(action)
+        return self.config.actions.text(action) if own is None else own
 
     def action_named(self, word: str) -> int:
         """The legal action that a person means by `word`.

@@ -38,9 +38,9 @@ class ShownGame:
         symbols: str = self.game.symbols if self.can.mark_stones else ""
         return symbols
 
-    def action_name(self, action: int) -> str:
-        """The action in the game's words; its number if the game has none."""
-        return str(self.game.action_to_string(action)) if self.can.name_actions else str(action)
+    def action_name(self, action: int) -> str | None:
+        """The action in the game's words, if it has any."""
+        return str(self.game.action_to_string(action)) if self.can.name_actions else None
 
     @property
     def move_help(self) -> str | None:
