@@ -111,7 +111,8 @@ def test_what_a_game_sets_on_itself_is_known_once_it_has_been_started() -> None:
 
 def test_a_game_that_says_nothing_is_shown_by_numbers() -> None:
     game = ShownGame.of(Bare())
-    assert (game.text(), game.symbols, game.move_help, game.action_name(2)) == ("", "", None, "2")
+    assert (game.text(), game.symbols, game.move_help, game.action_name(2)) == ("", "", None, None)
+    assert InteractiveGame(spec_of(Bare), None).action_name(2) == "2"
 
 
 def test_an_environment_asks_once() -> None:
