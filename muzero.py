@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from models import MuZeroNetwork
     from runs.callbacks import Callback
     from search.rules.rule import SearchRule
-    from search.rules.scoring import argmax_legal, decide_by_visits
+    from search.rules.scoring import argmax_legal
     from showing.agent import Agent
 
 __all__ = [
@@ -58,7 +58,6 @@ __all__ = [
     "NetworkKind",
     "SearchRule",
     "argmax_legal",
-    "decide_by_visits",
     "inlined_njit",
 ]
 
@@ -68,7 +67,6 @@ LATER = {
     "MuZeroNetwork": "models",
     "SearchRule": "search.rules.rule",
     "argmax_legal": "search.rules.scoring",
-    "decide_by_visits": "search.rules.scoring",
     "inlined_njit": "core.kernels",
 }
 """What is imported when it is asked for: it brings the search, or numpy or torch, with it."""

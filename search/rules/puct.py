@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.kernels import inlined_njit
-from data import BoolArray, FloatArray, SearchResult
+from data import BoolArray, FloatArray
 from search.noise import RootNoise, legal_dirichlet
 from search.rules.rule import SearchRule
-from search.rules.scoring import argmax_legal, decide_by_visits, scaling
+from search.rules.scoring import argmax_legal, scaling
 from search.tree import ROOT, SearchParameters, Tree
 
 
@@ -65,20 +65,6 @@ class Puct(SearchRule):
         score(tree, parameters, b, node, scores)
         choice: int = argmax_legal(tree, b, node, scores)
         return choice
-
-    @staticmethod
-    def decide(
-        tree: Tree,
-        parameters: SearchParameters,
-        b: int,
-        temperature: float,
-        uniform: float,
-        raw: FloatArray,
-        scores: FloatArray,
-        result: SearchResult,
-    ) -> None:
-        """An action by its visits; the mean value."""
-        decide_by_visits(tree, b, temperature, uniform, scores, result)
 
 
 @inlined_njit

@@ -16,7 +16,8 @@ from config import MuZeroConfig
 from core.search_kinds import SearchKind
 from data import BoolArray, FloatArray, SearchResult
 from search.noise import RootNoise
-from search.tree import SearchParameters, Tree
+from search.rules.scoring import sample_by_visits
+from search.tree import ROOT, SearchParameters, Tree
 
 
 class NoConstants(NamedTuple):
@@ -82,9 +83,12 @@ class SearchRule(SearchKind):
     ) -> None:
         """Fills row b of action and value, and of policy where it is not the shares of the visits.
 
-        `raw` [B, P] are the values of the roots by the model.
+        `raw` [B, P] are the values of the roots by the model. By default an action by its visits, and the
+        mean of what was backed up.
         """
-        raise NotImplementedError
+        result.action[b] = sample_by_visits(tree, b, temperature, uniform, scores)
+        for p in range(result.value.shape[1]):
+            result.value[b, p] = tree.value[b, ROOT, p]
 
 
 def rule_of(config: MuZeroConfig) -> SearchRule:

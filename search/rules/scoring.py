@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.kernels import inlined_njit
-from data import FloatArray, SearchResult
+from data import FloatArray
 from search.specialised import component
 from search.tree import ILLEGAL, ROOT, SearchParameters, Tree
 
@@ -77,13 +77,3 @@ def sample_by_visits(tree: Tree, b: int, temperature: float, uniform: float, sco
             choice = a
             threshold -= scores[a]
     return choice
-
-
-@inlined_njit
-def decide_by_visits(
-    tree: Tree, b: int, temperature: float, uniform: float, scores: FloatArray, result: SearchResult
-) -> None:
-    """An action by its visits; the root's mean values."""
-    result.action[b] = sample_by_visits(tree, b, temperature, uniform, scores)
-    for p in range(result.value.shape[1]):
-        result.value[b, p] = tree.value[b, ROOT, p]

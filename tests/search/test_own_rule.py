@@ -20,7 +20,7 @@ from data import FloatArray, SearchResult
 from search.mcts import Search, UniformModel
 from search.noise import RootNoise
 from search.rules.rule import SearchRule
-from search.rules.scoring import argmax_legal, decide_by_visits
+from search.rules.scoring import argmax_legal
 from search.tree import SearchParameters, Tree
 from tests.helpers.toy_games import fixed_source, toy_game
 
@@ -51,19 +51,6 @@ class Proportional(SearchRule):
             scores[a] = lag(tree, b, node, a, parameters.constants[0].weight)
         choice: int = argmax_legal(tree, b, node, scores)
         return choice
-
-    @staticmethod
-    def decide(
-        tree: Tree,
-        parameters: SearchParameters,
-        b: int,
-        temperature: float,
-        uniform: float,
-        raw: FloatArray,
-        scores: FloatArray,
-        result: SearchResult,
-    ) -> None:
-        decide_by_visits(tree, b, temperature, uniform, scores, result)
 
 
 NAME = f"{__name__}:Proportional"
@@ -129,7 +116,6 @@ def test_functions_with_other_arguments_are_refused_where_they_are_written() -> 
 RULE = """
 from core.kernels import inlined_njit
 from search.rules.rule import SearchRule
-from search.rules.scoring import decide_by_visits
 
 class Fixed(SearchRule):
     title = "fixed"
@@ -137,10 +123,6 @@ class Fixed(SearchRule):
     @staticmethod
     def select(tree, parameters, b, node, scores):
         return {action}
-
-    @staticmethod
-    def decide(tree, parameters, b, temperature, uniform, raw, scores, result):
-        decide_by_visits(tree, b, temperature, uniform, scores, result)
 """
 SEARCHED = """
 import numpy as np
