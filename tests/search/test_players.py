@@ -85,7 +85,11 @@ def test_equals_the_slow_reference(name: str, rule: Literal["puct", "gumbel"]) -
     kind = KINDS[name]
     actions = tuple(range(ACTIONS))
     config = MuZeroConfig(
-        action_space=actions, num_simulations=SIMULATIONS, search=rule, players=kind.players
+        action_space=actions,
+        num_simulations=SIMULATIONS,
+        search=rule,
+        players=kind.players,
+        max_num_considered_actions=2,  # of three: one stays unvisited, and has the mixed value
     )
     search = Search(config, ROWS, dtype=np.float64)
     legal = np.ones(ACTIONS, np.bool_)
