@@ -22,7 +22,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,14 +33,23 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.cost import Cost
+from core.output import say_on_stderr
 from data import Counters, Snapshot, Weights
-from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
+from saving.files import (
+    CheckpointError,
+    digest_file,
+    remove_leftovers,
+    sync_folder,
+    synced,
+    write_whole,
+)
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 
 FORMAT = "muzero-ray checkpoint"
 FORMAT_VERSION = 2
 FACTS = "facts.json"
 WEIGHTS = "weights.npz"
+Say = Callable[[str], object]
 _DIGEST_MARK = b"sha256:"
 _DIGEST_LENGTH = 64
 _GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
@@ -110,7 +119,11 @@ def save_generation(run_folder: Path, checkpoint: Checkpoint, keep: int) -> Path
         number = max((_number(path) for path in parent.iterdir()), default=0) + 1
         folder = parent / f"{number:06d}-step-{checkpoint.training_step}"
         folder.mkdir()
-        _write_generation(folder, checkpoint)
+        try:
+            _write_generation(folder, checkpoint)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         sync_folder(parent)
         _remove_old(parent, keep)
     return folder
@@ -120,6 +133,48 @@ def newest_generation(run_folder: Path) -> Path | None:
     """The newest complete generation of a run, if it has one."""
     complete = _complete(run_folder / GENERATIONS)
     return complete[-1] if complete else None
+
+
+def newest_whole(run_folder: Path, say: Say) -> Checkpoint:
+    """The checkpoint in the newest generation of a run that is not damaged; a line if that is not the last.
+
+    Raises `CheckpointError` if there is none.
+    """
+    complete = _complete(run_folder / GENERATIONS)
+    damage: list[CheckpointError] = []
+    for path in reversed(complete):
+        try:
+            whole = load_generation(path)
+        except CheckpointError as error:
+            damage.append(error)
+        else:
+            _say_what_is_passed_over(path, damage, say)
+            return whole
+    if len(damage) == 1:
+        raise damage[0]
+    if damage:
+        raise CheckpointError(f"none of the {len(damage)} checkpoints in {run_folder} is whole; {damage[0]}")
+    raise CheckpointError(f"no complete checkpoint in {run_folder}: give a {BEST_NAME} file or a run folder")
+
+
+def _say_what_is_passed_over(path: Path, damage: list[CheckpointError], say: Say) -> None:
+    """One line about the generations that are newer than the whole one at `path`."""
+    unfinished = [found for found in path.parent.iterdir() if _number(found) > _number(path)]
+    if damage:
+        say(f"warning: {str(damage[0]).removesuffix(f'; {_ANOTHER}')}; {path.name} before it is taken")
+    elif unfinished:
+        say(f"the newest checkpoint was not written to its end; {path.name} before it is taken")
+
+
+def remove_unfinished(run_folder: Path) -> None:
+    """Removes what a killed process has left of generations, and of files that were to be written whole."""
+    parent = run_folder / GENERATIONS
+    if parent.is_dir():
+        for path in parent.iterdir():
+            if _number(path) and not (path / MANIFEST).exists():
+                shutil.rmtree(path, ignore_errors=True)
+    for folder in (run_folder, *_complete(parent)):
+        remove_leftovers(folder)
 
 
 def load_generation(path: Path) -> Checkpoint:
@@ -216,8 +271,10 @@ def load_best(path: Path) -> Checkpoint:
         return _from_facts(facts, weights, {})
 
 
-def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
+def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_on_stderr) -> Checkpoint:
     """The checkpoint at `path`: a best.checkpoint file, a generation, or a run folder (its newest).
+
+    `say` is told in a line when the newest generation is damaged, and the one before is taken.
 
     Raises `CheckpointError` when there is none, when it cannot be read, or when it is of another game than
     `expect_game`.
@@ -227,12 +284,8 @@ def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
     if path.is_file():
         checkpoint = load_best(path)
     else:
-        generation = path if _number(path) or (path / MANIFEST).exists() else newest_generation(path)
-        if generation is None:
-            raise CheckpointError(
-                f"no complete checkpoint in {path}: give a {BEST_NAME} file or a run folder"
-            )
-        checkpoint = load_generation(generation)
+        one = _number(path) or (path / MANIFEST).exists()
+        checkpoint = load_generation(path) if one else newest_whole(path, say)
     if expect_game is not None and checkpoint.game != expect_game:
         raise CheckpointError(f"{path} is a checkpoint of {checkpoint.game!r}: give one of {expect_game!r}")
     return checkpoint
