@@ -179,14 +179,24 @@ class Session:
 
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
-        checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()})
+        checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()}, measured=True)
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
-        self._write_best()
         self.saved()
         return path
 
+    def moment(self, now: bool) -> Checkpoint:
+        """The run at this moment, for a checkpoint whose parts and weights come later.
+
+        Its processes are measured if it is due, or in any case `now`.
+        """
+        return self._checkpoint({}, {JUDGE: self.judge.state()}, measured=now)
+
     def saved(self) -> None:
-        """A checkpoint has been written: the next one is due an interval later."""
+        """A checkpoint has been written: the next one is due an interval later.
+
+        Raises `CheckpointError` if there are weights that evaluated best and can still not be written.
+        """
+        self._write_best()
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         if self._refused:
             self.observer.event("a checkpoint could be written again")
@@ -262,9 +272,13 @@ class Session:
             self._unwritten_best = None
 
     def _checkpoint(
-        self, weights: Weights, parts: dict[str, Snapshot], evaluation: float | None = None
+        self,
+        weights: Weights,
+        parts: dict[str, Snapshot],
+        evaluation: float | None = None,
+        measured: bool = False,
     ) -> Checkpoint:
-        self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
+        self._measure(measured)  # reading takes a tenth of a second: not for every checkpoint
         log, config = self.log, self.config.to_json()
         found = self.spec.found
         return Checkpoint(

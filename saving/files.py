@@ -95,6 +95,12 @@ def open_own(path: Path, flags: int) -> int:
     return descriptor
 
 
+def sync_file(path: Path) -> None:
+    """Makes a file's content durable that was written without that."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def sync_folder(path: Path) -> None:
     """Makes renames inside the folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
