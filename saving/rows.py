@@ -82,11 +82,16 @@ def plan(cut: Cut, earlier: Sequence[RowFile], row_bytes: int) -> RowPlan:
     per_file = max(FILE_BYTES // row_bytes, 1)
     kept = tuple(file for file in earlier if file.stop > cut.first)
     whole = not kept or (kept[0].start <= cut.first and kept[-1].stop <= cut.stop)
-    if not whole or len(kept) > MOST_SMALL + (cut.stop - cut.first) // per_file:
+    if not whole or _torn(kept) or len(kept) > MOST_SMALL + (cut.stop - cut.first) // per_file:
         kept = ()
     begin = kept[-1].stop if kept else cut.first
-    starts = range(begin, cut.stop, per_file)
+    starts = range(begin, max(cut.stop, begin + (not kept)), per_file)  # a file of none, if there is no row
     return RowPlan(kept, tuple(range(start, min(start + per_file, cut.stop)) for start in starts))
+
+
+def _torn(files: Sequence[RowFile]) -> bool:
+    """Whether there is a gap between two of them."""
+    return any(left.stop != right.start for left, right in pairwise(files))
 
 
 def written_rows(
@@ -106,7 +111,8 @@ def rest_of(source: RowSource, cut: Cut, files: Sequence[RowFile]) -> Snapshot:
     start = min(max(cut.first, source.first), cut.stop)
     arrays = _copied_in_slices(source, start, cut.stop)
     first = min(max(start, source.first), cut.stop)  # rows have left while they were copied
-    listed = [[file.name, file.start, file.stop] for file in files if file.stop > first]
+    needed = [file for file in files if file.stop > first] or files[-1:]
+    listed = [[file.name, file.start, file.stop] for file in needed]
     facts = cut.facts | {"first": first, ROWS: listed}
     return Snapshot({name: array[first - start :] for name, array in arrays.items()}, facts)
 
@@ -122,13 +128,10 @@ def with_rows(part: Snapshot, read: Callable[[str], Arrays]) -> Snapshot:
     """The whole of a part, whose files of rows `read` gives by name. Raises `ValueError` on gaps."""
     facts = {name: fact for name, fact in part.facts.items() if name != ROWS}
     files = [RowFile(name, int(start), int(stop), "") for name, start, stop in part.facts[ROWS]]
-    joints = [(left.stop, right.start) for left, right in pairwise(files)]
     first, sizes = int(facts["first"]), {len(array) for array in part.arrays.values()}
-    if any(left != right for left, right in joints) or len(sizes) != 1 or (files and files[0].start > first):
+    if not files or _torn(files) or len(sizes) != 1 or files[0].start > first:
         raise ValueError("its files of rows do not belong together")
     found = [read(file.name) for file in files]
-    if not found:
-        return Snapshot(part.arrays, facts)
     skipped, size = first - files[0].start, sizes.pop()
     joined = {name: np.concatenate([arrays[name] for arrays in found]) for name in found[0]}
     constant = {name: array[skipped : skipped + size] for name, array in joined.items()}
