@@ -19,14 +19,16 @@ import secrets
 import shutil
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.actor_kinds import BUFFER, JUDGE, TRAINER, Member
+from core.actor_kinds import BUFFER, JUDGE, TRAINER, ActorKind, Member
 from data import Snapshot
 from runs.actors.shell import Shell, Stateful
 from runs.actors.writing import Done, Place, Refused
+from runs.driver import Driver
 from saving.checkpoint import (
     Checkpoint,
     Written,
@@ -40,12 +42,26 @@ from saving.rows import ROWS, RowFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runs.ray_run import RayRun
-
 POLL_SECONDS = 0.1
 """Between two questions whether a part is written."""
 SAVES = "saves"
 """The queue of the calls that ask so, and fetch files: they keep no actor from its work."""
+
+
+class BesideDriver(Driver):
+    """A driver beside which its actors work on their calls."""
+
+    @abstractmethod
+    def shell_of(self, kind: ActorKind) -> type[Any]:
+        """The class of the actors of a kind."""
+
+    @abstractmethod
+    def in_flight(self, actors: Collection[str]) -> bool:
+        """Whether a call of one of these is."""
+
+    @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Waits until a call has returned, and takes all results that are there."""
 
 
 class Base(NamedTuple):
@@ -61,7 +77,7 @@ class BackgroundSave:
     `base` is an earlier generation to share files with. Raises `CheckpointError` if there can be no folder.
     """
 
-    def __init__(self, run: RayRun, without: Collection[str], base: Base | None, last: bool) -> None:
+    def __init__(self, run: BesideDriver, without: Collection[str], base: Base | None, last: bool) -> None:
         self.run, self.session, self.base = run, run.session, base
         self._last = last
         self.folder = begin_generation(self.session.folder, self.session.log.counters.training_step)
@@ -93,7 +109,7 @@ class BackgroundSave:
     def _begin(self, name: str) -> None:
         """Has an actor take its state and write it."""
         handle, member = self.run.actors[name], self._members[name]
-        if issubclass(self.run.launcher.shell_of(member.kind), Shell):
+        if issubclass(self.run.shell_of(member.kind), Shell):
             files = self.base.files.get(name, ()) if self.base is not None else ()
             counted = handle.call(Shell.save, Place(self.folder, self._mark, name, files))
             self.run.call(name, counted, partial(self._has_begun, name))
@@ -278,7 +294,7 @@ def link_or_copy(source: Path, path: Path) -> None:
 class Saves:
     """The checkpoints of a sitting, one after another."""
 
-    def __init__(self, run: RayRun) -> None:
+    def __init__(self, run: BesideDriver) -> None:
         self._run = run
         self._now: BackgroundSave | None = None
         self._bases: list[Base] = []  # the newest two generations

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import ray
 
-from core.actor_kinds import STORAGE, Member
+from core.actor_kinds import STORAGE, ActorKind, Member
 from data import Snapshot
 from runs.actors.remote_source import RemoteSource
-from runs.background_save import Saves
+from runs.background_save import BesideDriver, Saves
 from runs.cluster import Launcher
-from runs.driver import Driver, Input, Rhythm, nothing
+from runs.driver import Input, Rhythm, nothing
 from runs.failures import Failure, Restarts, RunError, evidence_of, failure_of
 from runs.handles import Pending
 from runs.session import Reason, Session
@@ -61,7 +61,7 @@ class Call(NamedTuple):
         return bool(names & {self.actor, self.queue})
 
 
-class RayRun(Driver):
+class RayRun(BesideDriver):
     """The actors of a run and the calls that they are working on."""
 
     def __init__(self, session: Session, launcher: Launcher) -> None:
@@ -183,6 +183,10 @@ class RayRun(Driver):
     def busy(self, queue: str) -> bool:
         """Whether a call is in flight that took its turn in `queue`, or it waits for a checkpoint's cut."""
         return queue in self.saves.held or any(call.queue == queue for call in self.calls.values())
+
+    def shell_of(self, kind: ActorKind) -> type[Any]:
+        """See `BesideDriver`."""
+        return self.launcher.shell_of(kind)
 
     def in_flight(self, actors: Collection[str]) -> bool:
         """Whether a call of one of these is."""
