@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import ray
@@ -144,7 +144,7 @@ def test_a_player_that_dies_while_a_checkpoint_is_made_is_not_waited_for(
         mark(self)
         if not killed:
             killed.append("self_play_0")
-            kill_actor(self.run, "self_play_0")
+            kill_actor(cast(RayRun, self.run), "self_play_0")
 
     monkeypatch.setattr(BackgroundSave, "_mark_folder", kill)
     with started(tmp_path, num_workers=2, **LONG) as run:
