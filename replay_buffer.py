@@ -38,12 +38,16 @@ from learning.targets import (
     n_step_returns,
     row_layout,
 )
+from saving.rows import Cut
 from search.inference import make_model
 from search.mcts import Search
 from search.rules.rule import draw_noise
 
 PRIORITY_FLOOR = 1e-3
 """Added to every priority, so that no step is lost for good and no importance weight dwarfs the others."""
+
+CHANGING = ("policies", "root_values", "versions")
+"""The columns that reanalysis writes anew; all others stay as they were added."""
 
 START_WINDOW = 3
 """Steps that a young run keeps, in `learning_starts`."""
@@ -299,13 +303,31 @@ class ReplayBuffer:
         """All rows and priorities, the oldest first, and the generator: sampling goes on as it would have."""
         places = self._places(self.first, self.next - self.first)
         arrays = {name: column[places] for name, column in self.rows._asdict().items()}
-        facts = {
+        return Snapshot(arrays | {"weights": self.tree[places]}, self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {
             "first": self.first,
             "cursor": self.cursor,
             "ever": self.added_before + self.added,
             "generator": self.generator.bit_generator.state,
         }
-        return Snapshot(arrays | {"weights": self.tree[places]}, facts)
+
+    def cut(self) -> Cut:
+        """What `state` is of, at this moment, without the rows (`saving/rows.py`)."""
+        return Cut(self.first, self.next, self._facts())
+
+    def constant_rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """What never changes in the rows at positions `start` to `stop`, copied."""
+        places = self._places(start, stop - start)
+        names = (name for name in StepRows._fields if name not in CHANGING)
+        return {name: getattr(self.rows, name)[places] for name in names}
+
+    def changing_rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """What reanalysis and the trainer change in them, copied."""
+        places = self._places(start, stop - start)
+        arrays = {name: getattr(self.rows, name)[places] for name in CHANGING}
+        return arrays | {"weights": self.tree[places]}
 
     def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`; a buffer that has become smaller keeps the newest histories."""

@@ -40,7 +40,7 @@ def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> i
     add_config_options(parser, None, shown_fields(arguments, possible))
     parsed = parser.parse(canonical(arguments))
     options = config_values(parsed)
-    run = find_run(parsed.run, Path(options.pop("results_path", MuZeroConfig().results_path)), games)
+    run = find_run(parsed.run, Path(options.get("results_path", MuZeroConfig().results_path)), games)
     _say_without_effect(run, options, local=parsed.local)
     outcome = MuZero.resume(
         run, options, local=parsed.local, address=parsed.address, games=games, say_idle=False

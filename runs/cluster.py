@@ -100,6 +100,10 @@ class Launcher:
         sharing = 1 + (len(playing) if self.player_device != "cpu" else 0)
         self._share = 0.0 if device == "cpu" else 1.0 / sharing
 
+    def shell_of(self, kind: ActorKind) -> type[Any]:
+        """The class of the actors of a kind."""
+        return self._shells[kind.name]
+
     def launch(
         self,
         member: Member,

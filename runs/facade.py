@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from config import MuZeroConfig, field_docs
 from core.errors import ConfigurationError, require
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runs.driver import Role
     from runs.session import TrainingOutcome
     from runs.status import Observer
+    from saving.appending import AppendedFile, Troubles
     from saving.checkpoint import Checkpoint
 
 AnyPath = str | PathLike[str]
@@ -89,8 +90,8 @@ class MuZero:
             notes += _idle(self.config, self._given, self._usual, local)
         told = Callbacks(callbacks)
         folder = new_run_folder(Path(self.config.results_path), self.game)
-        with discarded_if_empty(folder):
-            sitting = Sitting(folder, start, notes)
+        with discarded_if_empty(folder), _held(folder) as log:
+            sitting = Sitting(folder, log, start, notes)
             outcome = _train(
                 self.spec, self.config, sitting, local=local, address=address, told=told, roles=roles
             )
@@ -116,34 +117,22 @@ class MuZero:
         `callbacks`, `roles` and `say_idle` see `train`.
         """
         from runs.callbacks import Callbacks
-        from saving.checkpoint import load_checkpoint
-        from saving.files import CheckpointError
-        from saving.run_folder import run_folder_of
+        from saving.checkpoint import load_checkpoint, remove_unfinished
 
         run = Path(run)
-        checkpoint = load_checkpoint(run)
-        if not checkpoint.parts:
-            raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
-        earlier = MuZeroConfig.from_json(checkpoint.config_json)
-        changes = renamed(options or {}, field_docs())
-        if changes.get("lr_decay_start") == PRESENT:
-            changes["lr_decay_start"] = checkpoint.training_step
-        config = earlier.replace(**_resumable(changes))
-        if bool(config.consistency_loss_weight) != bool(earlier.consistency_loss_weight):
-            raise ConfigurationError(
-                "consistency_loss_weight cannot be switched on or off when a run is resumed: train a new run"
-            )
-        if config.ratio != earlier.ratio:
-            checkpoint = checkpoint.with_ratio_from_here()
-        spec = games.load(checkpoint.game_text) if game is None else game_of(game)
-        if spec.name != checkpoint.game:
-            raise ConfigurationError(f"{run} is a run of {checkpoint.game!r}, not of {spec.name!r}")
-        check_facts(spec, config)
-        _check_start(spec, config, local, address, roles)
-        told = Callbacks(callbacks)
-        notes = _changed(spec, checkpoint) + (_idle(config, changes, earlier, local) if say_idle else ())
-        sitting = Sitting(run_folder_of(run), checkpoint, notes)
-        outcome = _train(spec, config, sitting, local=local, address=address, told=told, roles=roles)
+        folder = _folder_to_resume(run)
+        told, said = Callbacks(callbacks), list[str]()
+        with _held(folder) as log:
+            checkpoint = load_checkpoint(run, say=said.append)
+            remove_unfinished(folder)
+            spec, config, checkpoint = _gone_on_with(run, checkpoint, options or {}, game, games)
+            _check_start(spec, config, local, address, roles)
+            notes = (*said, *_changed(spec, checkpoint))
+            if say_idle:
+                usual = MuZeroConfig.from_json(checkpoint.config_json)
+                notes += _idle(config, options or {}, usual, local)
+            sitting = Sitting(folder, log, checkpoint, notes)
+            outcome = _train(spec, config, sitting, local=local, address=address, told=told, roles=roles)
         told.raise_what_was_raised()
         return outcome
 
@@ -170,6 +159,55 @@ class MuZero:
         player = checkpoint_player(best_of(Path(checkpoint)), simulations)
         duel = Duel(game_of(game), player, player_specs(opponent), seed)
         return total(list(play(duel, games)))
+
+
+def _folder_to_resume(run: Path) -> Path:
+    """The folder of a run. Raises `CheckpointError` if there is none at `run`, or only weights."""
+    from saving.checkpoint import load_checkpoint
+    from saving.files import CheckpointError
+    from saving.run_folder import GENERATIONS, run_folder_of
+
+    folder = run_folder_of(run)
+    if not (folder / GENERATIONS).is_dir():
+        load_checkpoint(run)
+        raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
+    return folder
+
+
+class GoneOnWith(NamedTuple):
+    """What a run is resumed with."""
+
+    spec: GameSpec
+    config: MuZeroConfig
+    checkpoint: Checkpoint
+
+
+def _gone_on_with(
+    run: Path, checkpoint: Checkpoint, options: dict[str, Any], game: AnyGame | None, games: GameFolder
+) -> GoneOnWith:
+    """The game, and the configuration with other `options`. Raises `ConfigurationError` if that cannot be."""
+    from saving.files import CheckpointError
+
+    if not checkpoint.parts:
+        raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
+    earlier = MuZeroConfig.from_json(checkpoint.config_json)
+    changes = renamed(options, field_docs())
+    if changes.get("lr_decay_start") == PRESENT:
+        changes["lr_decay_start"] = checkpoint.training_step
+    # where a run was made, its files say; where it is now and may write, they do not
+    here = {"results_path": MuZeroConfig().results_path}
+    config = earlier.replace(**here | _resumable(changes))
+    if bool(config.consistency_loss_weight) != bool(earlier.consistency_loss_weight):
+        raise ConfigurationError(
+            "consistency_loss_weight cannot be switched on or off when a run is resumed: train a new run"
+        )
+    if config.ratio != earlier.ratio:
+        checkpoint = checkpoint.with_ratio_from_here()
+    spec = games.load(checkpoint.game_text) if game is None else game_of(game)
+    if spec.name != checkpoint.game:
+        raise ConfigurationError(f"{run} is a run of {checkpoint.game!r}, not of {spec.name!r}")
+    check_facts(spec, config)
+    return GoneOnWith(spec, config, checkpoint)
 
 
 def _check_start(
@@ -231,8 +269,17 @@ class Sitting(NamedTuple):
     """A run's folder, what the run goes on from, and what there is to say of that."""
 
     folder: Path
+    log: RunLogFile
     resumed: Checkpoint | None
     notes: tuple[str, ...] = ()
+
+
+class RunLogFile(NamedTuple):
+    """A run's log while this process trains in its folder."""
+
+    file: AppendedFile
+    troubles: Troubles  # of all files that the run appends to
+    note: str | None  # where the folder cannot be locked
 
 
 def _train(
@@ -252,55 +299,58 @@ def _train(
     from runs.reports.panel import Observers
     from saving.run_folder import RUN_CONFIG
 
-    folder, resumed, before = sitting
+    folder, log, resumed, before = sitting
     config, notes = fitted_here(config, local=local, address=address)
-    with _log_of(folder) as log:
-        try:
-            (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
-            provenance.note(folder, provenance.here(before))
-            counters = None if resumed is None else resumed.counters
-            observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
-        except OSError as error:
-            raise _unwritable(folder, error) from None
-        try:
-            observer.event(f"run folder: {folder}")
-            room = room_note(Path(config.results_path))
-            for note in filter(None, (*game.notes, *before, *notes, room)):
-                observer.event(note)
-            return train(
-                game,
-                config,
-                folder,
-                local=local,
-                address=address,
-                resume_from=resumed,
-                observer=Observers([observer, told]),
-                stopped=lambda: told.stopped,
-                roles=roles,
-            )
-        finally:
-            observer.close()
+    try:
+        (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
+        provenance.note(folder, provenance.here(before))
+        counters = None if resumed is None else resumed.counters
+        observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    try:
+        observer.event(f"run folder: {folder}")
+        room = room_note(Path(config.results_path))
+        for note in filter(None, (log.note, *game.notes, *before, *notes, room)):
+            observer.event(note)
+        return train(
+            game,
+            config,
+            folder,
+            local=local,
+            address=address,
+            resume_from=resumed,
+            observer=Observers([observer, told]),
+            stopped=lambda: told.stopped,
+            roles=roles,
+        )
+    finally:
+        observer.close()
 
 
 @contextmanager
-def _log_of(folder: Path) -> Iterator[TextIO]:
+def _held(folder: Path) -> Iterator[RunLogFile]:
     """A run's log, to be written on; meanwhile nobody else trains in its `folder`."""
+    from core.output import say_on_stderr
+    from saving.appending import AppendedFile, Troubles
     from saving.run_folder import LOG_NAME, hold
 
+    troubles = Troubles(say_on_stderr)
     try:
-        log = (folder / LOG_NAME).open("a", encoding="utf-8")
+        file = AppendedFile(folder / LOG_NAME, troubles)
     except OSError as error:
         raise _unwritable(folder, error) from None
-    with log:
-        hold(log, folder)
-        yield log
+    with closing(file):
+        yield RunLogFile(file, troubles, hold(file, folder))
 
 
 def _unwritable(folder: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(f"cannot write to {folder}: {error.strerror or error}")
 
 
-def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any, resumed: Counters | None) -> Observer:
+def _observer(
+    title: str, config: MuZeroConfig, folder: Path, log: RunLogFile, resumed: Counters | None
+) -> Observer:
     """The panel or the lines, the log file and whatever keeps the figures, which go on from `resumed`."""
     from runs.reports.metrics_log import MetricsLog
     from runs.reports.panel import Lines, LogFile, Observers, Panel
@@ -308,10 +358,11 @@ def _observer(title: str, config: MuZeroConfig, folder: Path, log: Any, resumed:
 
     interval = config.log_interval
     shown = Panel(title) if sys.stdout.isatty() else Lines(sys.stdout, interval)
-    observers: list[Observer] = [shown, LogFile(log, interval)]
+    observers: list[Observer] = [shown, LogFile(log.file, interval)]
+    log.troubles.say = Observers(observers).event
     observers += [
-        TensorBoardLog(folder, config, resumed=resumed),
-        MetricsLog(folder, interval, resumed),
+        TensorBoardLog(folder, config, resumed=resumed, troubles=log.troubles),
+        MetricsLog(folder, interval, resumed, troubles=log.troubles),
     ]
     if config.wandb:
         from runs.reports.wandb_log import WandbLog

@@ -39,6 +39,13 @@ class Judge:
         self.opponents: tuple[str | None, ...] = config.opponents if config.players > 1 else (None,)
         self._newest: dict[str | None, EvaluationResult] = {}
         self._evaluations = 0
+        self._solved = False
+
+    @property
+    def solved(self) -> bool:
+        """Whether the target, as it is now, was reached in this sitting or an earlier one."""
+        target, best = self.config.target_reward, self.best
+        return self._solved and target is not None and best is not None and best.mean >= target
 
     @property
     def evaluations(self) -> tuple[EvaluationResult, ...]:
@@ -50,11 +57,14 @@ class Judge:
         best = self.best
         names = ("returns", "lengths", "seats")
         arrays = {name: getattr(best, name) for name in names} if best is not None else {}
-        return Snapshot(arrays, {"evaluations": self._evaluations, "version": best.version if best else 0})
+        version = best.version if best else 0
+        facts = {"evaluations": self._evaluations, "version": version, "solved": self._solved}
+        return Snapshot(arrays, facts)
 
     def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`."""
         self._evaluations = state.facts["evaluations"]
+        self._solved = state.facts.get("solved") is True  # earlier versions did not say
         if state.arrays:
             self.best = EvaluationResult(
                 returns=state.arrays["returns"],
@@ -88,6 +98,7 @@ class Judge:
         target = self.config.target_reward
         reached = target is not None and result.mean >= target
         solved = reached and job.decides
+        self._solved |= solved
         best = solved or self._is_best(result)
         if best:
             self.best = result

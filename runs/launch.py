@@ -35,11 +35,15 @@ def train(
 ) -> TrainingOutcome:
     """Trains `game` in `run_folder` until the target, the training steps, Ctrl-C or `stopped`, then saves.
 
+    A run that is finished when it is resumed stays as it is; a line says what would prolong it.
     `roles` are the kinds of actors, if others than the usual ones (`runs/actors/table.py:ROLES`).
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
     check_launch(config, local, address, roles)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
+    if (end := session.finished) is not None:
+        observer.event(f"the run is finished: {end.line}")
+        return session.outcome(end.reason)
     with interruptible() as interrupted:
 
         def ends() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from core.actor_kinds import STORAGE, Member
@@ -77,15 +78,18 @@ class LocalRun(Driver):
         except GameError as error:
             if not self.session.progressed:
                 raise
-            self.save(without=[name for name, member in self.members.items() if member.kind.restarted])
+            others = [name for name, member in self.members.items() if member.kind.restarted]
+            self.session.insist(partial(self.save, others))
             raise GameError(f"{error}; {self.session.kept}") from error
 
     def _rounds(self, interrupted: Callable[[], bool]) -> Reason:
         while True:
             self.issue()  # plays, then trains, as far as the ratio allows, then evaluates if it is time
             reason = self.reason or self.session.reason_to_stop(interrupted)
-            if reason is not None or self.session.checkpoint_due:
-                self.save()
+            if reason is not None:
+                self.session.insist(self.save)
+            elif self.session.checkpoint_due:
+                self.session.attempt(self.save)
             self.report()
             if reason is not None:
                 return reason

@@ -10,16 +10,18 @@ these are, the actors' duties say (`runs/actors/`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import ray
 
-from core.actor_kinds import STORAGE, Member
+from core.actor_kinds import STORAGE, ActorKind, Member
 from data import Snapshot
 from runs.actors.remote_source import RemoteSource
+from runs.background_save import BesideDriver, Saves
 from runs.cluster import Launcher
-from runs.driver import Driver, Input, Rhythm, nothing
+from runs.driver import Input, Rhythm, nothing
 from runs.failures import Failure, Restarts, RunError, evidence_of, failure_of
 from runs.handles import Pending
 from runs.session import Reason, Session
@@ -29,6 +31,7 @@ CALL_SECONDS = 0.5
 TRAIN_SECONDS = 0.05
 """What one call of the trainer should take; two are in flight."""
 STATUS_SECONDS = 0.25
+IDLE_SECONDS = 0.01
 STARTS = "starts"
 """The queue of all actors' first calls."""
 R = TypeVar("R")
@@ -58,7 +61,7 @@ class Call(NamedTuple):
         return bool(names & {self.actor, self.queue})
 
 
-class RayRun(Driver):
+class RayRun(BesideDriver):
     """The actors of a run and the calls that they are working on."""
 
     def __init__(self, session: Session, launcher: Launcher) -> None:
@@ -76,6 +79,7 @@ class RayRun(Driver):
         self.launcher = launcher
         self.calls: dict[Any, Call] = {}  # by Ray's reference
         self.restarts = Restarts(session.folder)
+        self.saves = Saves(self)
         self._next_status = 0.0
         for name, member in self.members.items():
             self._launch(member, session.part(name))
@@ -106,6 +110,7 @@ class RayRun(Driver):
         name = member.name
         self.session.observer.event(f"actor {name!r} was lost and is started again")
         self._forget({name})
+        self.saves.lost(name)
         self._launch(member)
         self.duties[member.kind.name].lost(name)
 
@@ -126,6 +131,8 @@ class RayRun(Driver):
             if not self._saved_without(error.actor):
                 raise
             raise RunError(f"{error}; {self.session.kept}", error.actor) from error
+        finally:
+            self.saves.abandon()
 
     def _saved_without(self, actor: str) -> bool:
         """Writes a checkpoint of all actors but those that fail like `actor` does; whether it could."""
@@ -133,7 +140,7 @@ class RayRun(Driver):
         while actor and self.session.progressed:
             self._forget(lost)
             try:
-                self.save(lost)
+                self.session.insist(partial(self.save, lost))
             except RunError as another:  # a game that breaks for one player breaks for others
                 actor = "" if another.actor in lost else another.actor
                 lost.add(actor)
@@ -148,8 +155,9 @@ class RayRun(Driver):
             if time.perf_counter() >= self._next_status:
                 self.report()
             self.reason = self.reason or self.session.reason_to_stop(interrupted)
-            if (self.reason is not None or self.session.checkpoint_due) and self.session.progressed:
-                self.save()
+            self.saves.go_on()
+        if self.session.progressed:
+            self.session.insist(self.save)
         self.report()
         return self.reason
 
@@ -173,8 +181,20 @@ class RayRun(Driver):
         self.calls[result.where] = Call(actor, queue or actor, done, inputs, awaited)
 
     def busy(self, queue: str) -> bool:
-        """Whether a call is in flight that took its turn in `queue`."""
-        return any(call.queue == queue for call in self.calls.values())
+        """Whether a call is in flight that took its turn in `queue`, or it waits for a checkpoint's cut."""
+        return queue in self.saves.held or any(call.queue == queue for call in self.calls.values())
+
+    def shell_of(self, kind: ActorKind) -> type[Any]:
+        """See `BesideDriver`."""
+        return self.launcher.shell_of(kind)
+
+    def in_flight(self, actors: Collection[str]) -> bool:
+        """Whether a call of one of these is."""
+        return any(call.actor in actors for call in self.calls.values())
+
+    def save(self, without: Collection[str] = ()) -> None:
+        """See `Driver`; the parts are written by the actors (`runs/background_save.py`)."""
+        self.saves.last(without)
 
     def value(self, result: Pending[R]) -> R:
         """A result, fetched into this process."""
@@ -184,6 +204,7 @@ class RayRun(Driver):
     def wait(self, seconds: float) -> None:
         """Waits until a call has returned, and takes all results that are there."""
         if not self.calls:
+            time.sleep(min(seconds, IDLE_SECONDS))
             return
         if not ray.wait(list(self.calls), timeout=seconds)[0]:
             return

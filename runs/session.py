@@ -22,6 +22,7 @@ from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
 from saving.checkpoint import Checkpoint, save_best, save_generation
+from saving.files import CheckpointError
 from saving.run_folder import BEST_NAME, best_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,20 @@ class TrainingOutcome(NamedTuple):
         from showing.agent import Agent
 
         return Agent.load(best_of(self.folder), self.game)
+
+
+class Finished(NamedTuple):
+    """How a run came to its end, and in words what would prolong it."""
+
+    reason: Reason
+    line: str
+
+
+RETRY_SECONDS = 10.0
+"""Until a checkpoint that could not be written is tried again."""
+LAST_TRIES = 5
+LAST_PAUSE = 2.0
+"""How often, and after how many seconds, the last checkpoint of a run is tried again."""
 
 
 class Session:
@@ -78,6 +93,8 @@ class Session:
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
         self._last_video = before.training_step  # updates
         self._warned_of_support = False
+        self._unwritten_best: Checkpoint | None = None
+        self._refused = False  # whether the newest checkpoint could not be written
 
     def consists_of(self, kinds: Sequence[ActorKind]) -> None:
         """Takes note of the run's kinds of actors, by which its processes are told apart."""
@@ -103,6 +120,23 @@ class Session:
         before = self.resumed.counters if self.resumed else Counters()
         now = self.log.counters
         return (now.training_step, now.played_steps) != (before.training_step, before.played_steps)
+
+    @property
+    def finished(self) -> Finished | None:
+        """How the run that is gone on with had come to its end, if it had; what would prolong it."""
+        config, log = self.config, self.log
+        if self.resumed is None:
+            return None
+        if self.judge.solved:
+            target = f"the target of {config.target_reward:g} was reached"
+            return Finished("target_reward", f"{target}; a higher --target-reward would prolong it")
+        if log.counters.training_step >= config.training_steps:
+            made = counted(log.counters.training_step, "update")
+            return Finished("training_steps", f"{made} made; a higher --training-steps would prolong it")
+        if 0 < config.training_minutes * 60 <= log.seconds:
+            over = f"{config.training_minutes:g} minutes of training are over"
+            return Finished("training_minutes", f"{over}; more --training-minutes would prolong it")
+        return None
 
     @property
     def kept(self) -> str:
@@ -145,10 +179,54 @@ class Session:
 
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
-        checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()})
+        checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()}, measured=True)
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
-        self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
+        self.saved()
         return path
+
+    def moment(self, now: bool) -> Checkpoint:
+        """The run at this moment, for a checkpoint whose parts and weights come later.
+
+        Its processes are measured if it is due, or in any case `now`.
+        """
+        return self._checkpoint({}, {JUDGE: self.judge.state()}, measured=now)
+
+    def saved(self) -> None:
+        """A checkpoint has been written: the next one is due an interval later.
+
+        Raises `CheckpointError` if there are weights that evaluated best and can still not be written.
+        """
+        self._write_best()
+        self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
+        if self._refused:
+            self.observer.event("a checkpoint could be written again")
+        self._refused = False
+
+    def not_saved(self, error: CheckpointError) -> None:
+        """A checkpoint could not be written: says so, once, and has it tried again in a while."""
+        interval = min(RETRY_SECONDS, self.config.checkpoint_interval)
+        self._next_checkpoint = time.perf_counter() + interval
+        if not self._refused:
+            self.observer.event(f"warning: {error}; the run goes on and tries again")
+        self._refused = True
+
+    def attempt(self, save: Callable[[], object]) -> None:
+        """Has `save` write one of the run's checkpoints; if it fails a later one may go better."""
+        try:
+            save()
+        except CheckpointError as error:
+            self.not_saved(error)
+
+    def insist(self, save: Callable[[], object]) -> None:
+        """Has `save` write the last checkpoint, a few times if need be. Raises `CheckpointError`."""
+        for _ in range(LAST_TRIES - 1):
+            try:
+                save()
+                return
+            except CheckpointError as error:
+                self.not_saved(error)
+            time.sleep(LAST_PAUSE)
+        save()
 
     def played(self, report: PlayReport) -> None:
         """Takes note of self-play, and says if games of before could not be gone on with."""
@@ -176,7 +254,8 @@ class Session:
         judgement = self.judge.read(job, result)
         self.log.evaluated(result)
         if judgement.best:
-            save_best(self.folder / BEST_NAME, self._checkpoint(weights, {}, result.mean))
+            self._unwritten_best = self._checkpoint(weights, {}, result.mean)
+            self.attempt(self._write_best)
         if judgement.solved:
             counters = self.log.counters
             self.observer.event(
@@ -186,10 +265,20 @@ class Session:
             )
         return judgement
 
+    def _write_best(self) -> None:
+        """Writes the best checkpoint if it is new. Raises `CheckpointError`."""
+        if self._unwritten_best is not None:
+            save_best(self.folder / BEST_NAME, self._unwritten_best)
+            self._unwritten_best = None
+
     def _checkpoint(
-        self, weights: Weights, parts: dict[str, Snapshot], evaluation: float | None = None
+        self,
+        weights: Weights,
+        parts: dict[str, Snapshot],
+        evaluation: float | None = None,
+        measured: bool = False,
     ) -> Checkpoint:
-        self._measure(now=bool(parts))  # reading takes a tenth of a second: not for every best checkpoint
+        self._measure(measured)  # reading takes a tenth of a second: not for every checkpoint
         log, config = self.log, self.config.to_json()
         found = self.spec.found
         return Checkpoint(
@@ -207,8 +296,10 @@ class Session:
     def register(self) -> None:
         """Adds the run's best checkpoint, if it has one, to the registry.
 
-        A line says as which version, or why that was not possible.
+        A line says as which version, or why that was not possible. Raises `CheckpointError` if a best
+        checkpoint can still not be written.
         """
+        self.insist(self._write_best)
         if not (self.folder / BEST_NAME).exists():
             return
         try:

@@ -5,7 +5,8 @@ They lie in the run's folder, `results/<game>/<time>/`:
     config.json               the configuration
     log.txt, events.*         progress lines and TensorBoard events
     best.checkpoint           weights and configuration that evaluated best, one small file to share
-    checkpoints/<n>-step-<s>  one directory per generation: everything needed to go on training
+    checkpoints/<n>-step-<s>  one directory per generation: everything needed to go on training; rows of the
+                              buffer that an earlier generation has as well are links to the same files
 
 A generation becomes visible when its manifest (format version and a SHA-256 of every other file) is renamed
 into place after everything else is on the disk: it is complete, or it does not exist. Loading reads JSON and
@@ -22,25 +23,36 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.cost import Cost
+from core.output import say_on_stderr
 from data import Counters, Snapshot, Weights
-from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
+from saving.files import (
+    CheckpointError,
+    digest_file,
+    remove_leftovers,
+    sync_folder,
+    synced,
+    write_whole,
+)
+from saving.rows import ROWS, with_rows
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 
 FORMAT = "muzero-ray checkpoint"
-FORMAT_VERSION = 2
+PLAIN_VERSION, FORMAT_VERSION = 2, 3
+"""Those that are read; the newer one is of generations in which rows of a part lie in files of their own."""
 FACTS = "facts.json"
 WEIGHTS = "weights.npz"
+Say = Callable[[str], object]
 _DIGEST_MARK = b"sha256:"
 _DIGEST_LENGTH = 64
 _GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
@@ -59,7 +71,7 @@ class Checkpoint:
     measured_cost: Cost | None = None  # of the run until then; None: saved before costs were kept
     recipe: str | None = None  # what a person types to mean the game; "": it is a program's own; None: `game`
     game_digest: str = ""  # SHA-256 of the source of a game that is a file of somebody's own
-    format_version: int = FORMAT_VERSION
+    format_version: int = PLAIN_VERSION
 
     @property
     def config(self) -> MuZeroConfig:
@@ -98,28 +110,138 @@ class Checkpoint:
 # --- generations ---
 
 
+class Written(NamedTuple):
+    """A part of a generation whose files are on the disk."""
+
+    facts: dict[str, Any]  # of its snapshot
+    digests: dict[str, str]  # SHA-256 of its files, by name
+
+
 def save_generation(run_folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Writes `checkpoint` as the newest generation, then removes all but the newest `keep`.
 
     Returns the generation's directory. A crash at any moment leaves the earlier generations loadable.
     Raises `CheckpointError` when the disk refuses.
     """
+    folder = begin_generation(run_folder, checkpoint.training_step)
+    with _writing(folder.parent), removed_if_it_fails(folder):
+        parts = {name: write_part(folder, name, part) for name, part in checkpoint.parts.items()}
+        weights = write_weights(folder, checkpoint.weights)
+        complete_generation(folder, checkpoint, parts, weights, keep)
+    return folder
+
+
+def begin_generation(run_folder: Path, training_step: int) -> Path:
+    """Makes the folder of the next generation, which is none before it is completed.
+
+    Raises `CheckpointError` when the disk refuses.
+    """
     parent = run_folder / GENERATIONS
     with _writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
         number = max((_number(path) for path in parent.iterdir()), default=0) + 1
-        folder = parent / f"{number:06d}-step-{checkpoint.training_step}"
+        folder = parent / f"{number:06d}-step-{training_step}"
         folder.mkdir()
-        _write_generation(folder, checkpoint)
-        sync_folder(parent)
-        _remove_old(parent, keep)
     return folder
+
+
+@contextmanager
+def removed_if_it_fails(folder: Path) -> Iterator[None]:
+    """Leaves nothing of a generation that could not be written."""
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def write_part(folder: Path, name: str, part: Snapshot) -> Written:
+    """Writes a part into a generation's `folder`. Raises `OSError`."""
+    file = part_file(name)
+    return Written(part.facts, {file: write_arrays(folder / file, part.arrays)})
+
+
+def write_weights(folder: Path, weights: Weights) -> dict[str, str]:
+    """Writes the weights into a generation's `folder`; their file's SHA-256 by name. Raises `OSError`."""
+    return {WEIGHTS: write_arrays(folder / WEIGHTS, weights)}
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Writes an uncompressed `.npz` that is on the disk afterwards; its SHA-256. Raises `OSError`."""
+    with synced(path) as stream:
+        _write_arrays(stream, arrays)
+    return digest_file(path)
+
+
+def complete_generation(
+    folder: Path, checkpoint: Checkpoint, parts: Mapping[str, Written], digests: Mapping[str, str], keep: int
+) -> None:
+    """Makes the files in `folder`, those of `parts` and of the other `digests`, the newest generation.
+
+    All but the newest `keep` are removed. The parts and weights of `checkpoint` itself are ignored. Raises
+    `OSError`.
+    """
+    facts = _facts(checkpoint) | {"parts": {name: part.facts for name, part in parts.items()}}
+    with synced(folder / FACTS) as stream:
+        stream.write(json.dumps(facts).encode())
+    files = {FACTS: digest_file(folder / FACTS), **digests}
+    for part in parts.values():
+        files |= part.digests
+    sync_folder(folder)
+    rows = any(ROWS in part.facts for part in parts.values())
+    version = FORMAT_VERSION if rows else checkpoint.format_version
+    manifest = {"format": FORMAT, "format_version": version, "files": files}
+    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+    sync_folder(folder.parent)
+    _remove_old(folder.parent, keep)
 
 
 def newest_generation(run_folder: Path) -> Path | None:
     """The newest complete generation of a run, if it has one."""
     complete = _complete(run_folder / GENERATIONS)
     return complete[-1] if complete else None
+
+
+def newest_whole(run_folder: Path, say: Say) -> Checkpoint:
+    """The checkpoint in the newest generation of a run that is not damaged; a line if that is not the last.
+
+    Raises `CheckpointError` if there is none.
+    """
+    complete = _complete(run_folder / GENERATIONS)
+    damage: list[CheckpointError] = []
+    for path in reversed(complete):
+        try:
+            whole = load_generation(path)
+        except CheckpointError as error:
+            damage.append(error)
+        else:
+            _say_what_is_passed_over(path, damage, say)
+            return whole
+    if len(damage) == 1:
+        raise damage[0]
+    if damage:
+        raise CheckpointError(f"none of the {len(damage)} checkpoints in {run_folder} is whole; {damage[0]}")
+    raise CheckpointError(f"no complete checkpoint in {run_folder}: give a {BEST_NAME} file or a run folder")
+
+
+def _say_what_is_passed_over(path: Path, damage: list[CheckpointError], say: Say) -> None:
+    """One line about the generations that are newer than the whole one at `path`."""
+    unfinished = [found for found in path.parent.iterdir() if _number(found) > _number(path)]
+    if damage:
+        say(f"warning: {str(damage[0]).removesuffix(f'; {_ANOTHER}')}; {path.name} before it is taken")
+    elif unfinished:
+        say(f"the newest checkpoint was not written to its end; {path.name} before it is taken")
+
+
+def remove_unfinished(run_folder: Path) -> None:
+    """Removes what a killed process has left of generations, and of files that were to be written whole."""
+    parent = run_folder / GENERATIONS
+    if parent.is_dir():
+        for path in parent.iterdir():
+            if _number(path) and not (path / MANIFEST).exists():
+                shutil.rmtree(path, ignore_errors=True)
+    for folder in (run_folder, *_complete(parent)):
+        remove_leftovers(folder)
 
 
 def load_generation(path: Path) -> Checkpoint:
@@ -131,32 +253,21 @@ def load_generation(path: Path) -> Checkpoint:
             if Path(name).name != name or digest_file(path / name) != digest:
                 raise CheckpointError(f"{path / name} is corrupt: its checksum differs; {_ANOTHER}")
         facts = json.loads((path / FACTS).read_bytes())
-        names = {name: _part_file(name) for name in facts["parts"]}
+        names = {name: part_file(name) for name in facts["parts"]}
         if not {FACTS, WEIGHTS, *names.values()} <= set(manifest["files"]):
             raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {_ANOTHER}")
-        parts = {
-            name: Snapshot(_read_arrays(path / file), facts["parts"][name]) for name, file in names.items()
-        }
+        parts = {name: _read_part(path, file, facts["parts"][name]) for name, file in names.items()}
         return _from_facts(facts, _read_arrays(path / WEIGHTS), parts)
 
 
-def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
-    facts = _facts(checkpoint) | {"parts": {name: part.facts for name, part in checkpoint.parts.items()}}
-    files = {WEIGHTS: checkpoint.weights} | {
-        _part_file(name): part.arrays for name, part in checkpoint.parts.items()
-    }
-    for name, arrays in files.items():
-        with synced(folder / name) as stream:
-            _write_arrays(stream, arrays)
-    with synced(folder / FACTS) as stream:
-        stream.write(json.dumps(facts).encode())
-    digests = {name: digest_file(folder / name) for name in (FACTS, *files)}
-    sync_folder(folder)
-    manifest = {"format": FORMAT, "format_version": checkpoint.format_version, "files": digests}
-    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+def _read_part(folder: Path, file: str, facts: dict[str, Any]) -> Snapshot:
+    """A part, whose rows may lie in files of their own."""
+    part = Snapshot(_read_arrays(folder / file), facts)
+    return with_rows(part, lambda name: _read_arrays(folder / name)) if ROWS in facts else part
 
 
-def _part_file(name: str) -> str:
+def part_file(name: str) -> str:
+    """The file of a part in its generation's folder. Raises `CheckpointError` if it cannot be named so."""
     if not re.fullmatch(r"\w+", name):
         raise CheckpointError(f"{name!r} cannot name a part of a checkpoint")
     return f"part_{name}.npz"
@@ -216,8 +327,10 @@ def load_best(path: Path) -> Checkpoint:
         return _from_facts(facts, weights, {})
 
 
-def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
+def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_on_stderr) -> Checkpoint:
     """The checkpoint at `path`: a best.checkpoint file, a generation, or a run folder (its newest).
+
+    `say` is told in a line when the newest generation is damaged, and the one before is taken.
 
     Raises `CheckpointError` when there is none, when it cannot be read, or when it is of another game than
     `expect_game`.
@@ -227,12 +340,8 @@ def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
     if path.is_file():
         checkpoint = load_best(path)
     else:
-        generation = path if _number(path) or (path / MANIFEST).exists() else newest_generation(path)
-        if generation is None:
-            raise CheckpointError(
-                f"no complete checkpoint in {path}: give a {BEST_NAME} file or a run folder"
-            )
-        checkpoint = load_generation(generation)
+        one = _number(path) or (path / MANIFEST).exists()
+        checkpoint = load_generation(path) if one else newest_whole(path, say)
     if expect_game is not None and checkpoint.game != expect_game:
         raise CheckpointError(f"{path} is a checkpoint of {checkpoint.game!r}: give one of {expect_game!r}")
     return checkpoint
@@ -279,7 +388,7 @@ def _check_format(path: Path, facts: Any) -> None:
     """Raises `CheckpointError` unless `facts` are those of a checkpoint of this format version."""
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of this project; {_ANOTHER}")
-    if facts.get("format_version") != FORMAT_VERSION:
+    if facts.get("format_version") not in (PLAIN_VERSION, FORMAT_VERSION):
         raise CheckpointError(
             f"{path} has checkpoint format {facts.get('format_version')}, this version reads format "
             f"{FORMAT_VERSION}; use the version of the project that wrote it"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -54,6 +57,48 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+LEFT_SECONDS = 60.0
+"""A temporary file so old belongs to no `write_whole` that still goes on."""
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a `write_whole` in the folder has left behind whose process was killed."""
+    for path in folder.iterdir():
+        match = _TEMPORARY.fullmatch(path.name)
+        with suppress(OSError):
+            if match and (not _alive(int(match[1])) or time.time() - path.stat().st_mtime > LEFT_SECONDS):
+                path.unlink()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        pass
+    return process != os.getpid()  # our own are written one after another
+
+
+def open_own(path: Path, flags: int) -> int:
+    """A descriptor to write the file `path` with, made if it is not there.
+
+    Raises `OSError` where it is no regular file: through a link, something would be written elsewhere.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a regular file", str(path))
+    return descriptor
+
+
+def sync_file(path: Path) -> None:
+    """Makes a file's content durable that was written without that."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def sync_folder(path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from core.errors import ConfigurationError
 from saving.files import CheckpointError
@@ -112,17 +113,57 @@ def first_existing(*paths: Path) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def hold(log: IO[str], folder: Path) -> None:
-    """Marks a run as running as long as its `log` is open.
+class Open(Protocol):
+    """An open file."""
 
-    Raises `ConfigurationError` where another process trains in its `folder`.
+    def fileno(self) -> int:
+        """Its descriptor."""
+        ...
+
+
+def hold(log: Open, folder: Path) -> str | None:
+    """Marks a run as running as long as its `log` is open: a process that dies leaves no mark.
+
+    A line where that is not possible here. Raises `ConfigurationError` where another process trains in its
+    `folder`.
     """
     try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(log)
     except BlockingIOError:
-        raise ConfigurationError(f"a training is running in {folder}: stop it first") from None
-    except OSError:  # a file system without locks
-        return
+        process = _holder(log)
+        which = "" if process is None else f" (process {process})"
+        raise ConfigurationError(f"a training is running in {folder}{which}: stop it first") from None
+    except OSError as error:
+        why = f"files cannot be locked here: {error.strerror}"
+        return f"warning: {why}; nothing keeps a second training out of {folder}"
+    return None
+
+
+LOCK_TRIES = 5
+"""Somebody who looks whether the run is running holds the lock for a moment."""
+
+
+def _lock(log: Open) -> None:
+    for _ in range(LOCK_TRIES - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(log.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.02)
+    fcntl.flock(log.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+LOCKS = Path("/proc/locks")
+
+
+def _holder(log: Open) -> int | None:
+    """The process that has locked the file, as far as Linux tells."""
+    inode = os.fstat(log.fileno()).st_ino
+    with suppress(OSError):
+        for line in LOCKS.read_text().splitlines():
+            fields = line.split()
+            if fields[1:2] == ["FLOCK"] and fields[5].rpartition(":")[2] == str(inode) and int(fields[4]) > 0:
+                return int(fields[4])
+    return None
 
 
 def is_running(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, TextIO
 
-from core.output import print_on
+from core.output import Printer
 from runs.reports.panel import Clock
 from tuning.ledger import Asked, Event, Failed, Finished, RungReached, Stopped
 from tuning.space import listed, short
@@ -29,7 +29,7 @@ class SearchLines:
     """A plain line for each event, and now and then one about the running trials."""
 
     def __init__(self, stream: TextIO, clock: Clock = time.monotonic) -> None:
-        self._stream = stream
+        self._printer = Printer(stream)
         self._clock = clock
         self._due = clock() + LINE_SECONDS
 
@@ -46,10 +46,11 @@ class SearchLines:
             self._print("; ".join(progress_text(number, progress) for number, progress in running.items()))
 
     def close(self) -> None:
-        """Nothing is left to be done."""
+        """Gives up what could not be printed."""
+        self._printer.close()
 
     def _print(self, line: str) -> None:
-        print_on(self._stream, line)
+        self._printer.line(line)
 
 
 class SearchTable:

@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.output import say_on_stderr
 from runs.reports.tensorboard_log import EventFile
+from saving.appending import Strict
 from saving.files import write_whole
 from tuning.ledger import Event, Failed, Finished, Stopped
 from tuning.space import Values
@@ -135,7 +137,7 @@ def write_hparams(trial: Trial, folder: Path) -> None:
     part = own.with_name(f".{own.name}")  # a kill may leave a part of it
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    events = HParamsFile(part)
+    events = HParamsFile(part, Strict(say_on_stderr))
     events.write(trial)
     events.close()
     part.rename(own)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +13,19 @@ from core.randomness import Stream, make_generator
 from data import Batch, BufferStatus, FloatArray, GameHistory, ReanalyseRequest, ReanalyseResult, Snapshot
 from replay_buffer import ReplayBuffer
 from runs.actors.shell import Setup, Shell
+from runs.actors.writing import Place, Write
 from runs.driver import Duty, Role
+from saving.checkpoint import Written, write_arrays, write_part
+from saving.rows import ROWS, Arrays, Cut, RowFile, RowPlan, plan, rest_of, written_rows
+
+MOST_KNOWN = 4096
+"""Files of rows that are remembered; more generations than are ever used have fewer."""
 
 
 class BufferActor(Shell[ReplayBuffer]):
     """`ReplayBuffer` that takes what `ReanalyseActor` gives."""
+
+    _row_files: tuple[RowFile, ...] = ()  # of this very buffer, in any generation
 
     def _build(self, setup: Setup) -> ReplayBuffer:
         buffer = ReplayBuffer(setup.config, make_generator(setup.config.seed, Stream.BUFFER))
@@ -52,6 +63,30 @@ class BufferActor(Shell[ReplayBuffer]):
     def state(self) -> Snapshot:
         """See `ReplayBuffer`."""
         return self.part.state()
+
+    def _counted(self) -> int:
+        """Steps added in this sitting."""
+        return self.part.added
+
+    def _write_of(self, place: Place) -> Write:
+        """Rows are copied and written by and by, and those that an earlier generation has are left to it."""
+        own = frozenset(self._row_files)
+        cut = self.part.cut()
+        planned = plan(cut, [file for file in place.base if file in own], self.part.row_bytes)
+        return partial(self._write_rows, place.part, cut, planned)
+
+    def _write_rows(self, name: str, cut: Cut, planned: RowPlan, folder: Path) -> Written:
+        buffer = self.part
+
+        def write(file: str, arrays: Arrays) -> str:
+            return write_arrays(folder / file, arrays)
+
+        files = written_rows(name, buffer, planned, write)
+        rest = write_part(folder, name, rest_of(buffer, cut, files))
+        self._row_files = (*self._row_files[-MOST_KNOWN:], *files)
+        listed = {file for file, _, _ in rest.facts[ROWS]}
+        digests = {file.name: file.digest for file in files if file.name in listed}
+        return Written(rest.facts, rest.digests | digests)
 
 
 class BufferDuty(Duty[BufferActor]):

@@ -6,11 +6,14 @@ What happens when one dies: `runs/failures.py`. Who calls them: their duties, be
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 
 from config import MuZeroConfig
 from data import Snapshot, WeightsSource
 from games.api.spec import GameSpec
+from runs.actors.writing import Done, PartWriter, Place, Refused, Write
+from saving.checkpoint import write_part
 
 Part = TypeVar("Part")
 
@@ -35,6 +38,19 @@ class Setup(NamedTuple):
     state: Snapshot | None = None  # to go on from
 
 
+class Stateful(Protocol):
+    """An actor whose state checkpoints keep."""
+
+    def state(self) -> Snapshot:
+        """What it takes to go on."""
+        ...
+
+
+def copied(state: Snapshot) -> Snapshot:
+    """The same in arrays of its own, which stay as they are while the part goes on."""
+    return Snapshot({name: array.copy() for name, array in state.arrays.items()}, state.facts)
+
+
 class NotStartedError(RuntimeError):
     """Something was asked of an actor whose `start` has failed."""
 
@@ -48,10 +64,36 @@ class Shell(ABC, Generic[Part]):
 
     def __init__(self) -> None:
         self._part: Part | None = None
+        self._writer = PartWriter()
 
     def start(self, setup: Setup) -> None:
         """Builds the part; the first call of every actor."""
         self._part = self._build(setup)
+
+    def save(self, place: Place) -> int:
+        """Begins to write the part's state, as it is now, beside all other work; what it has counted.
+
+        What comes of it, `saved` says.
+        """
+        self._writer.begin(place, self._write_of(place))
+        return self._counted()
+
+    def saved(self) -> Done | Refused | None:
+        """How the writing went, or None as long as it goes on."""
+        return self._writer.outcome()
+
+    def piece(self, file: str, offset: int) -> bytes:
+        """Some bytes from `offset` of a file that was written out of sight of the driver; none at its end."""
+        return self._writer.piece(file, offset)
+
+    def _write_of(self, place: Place) -> Write:
+        """What writes the state of this moment into a folder, later and in another thread."""
+        state = copied(cast(Stateful, self).state())
+        return partial(write_part, name=place.part, part=state)
+
+    def _counted(self) -> int:
+        """What a checkpoint has to know of this moment: the updates made, the steps added."""
+        return 0
 
     @abstractmethod
     def _build(self, setup: Setup) -> Part:

@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import actor_kinds
 from data import Batch, Snapshot, TrainingResult, Weights
 from runs.actors.buffer import BUFFER, BufferActor
-from runs.actors.shell import Setup, Shell
+from runs.actors.shell import Setup, Shell, copied
 from runs.actors.storage import STORAGE
+from runs.actors.writing import Place, Write
 from runs.driver import Driver, Duty, Input, Publication, Role, nothing
 from runs.handles import Handle, Pending
+from saving.checkpoint import Written, write_part, write_weights
 from shared_storage import SharedStorage
 
 if TYPE_CHECKING:
@@ -52,6 +55,19 @@ class TrainerActor(Shell["Trainer"]):
     def state(self) -> Snapshot:
         """What it takes to go on training."""
         return self.part.state()
+
+    def _counted(self) -> int:
+        """Updates made in the run's life."""
+        return self.part.training_step
+
+    def _write_of(self, place: Place) -> Write:
+        """The weights as well, which a checkpoint is of."""
+        return partial(_write_with_weights, place.part, copied(self.state()), self.part.weights())
+
+
+def _write_with_weights(name: str, state: Snapshot, weights: Weights, folder: Path) -> Written:
+    part = write_part(folder, name, state)
+    return Written(part.facts, part.digests | write_weights(folder, weights))
 
 
 class TrainerDuty(Duty[TrainerActor]):

@@ -16,9 +16,11 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
+from core.output import say_on_stderr
 from runs.reports.scalars import ScalarLog, Scalars
+from saving.appending import AppendedFile, Troubles
 from saving.files import write_whole
 from saving.run_folder import METRICS_NAME
 
@@ -52,13 +54,15 @@ class MetricsLog(ScalarLog):
         interval: float = 3.0,
         resumed: Counters | None = None,
         clock: Clock = time.monotonic,
+        troubles: Troubles | None = None,
     ) -> None:
+        """Raises `OSError` where the file cannot be opened."""
         super().__init__(interval, clock)
         if resumed is not None and (folder / METRICS_NAME).exists():
             _forget_after(folder / METRICS_NAME, resumed)
-        self._stream: TextIO = (folder / METRICS_NAME).open("a", encoding="utf-8")
+        self._file = AppendedFile(folder / METRICS_NAME, troubles or Troubles(say_on_stderr))
         if _cut_short(folder / METRICS_NAME):
-            self._stream.write("\n")
+            self._file.write(b"\n")
 
     def write(self, scalars: Scalars, step: int, counters: Counters) -> None:
         """See `ScalarLog`."""
@@ -67,13 +71,13 @@ class MetricsLog(ScalarLog):
             "played_steps": counters.played_steps,
             "seconds": round(counters.seconds, 3),
         }
-        self._stream.write(json.dumps(moment | {tag: _short(value) for tag, value in scalars.items()}) + "\n")
-        self._stream.flush()
+        line = json.dumps(moment | {tag: _short(value) for tag, value in scalars.items()})
+        self._file.write((line + "\n").encode())
 
     def close(self) -> None:
         """Writes the last state and closes the file."""
         super().close()
-        self._stream.close()
+        self._file.close()
 
 
 def read_metrics(path: Path) -> list[MetricPoint]:

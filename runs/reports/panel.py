@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from core.output import print_on
+from core.output import Printer
 from core.wording import counted, grouped, score_of_mean
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from data import EvaluationResult
     from runs.status import Observer, RunStatus
+    from saving.appending import AppendedFile
 
 Clock = Callable[[], float]
 Rows = list[tuple[str, str]]
@@ -52,11 +55,10 @@ class Observers:
             observer.close()
 
 
-class Lines:
-    """One plain line every `interval` seconds, to a stream that is no terminal."""
+class StatusLines(ABC):
+    """One plain line every `interval` seconds; a subclass says where to."""
 
-    def __init__(self, stream: TextIO, interval: float, clock: Clock = time.monotonic) -> None:
-        self._stream = stream
+    def __init__(self, interval: float, clock: Clock = time.monotonic) -> None:
         self._interval = interval
         self._clock = clock
         self._due = -math.inf
@@ -86,16 +88,40 @@ class Lines:
             self._print(status_line(self._newest))
             self._newest = None
 
+    @abstractmethod
     def _print(self, line: str) -> None:
-        print_on(self._stream, line)
+        """Writes the line."""
 
 
-class LogFile(Lines):
-    """The same lines in the run's log, and what errors leave behind."""
+class Lines(StatusLines):
+    """The lines on a stream that is no terminal."""
+
+    def __init__(self, stream: TextIO, interval: float, clock: Clock = time.monotonic) -> None:
+        super().__init__(interval, clock)
+        self._printer = Printer(stream)
+
+    def close(self) -> None:
+        """See `StatusLines`; the stream stays open."""
+        super().close()
+        self._printer.close()
+
+    def _print(self, line: str) -> None:
+        self._printer.line(line)
+
+
+class LogFile(StatusLines):
+    """The same lines in the run's log, and what errors leave behind. The file stays open."""
+
+    def __init__(self, log: AppendedFile, interval: float, clock: Clock = time.monotonic) -> None:
+        super().__init__(interval, clock)
+        self._log = log
 
     def evidence(self, text: str) -> None:
         """Writes it at once."""
         self._print(text)
+
+    def _print(self, line: str) -> None:
+        self._log.write((line + "\n").encode(errors="replace"))
 
 
 class Panel:
@@ -107,12 +133,14 @@ class Panel:
         self._live: Live | None = None
 
     def status(self, status: RunStatus) -> None:
-        """Redraws the panel."""
-        self._screen().update(render(self._title, status), refresh=True)
+        """Redraws the panel. A terminal that is gone is no reason to end."""
+        with suppress(OSError):
+            self._screen().update(render(self._title, status), refresh=True)
 
     def event(self, text: str) -> None:
         """Prints the line above the panel."""
-        self._screen().console.print(text, highlight=False, markup=False)
+        with suppress(OSError):
+            self._screen().console.print(text, highlight=False, markup=False)
 
     def evidence(self, text: str) -> None:
         """Is for the log file only."""
@@ -121,7 +149,8 @@ class Panel:
     def close(self) -> None:
         """Leaves the last panel on the screen and gives the terminal back."""
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
             self._live = None
 
     def _screen(self) -> Live:

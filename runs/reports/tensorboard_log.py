@@ -10,10 +10,12 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from config import MuZeroConfig, field_docs
+from core.output import say_on_stderr
 from runs.reports.scalars import ScalarLog, Scalars
+from saving.appending import AppendedFile, Troubles
 
 if TYPE_CHECKING:
     from data import Counters, Video
@@ -103,10 +105,12 @@ class TensorBoardLog(ScalarLog):
         interval: float = 1.0,
         resumed: Counters | None = None,
         clock: Clock = time.monotonic,
+        troubles: Troubles | None = None,
     ) -> None:
+        """Raises `OSError` where the file cannot be made."""
         super().__init__(interval, clock)
         self._video: Video | None = None  # the newest written
-        self._events = EventFile(folder)
+        self._events = EventFile(folder, troubles or Troubles(say_on_stderr))
         if resumed is not None:
             self._events.restart(resumed.training_step + 1)
         self._events.text("hyperparameters", hyperparameter_table(config))
@@ -134,15 +138,15 @@ class TensorBoardLog(ScalarLog):
 
 
 class EventFile:
-    """One TensorBoard event file in `folder`: records of protocol buffers, flushed after each."""
+    """One TensorBoard event file in `folder`: records of protocol buffers, each written at once and whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, troubles: Troubles) -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         # TensorBoard reads files of one folder in the order of their names: time first
         name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}.0"
-        self._stream: BinaryIO = (folder / name).open("wb")
-        self._writer = RecordWriter(self._stream)
+        self._file = AppendedFile(folder / name, troubles, new=True)
+        self._writer = RecordWriter(self._file)
         self._write(file_version="brain.Event:2")
 
     def restart(self, step: int) -> None:
@@ -192,7 +196,7 @@ class EventFile:
 
     def close(self) -> None:
         """Closes the file."""
-        self._stream.close()
+        self._file.close()
 
     def _plugin(self, plugin: str, tag: str, content: bytes, step: int) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -208,7 +212,6 @@ class EventFile:
         from tensorboard.compat.proto.event_pb2 import Event
 
         self._writer.write(Event(wall_time=time.time(), **fields).SerializeToString())
-        self._writer.flush()
 
 
 def hyperparameter_table(config: MuZeroConfig) -> str:

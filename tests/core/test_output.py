@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.output import print_on
-from tests.helpers.command_line import python
+from core.output import Printer
+from tests.helpers.command_line import python, run
 
 FULL = Path("/dev/full")
 
@@ -59,9 +61,44 @@ class Broken(io.StringIO):
 def test_work_goes_on_where_its_lines_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_on(Broken(tmp_path / "x", BrokenPipeError()), "a line")
+    Printer(Broken(tmp_path / "x", BrokenPipeError())).line("a line")
     assert capsys.readouterr().err == "", "whoever read it has had enough"
-    print_on(Broken(tmp_path / "x", OSError(28, "No space left on device")), "a line")
+    full = Printer(Broken(tmp_path / "x", OSError(28, "No space left on device")))
+    for _ in range(3):
+        full.line("a line")
     assert capsys.readouterr().err == (
-        "nothing more can be written here: No space left on device; the work goes on\n"
+        "warning: cannot write the output: No space left on device; the work goes on and tries again\n"
     )
+
+
+class Disk(io.RawIOBase):
+    """What a stream writes to; nothing fits on it while it is `full`."""
+
+    def __init__(self) -> None:
+        self.full, self.content = False, b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.content += bytes(data)
+        return len(data)
+
+
+def test_lines_are_tried_again_once_the_disk_has_room(capsys: pytest.CaptureFixture[str]) -> None:
+    disk = Disk()
+    printer = Printer(io.TextIOWrapper(io.BufferedWriter(disk)))
+    for number in range(6):
+        disk.full = number in (1, 2, 4)
+        printer.line(f"line {number}")
+    assert disk.content == b"".join(b"line %d\n" % number for number in range(6))
+    assert capsys.readouterr().err.count("warning: cannot write the output") == 2
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_like_one_that_nobody_reads(closed: str) -> None:
+    finished = run(["sh", "-c", f"exec {sys.executable} muzero.py --version {closed}"])
+    assert finished.returncode == 0
+    assert finished.stderr == ""

@@ -155,7 +155,7 @@ def test_a_mistake_in_an_actor_is_one_line_and_its_traceback_is_in_the_log(run: 
 def test_evidence_goes_into_the_runs_log_and_not_onto_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    with (tmp_path / "log.txt").open("a") as log:
+    with facade._held(tmp_path) as log:
         observer = facade._observer("title", MuZeroConfig(), tmp_path, log, None)
         observer.evidence(TRACEBACK)
         observer.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from runs.reports.panel import Lines, LogFile, Observers, Panel, count, duration, status_line
 from runs.status import RunStatus
+from saving.appending import AppendedFile, Troubles
 from tests.helpers.results import evaluation_result
 from tests.helpers.statuses import EARLY, make_status
 
@@ -143,13 +145,14 @@ def test_observers_pass_on_to_all() -> None:
     assert streams[0].getvalue() == streams[1].getvalue() == f"hello\n{status_line(make_status())}\n"
 
 
-def test_what_errors_leave_behind_is_for_the_log_file_only() -> None:
-    shown, kept, screen = io.StringIO(), io.StringIO(), Console(file=io.StringIO())
+def test_what_errors_leave_behind_is_for_the_log_file_only(tmp_path: Path) -> None:
+    shown, screen = io.StringIO(), Console(file=io.StringIO())
+    kept = AppendedFile(tmp_path / "log.txt", Troubles(shown.write))
     panel = Panel("cartpole", screen)
     observers = Observers([Lines(shown, 1.0), LogFile(kept, 1.0), panel])
     observers.evidence("Traceback:\n  somewhere")
     observers.close()
-    assert kept.getvalue() == "Traceback:\n  somewhere\n"
+    assert (tmp_path / "log.txt").read_text() == "Traceback:\n  somewhere\n"
     assert shown.getvalue() == screen.file.getvalue() == ""  # type: ignore[attr-defined]
 
 
