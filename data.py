@@ -225,6 +225,7 @@ class Counters:
     ratio_since_update: int = 0
     ratio_since_step: int = 0  # of those added
     added_steps: int = 0  # to the replay buffer, whether they are still there or not
+    lost_games: int = 0  # that broke, see `LostGame`
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,17 @@ class TrainingResult(NamedTuple):
     metrics: TrainingMetrics
     positions: NDArray[np.int64]  # [updates * S] step ids, as in the batches
     priorities: NDArray[np.float32]  # [updates * S] |predicted value - target value| at the root
+
+
+class LostGame(NamedTuple):
+    """A game that was not played to its end, as it raised, broke its contract, or took its process along."""
+
+    game: str  # name
+    seed: int  # from which it starts
+    moves: int  # made before
+    reason: str
+    actions: tuple[int, ...] | None = None  # those moves; None: not known
+    fatal: bool = False  # whether its process was lost with it
 
 
 class PlayReport(NamedTuple):
@@ -261,6 +273,7 @@ class PlayReport(NamedTuple):
     resign_checked: int = 0  # games played out though a player would have resigned
     wrong_resignations: int = 0  # of those, games that this player did not lose
     anew: int = 0  # games begun anew since they came out otherwise when a resumed worker played them again
+    lost: tuple[LostGame, ...] = ()  # which have been replaced by others
 
 
 class BufferStatus(NamedTuple):
@@ -289,6 +302,7 @@ class EvaluationResult(NamedTuple):
     opponent: str | None = None  # in the other seats, as `arena/players.py` reads it; several by ", "
     network_evaluations: int = 0  # of the searches in all games, by networks of all seats
     shares: NDArray[np.float32] | None = None  # [games] of the win; None: as the signs of the returns say
+    lost: tuple[LostGame, ...] = ()  # which are left out of all of this
 
     @property
     def mean(self) -> float:

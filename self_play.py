@@ -16,20 +16,26 @@ from config import MuZeroConfig
 from core.randomness import Stream, make_generator
 from data import (
     GameHistory,
+    LostGame,
     PlayReport,
     SearchResult,
     Snapshot,
     WeightsSource,
 )
-from games.api.spec import GameSpec
+from games.api.spec import RAISES, GameSpec
+from playing.environment import GamesBreakError
 from playing.exploration import NONE, RandomMoves, explored_actions, moves_made
-from playing.game_table import Moves
+from playing.game_note import NO_CAUTION, Caution, note_at
+from playing.game_table import Broken, Moves
 from playing.history_builder import HistoryBuilder, ends_of
 from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
 from search.planner import GamePlanner
 from search.rules.rule import draw_noise
+
+LOST_IN_A_ROW = 10
+"""Games that may break one after another while none finishes; where more are played side by side, so many."""
 
 
 class SelfPlay:
@@ -43,18 +49,24 @@ class SelfPlay:
         source: WeightsSource,
         planner: GamePlanner,
         attempt: int = 0,
+        caution: Caution = NO_CAUTION,
     ) -> None:
         """`planner` searches, here or elsewhere (`search/planner.py:self_play_planner`). `attempt` counts the
-        actors that had been lost before: their games are not played again.
+        actors that had been lost before: their games are not played again, nor those named by `caution`.
+        Raises `GamesBreakError` where no game can be started.
         """
         self.config, self.source = config, source
         self.generator = make_generator(config.seed, Stream.SELF_PLAY, worker, attempt)
         batch = config.games_per_worker
-        self.table = make_table(game, config, batch)
+        self.table = make_table(game, config, batch, note_at(caution.note))
+        self._avoid = caution.avoid
         self.planner = planner
         self._explores = config.search_kind.explores
         self.rows = np.arange(batch)
         self.anew = 0  # games that could not be gone on with, since the last report
+        self.lost: list[LostGame] = []  # since the last report
+        self._lost_in_a_row = 0  # none of which was followed by a game that finished
+        self._most_lost = max(LOST_IN_A_ROW, batch)
         self.resignation = Resignation(config, self.generator, batch)
         self.random_moves = RandomMoves(config, self.generator, batch)
         first = [self._new_game(row) for row in range(batch)]
@@ -65,15 +77,17 @@ class SelfPlay:
     def play(self, steps: int, seconds: float = 0.5) -> tuple[PlayReport, list[GameHistory]]:
         """Plays about `steps` environment steps, or for about `seconds`; returns the segments completed.
 
-        Weights are looked for between moves. Raises `GameError` when the game breaks its contract.
+        Weights are looked for between moves. A game that breaks is lost, and another one takes its row; of
+        its record only the segments are kept that are complete. Raises `GamesBreakError` when as many are
+        lost one after another as are played side by side, at least ten, and none finishes between them.
         """
         tally = PlayStatistics()
         histories: list[GameHistory] = []
         while tally.steps < steps and tally.seconds < seconds:
             self._load_newer_weights()
             histories += self._move(tally)
-        report = tally.report(self.planner.version, self.anew)
-        self.anew = 0
+        report = tally.report(self.planner.version, self.anew, tuple(self.lost))
+        self.anew, self.lost = 0, []
         return report, histories
 
     def _load_newer_weights(self) -> None:
@@ -97,12 +111,14 @@ class SelfPlay:
         rows = np.delete(self.rows, resigned)
         if rows.size:
             started = time.perf_counter()
-            moves = self.table.step(rows, actions[rows])
+            rows, moves, broken = self.table.attempt(rows, actions[rows])
             tally.moved(len(rows), time.perf_counter() - started)
             self.recorder.moved(
                 rows, actions[rows], exploratory[rows], moves.rewards, moves.observations, self.table
             )
             histories += self._finish(rows, moves, tally)
+            self._replace(broken)
+            self._replace(self.table.moved_twice(self.rows))
         return histories
 
     def _search(self, noise: RootNoise, tally: PlayStatistics) -> SearchResult:
@@ -137,14 +153,38 @@ class SelfPlay:
     def _close(self, row: int, history: GameHistory, tally: PlayStatistics) -> GameHistory:
         """Counts the game that `history` ends, and starts a new one in its row."""
         tally.finished(history, self.resignation.was_wrong(row, history))
+        self._lost_in_a_row = 0
         self.recorder.begin(row, self._new_game(row), self.table)
         return history
 
     def _new_game(self, row: int) -> NDArray[Any]:
         """Starts a game with a seed of its own in `row`; returns its first observation [C, H, W]."""
-        self.resignation.begin(row)
-        self.random_moves.begin(row)
-        return self.table.reset(row, int(self.generator.integers(2**31)))
+        while True:
+            self.resignation.begin(row)
+            self.random_moves.begin(row)
+            try:
+                return self.table.reset(row, self._seed())
+            except RAISES as error:
+                self._lose(Broken(row, self.table.environments[row].complaint(error)))
+
+    def _seed(self) -> int:
+        """The next game's; not one of those to be avoided."""
+        while (seed := int(self.generator.integers(2**31))) in self._avoid:
+            pass
+        return seed
+
+    def _replace(self, broken: list[Broken]) -> None:
+        """Starts other games in the rows of those that are `broken`, of which nothing more is recorded."""
+        for game in broken:
+            self._lose(game)
+            self.recorder.begin(game.row, self._new_game(game.row), self.table)
+
+    def _lose(self, broken: Broken) -> None:
+        """Counts a game as lost. Raises `GamesBreakError` when there have been too many."""
+        self.lost.append(self.table.lose(*broken))
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= self._most_lost:
+            raise GamesBreakError(str(broken.error), self.lost) from broken.error
 
     def state(self) -> Snapshot:
         """What it takes to go on with the same games and the same random numbers."""
@@ -162,7 +202,7 @@ class SelfPlay:
     def load_state(self, state: Snapshot) -> None:
         """Goes on from `state`; the running games are played again from their seeds and actions.
 
-        A game that then is another one begins anew.
+        A game that then is another one begins anew, and so does one that is to be avoided.
         """
 
         def part(name: str) -> Snapshot:
@@ -171,12 +211,13 @@ class SelfPlay:
                 {k.removeprefix(prefix): v for k, v in state.arrays.items() if k.startswith(prefix)}, {}
             )
 
-        otherwise = self.table.load_state(part("table"))
+        otherwise = self.table.load_state(part("table"), self._avoid)
+        avoided = [row for row, seed in enumerate(part("table").arrays["seeds"]) if int(seed) in self._avoid]
         self.recorder.load_state(part("recorder"))
         self.resignation.load_state(part("resignation"))
         self.random_moves.load_state(part("openings"))
         self.generator.bit_generator.state = state.facts["generator"]
-        for row in otherwise:
+        for row in (*otherwise, *avoided):
             self.recorder.begin(row, self._new_game(row), self.table)
         self.anew = len(otherwise)
 
@@ -219,8 +260,8 @@ class PlayStatistics:
             self.returns.append(history.game_return)
             self.lengths.append(history.game_length)
 
-    def report(self, version: int, anew: int = 0) -> PlayReport:
-        """The sums and means of all that was counted; see `PlayReport.anew`."""
+    def report(self, version: int, anew: int = 0, lost: tuple[LostGame, ...] = ()) -> PlayReport:
+        """The sums and means of all that was counted; see `PlayReport.anew` and `PlayReport.lost`."""
         searches = self.searches or np.nan
         return PlayReport(
             steps=self.steps,
@@ -238,4 +279,5 @@ class PlayStatistics:
             resign_checked=self.resign_checked,
             wrong_resignations=self.wrong_resignations,
             anew=anew,
+            lost=lost,
         )

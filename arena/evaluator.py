@@ -11,21 +11,29 @@ from arena.players import KINDS, make_player, parse_player, seated
 from config import MuZeroConfig
 from data import EvaluationResult, Weights
 from games.api.spec import GameSpec
+from playing.game_note import NO_CAUTION, Caution
 
 
 class Evaluator:
     """Judges weights by games alone, or against one opponent after another, each in all other seats.
 
-    Opponents are named as players of one of the `kinds`, or checkpoints' paths.
+    Opponents are named as players of one of the `kinds`, or checkpoints' paths. Games that break are left
+    out; `GamesBreakError` is raised where these are more than half.
     """
 
     def __init__(
-        self, spec: GameSpec, config: MuZeroConfig, device: str, kinds: Sequence[PlayerKind] = KINDS
+        self,
+        spec: GameSpec,
+        config: MuZeroConfig,
+        device: str,
+        kinds: Sequence[PlayerKind] = KINDS,
+        caution: Caution = NO_CAUTION,
     ) -> None:
         self.spec = spec
         self.config = config
         self.device = device
         self.kinds = kinds
+        self.caution = caution
         self._players: dict[int, NetworkPlayer] = {}  # by games
         self._matches: dict[tuple[int, str | None], Match] = {}
         self._openings: dict[str | None, int] = {}  # random first moves, by opponent
@@ -53,7 +61,8 @@ class Evaluator:
             varies_little = any(other.kind.varies_little for other in specs)
             self._openings[opponent] = openings_of(self.config) if varies_little else 0
             config = widest(self.config, *others)
-            match = Match(self.spec, config, games, [self._players[games], *others])
+            players = [self._players[games], *others]
+            match = Match(self.spec, config, games, players, caution=self.caution)
             self._matches[games, opponent] = match
         return self._matches[games, opponent]
 

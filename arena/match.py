@@ -15,8 +15,11 @@ from core.errors import ConfigurationError
 from core.policies import best_legal
 from core.randomness import Stream, make_generator
 from core.wording import counted
-from data import EvaluationResult, FloatArray, IntArray
-from games.api.spec import GameSpec
+from data import EvaluationResult, FloatArray, IntArray, LostGame
+from games.api.spec import RAISES, GameSpec
+from playing.environment import GamesBreakError
+from playing.game_note import Caution, note_at
+from playing.game_table import Broken
 from playing.make_table import make_table
 from playing.player import DrawingPlayer, Player, legal_action
 
@@ -30,10 +33,19 @@ class Match:
     They move on by a seat from game to game: in game g player i has seat (i + g) mod P. P games in a row, in
     which each has had every seat, are a round: they begin from the same seed and opening. The results are
     those of player number `judged`. Raises `ConfigurationError` unless there are P players.
+
+    A game that breaks is raised as `GameError`; with `caution` it is left out, and `GamesBreakError` is
+    raised once more than half of a match's games are.
     """
 
     def __init__(
-        self, spec: GameSpec, config: MuZeroConfig, games: int, players: Sequence[Player], judged: int = 0
+        self,
+        spec: GameSpec,
+        config: MuZeroConfig,
+        games: int,
+        players: Sequence[Player],
+        judged: int = 0,
+        caution: Caution | None = None,
     ) -> None:
         if len(players) != config.players:
             seats = counted(config.players, "player")
@@ -41,7 +53,10 @@ class Match:
                 f"a match of {spec.name} needs {seats}, one per seat, not {len(players)}"
             )
         self.players, self.judged = tuple(players), judged
-        self.table = make_table(spec, config, games)
+        self._caution = caution
+        self.lost: list[LostGame] = []
+        self._left_out = np.zeros(games, np.bool_)
+        self.table = make_table(spec, config, games, None if caution is None else note_at(caution.note))
         self._numbers = np.arange(games)
         self.seats = ((judged + self._numbers) % config.players).astype(np.int32)
         self._rounds = self._numbers // config.players
@@ -58,11 +73,30 @@ class Match:
                 player.reseed(make_generator(seed, Stream.OPPONENT, side))
         rounds = int(self._rounds[-1]) + 1
         seeds = make_generator(seed, Stream.EVALUATION).integers(2**31, size=rounds)
+        self.lost, self._left_out[:] = [], False
         for row, number in enumerate(self._rounds):
-            self.table.reset(row, int(seeds[number]))
-        self._live = np.arange(len(self._rounds))
+            self._begin(row, int(seeds[number]))
+        self._live = np.flatnonzero(~self._left_out)
         self._evaluated_before = self._evaluated()
         self._open(openings, make_generator(seed, Stream.OPENINGS))
+
+    def _begin(self, row: int, seed: int) -> None:
+        """Starts the game of `seed` in `row`, or of the next one that is not to be avoided."""
+        while self._caution is not None and seed in self._caution.avoid:
+            seed += 1
+        try:
+            self.table.reset(row, seed)
+        except RAISES as error:
+            self._lose(Broken(row, self.table.environments[row].complaint(error)))
+
+    def _lose(self, broken: Broken) -> None:
+        """Leaves a game out. Raises what has broken it where none may be left out."""
+        if self._caution is None:
+            raise broken.error
+        self.lost.append(self.table.lose(*broken))
+        self._left_out[broken.row] = True
+        if 2 * self._left_out.sum() > len(self._left_out):
+            raise GamesBreakError(str(broken.error), self.lost) from broken.error
 
     def _open(self, openings: int, generator: np.random.Generator) -> None:
         """Makes random moves, the same in the games of a round; none of the games is over afterwards."""
@@ -72,9 +106,17 @@ class Match:
                 break
             keys = generator.random((rounds, self.table.config.num_actions))[self._rounds[self._live]]
             self._step(best_legal(keys, self.table.legal[self._live]))
+        everyone = everyone[~self._left_out[everyone]]
         for row in np.setdiff1d(everyone, self._live).tolist():  # the players make the last move themselves
-            self.table.replay(row, int(self.table.seeds[row]), self.table.played[row][:-1])
-        self._live = everyone
+            self._replay(row, self.table.played[row][:-1])
+        self._live = everyone[~self._left_out[everyone]]
+
+    def _replay(self, row: int, actions: Sequence[int]) -> None:
+        """Plays the game of `row` again, up to the end of `actions`."""
+        try:
+            self.table.replay(row, int(self.table.seeds[row]), actions)
+        except RAISES as error:
+            self._lose(Broken(row, self.table.environments[row].complaint(error)))
 
     def play(self, seconds: float = float("inf"), progress: PlayCallback | None = None) -> bool:
         """Plays on for about `seconds`; whether all games have ended. Raises `GameError` on illegal moves.
@@ -102,22 +144,34 @@ class Match:
         return actions
 
     def _step(self, actions: IntArray) -> None:
-        moves = self.table.step(self._live, actions)
-        self._live = self._live[~(moves.terminated | moves.truncated)]
+        rows, moves, broken = self.table.attempt(self._live, actions)
+        self._live = rows[~(moves.terminated | moves.truncated)]
+        for game in broken:
+            self._lose(game)
+        if self._caution is not None:  # else the network that is to move says it
+            self._leave_out_double_moves()
+
+    def _leave_out_double_moves(self) -> None:
+        for game in self.table.moved_twice(self._live):
+            self._lose(game)
+        self._live = self._live[~self._left_out[self._live]]
 
     def result(self, version: int, opponent: str | None = None) -> EvaluationResult:
         """What came of the games to who is judged; `version` is that of that player's weights."""
-        lengths = np.array([len(actions) for actions in self.table.played], np.int32)
-        returns = self.table.returns[self._numbers, self.seats]
-        shares = shares_of(self.table.returns)[self._numbers, self.seats].astype(np.float32)
+        kept = self._numbers[~self._left_out]
+        seats = self.seats[kept]
+        lengths = np.array([len(self.table.played[row]) for row in kept.tolist()], np.int32)
+        returns = self.table.returns[kept, seats]
+        shares = shares_of(self.table.returns)[kept, seats].astype(np.float32)
         return EvaluationResult(
             returns.astype(np.float32),
             lengths,
             version,
-            self.seats.copy(),
+            seats,
             opponent,
             self._evaluated() - self._evaluated_before,
             shares if len(self.players) > 2 else None,
+            tuple(self.lost),
         )
 
     def _different(self) -> list[Player]:

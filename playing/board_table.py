@@ -9,6 +9,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from config import MuZeroConfig
+from core.errors import ConfigurationError
 from core.kernels import cached_njit
 from data import IntArray
 from games.api.spec import GameSpec
@@ -24,7 +25,8 @@ from games.boards.rules import (
     address_of,
     function_at,
 )
-from playing.game_table import GameTable, Moves
+from playing.game_note import NoNote
+from playing.game_table import Attempt, Broken, GameTable, Moves
 
 _legal_at, _play_at, _observe_at = function_at(LEGAL), function_at(PLAY), function_at(OBSERVE)
 
@@ -73,8 +75,8 @@ def step_rows(
 class BoardTable(GameTable):
     """`GameTable` over `BoardGame`s, whose states are rows of one array: the same games, faster."""
 
-    def __init__(self, spec: GameSpec, config: MuZeroConfig, batch: int) -> None:
-        super().__init__(spec, config, batch)
+    def __init__(self, spec: GameSpec, config: MuZeroConfig, batch: int, note: NoNote | None = None) -> None:
+        super().__init__(spec, config, batch, note)
         self._states: NDArray[np.int64] = np.zeros((batch, 0), np.int64)
 
     def reset(self, row: int, seed: int) -> NDArray[Any]:
@@ -93,10 +95,10 @@ class BoardTable(GameTable):
         game.state = self._states[row]
         return observation
 
-    def step(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> Moves:
+    def attempt(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> Attempt:
         """See `GameTable`. Raises `IllegalMoveError` on a move that is not legal, and makes none then.
 
-        Raises `GameError` when a game that is not over has no legal action.
+        A game breaks that is not over and has no legal action.
         """
         self._check(rows, actions)
         observations = np.empty((len(rows), *self.config.observation_shape), np.int8)
@@ -107,11 +109,22 @@ class BoardTable(GameTable):
         stuck = step_rows(*self._addresses, self._states, rows, actions, *targets)
         self._earn(rows, movers, rewards)
         moves = self._count(rows, actions)
-        if stuck >= 0:
-            self.environments[rows[stuck]].legal_mask()  # which refuses, saying after which move
         self._stack(rows, actions, observations)
         truncated = ~terminated & (moves >= self.config.max_moves)
-        return Moves(observations, rewards, terminated, truncated)
+        done = Moves(observations, rewards, terminated, truncated)
+        if stuck < 0:
+            return Attempt(rows, done, [])
+        went = terminated | self.legal[rows].any(axis=1)
+        broken = [Broken(row, self._complaint(row)) for row in rows[~went].tolist()]
+        return Attempt(rows[went], done.of(went), broken)
+
+    def _complaint(self, row: int) -> ConfigurationError:
+        """What there is to say of a running game without legal actions: after which move."""
+        try:
+            self.environments[row].legal_mask()
+        except ConfigurationError as error:
+            return error
+        raise AssertionError(f"row {row} has legal actions")
 
     def _check(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> None:
         for i in np.flatnonzero(~self.legal[rows, actions]):

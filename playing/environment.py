@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
-from data import BoolArray
+from data import BoolArray, LostGame
 from games.api.spec import RAISES, GameSpec, capabilities_of, game_maker
 
 _TRUTHS = (bool, np.bool_)
@@ -22,6 +22,19 @@ _TRUTHS = (bool, np.bool_)
 
 class GameError(ConfigurationError):
     """A game broke its contract; the message says which game, what it did and what is expected."""
+
+
+class GamesBreakError(GameError):
+    """Games break again and again; the message is that of the newest one."""
+
+    def __init__(self, message: str, lost: Sequence[LostGame] = ()) -> None:
+        super().__init__(message)
+        self.lost = tuple(lost)  # those that nobody was told of before
+
+
+LARGEST = 1e15
+"""Of an observation's numbers and of rewards, either way. What is learned from them is squared and added up
+in single precision, which ends at 3.4e38: gradients, their norm, the optimiser's averages."""
 
 
 class Step(NamedTuple):
@@ -108,6 +121,21 @@ class Environment:
             self._refuse(f"to_play is {player}", f"a player from 0 to {self.config.players - 1}")
         return player
 
+    def complaint(self, error: BaseException) -> ConfigurationError:
+        """What there is to say of an `error` that this game has caused, in a line."""
+        if isinstance(error, ConfigurationError):
+            return error
+        return GameError(
+            f"game {self.name!r}, move {self.moves}: what it returned cannot be read: "
+            f"{type(error).__name__}: {error}"
+        )
+
+    def abandon(self) -> None:
+        """Lets go of a game that broke: the next one is made from scratch."""
+        with suppress(*RAISES):
+            self.close()
+        self._game = None
+
     def legal_mask(self, cut: bool = False) -> BoolArray:
         """Which actions are legal, [A]. Raises `GameError` if none is, or one does not exist.
 
@@ -161,8 +189,8 @@ class Environment:
             number = float(reward) if type(reward) is not np.ndarray else float(reward.reshape(()))
         except (TypeError, ValueError):
             number = math.nan
-        if not math.isfinite(number):
-            self._refuse(f"step returned the reward {reward!r}", "a finite number")
+        if not abs(number) <= LARGEST:
+            self._refuse(f"step returned the reward {reward!r}", _expected(number, "a finite number"))
         return number
 
     def _checked_rewards(self, reward: Any, mover: int) -> tuple[float, ...]:
@@ -174,9 +202,11 @@ class Environment:
             numbers = np.full(1, math.nan)
         if numbers.size == 1:
             numbers = np.where(np.arange(players) == mover, numbers.reshape(()), 0.0)
-        if numbers.shape != (players,) or not np.isfinite(numbers).all():
+        if numbers.shape != (players,) or not (np.abs(numbers) <= LARGEST).all():
             expected = f"a finite number for each of the {players} players, or one for the player who moved"
-            self._refuse(f"step returned the reward {reward!r}", expected)
+            sized = numbers.shape == (players,)
+            wrong = float(np.abs(numbers).max()) if sized else math.nan
+            self._refuse(f"step returned the reward {reward!r}", _expected(wrong, expected))
         return tuple(numbers.tolist())
 
     def _checked_end(self, end: Any) -> bool:
@@ -218,15 +248,22 @@ def _held(array: NDArray[Any], converted: NDArray[Any]) -> bool:
     return bool(np.isfinite(converted).all()) or not bool(np.isfinite(array).all())
 
 
-def require_finite(
-    observations: NDArray[Any], environments: Sequence[Environment], rows: Sequence[int] | NDArray[np.intp]
-) -> None:
-    """Raises `GameError` when one of the observations [n, ...] of the games in `rows` [n] is not finite."""
-    if observations.dtype.kind != "f" or np.isfinite(observations).all():
-        return
-    row = int(np.flatnonzero(~np.isfinite(observations).reshape(len(observations), -1).all(axis=1))[0])
-    environment = environments[rows[row]]
-    raise GameError(
-        f"game {environment.name!r}, move {environment.moves}: an observation contains NaN or infinity; "
-        "expected finite numbers"
-    )
+def _expected(number: float, otherwise: str) -> str:
+    """What is expected instead of a `number` that is finite and yet too large, or `otherwise`."""
+    return f"one of at most {LARGEST:g} either way" if math.isfinite(number) else otherwise
+
+
+def beyond(observations: NDArray[Any]) -> NDArray[np.intp]:
+    """Which of the observations [n, ...] have numbers that nothing can be learned from: NaN, or too large."""
+    if observations.dtype.kind != "f" or (np.abs(observations) <= LARGEST).all():
+        return np.arange(0)
+    return np.flatnonzero(~(np.abs(observations) <= LARGEST).reshape(len(observations), -1).all(axis=1))
+
+
+def complaint_of(observation: NDArray[Any], environment: Environment) -> GameError:
+    """What there is to say of one that is `beyond`."""
+    where = f"game {environment.name!r}, move {environment.moves}: an observation"
+    if not np.isfinite(observation).all():
+        return GameError(f"{where} contains NaN or infinity; expected finite numbers")
+    largest = float(np.abs(observation).max())
+    return GameError(f"{where} holds numbers up to {largest:g}; expected at most {LARGEST:g} either way")

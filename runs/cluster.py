@@ -21,6 +21,7 @@ from core.threads import THREADS, use_one_thread
 from data import Snapshot, WeightsSource
 from games.api.objects import recipe_of
 from games.api.spec import GameSpec
+from playing.game_note import NO_CAUTION, Caution
 from runs.actors.shell import Setup, Shell
 from runs.actors.table import ROLES
 from runs.driver import Role, kinds_of
@@ -110,6 +111,7 @@ class Launcher:
         source: WeightsSource | None = None,
         state: Snapshot | None = None,
         attempt: int = 0,
+        caution: Caution = NO_CAUTION,
     ) -> Launched:
         """Starts `member` from `state`, after `attempt` actors have been lost; does not wait for it."""
         kind = member.kind
@@ -120,5 +122,5 @@ class Launcher:
         handle: RemoteHandle[Any] = RemoteHandle(actor)
         if not issubclass(shell, Shell):
             return Launched(handle, None)
-        setup = Setup(self._game, self.config, device, member.number, attempt, source, state)
+        setup = Setup(self._game, self.config, device, member.number, attempt, source, state, caution)
         return Launched(handle, handle.call(Shell.start, setup))

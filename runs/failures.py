@@ -6,6 +6,7 @@ What has gone wrong is told by the class of the error and never by its text. `ru
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from ray import exceptions
 
 from core.actor_kinds import Member
 from core.errors import ConfigurationError
+from data import LostGame
+from playing.environment import GamesBreakError
 from runs.actors.shell import NotStartedError
 from saving.run_folder import LOG_NAME
 
@@ -86,6 +89,12 @@ def described(error: Exception) -> str:
 def evidence_of(error: Exception) -> str:
     """All that is known of it: the remote traceback, or Ray's reason; without Ray's colours."""
     return re.sub(r"\x1b\[\d+m", "", f"{type(error).__name__}: {error}")
+
+
+def lost_with(error: Exception) -> Sequence[LostGame]:
+    """The games that an actor has lost which gave up by `error`, and of which it has told nobody yet."""
+    cause = cause_of(error)
+    return cause.lost if isinstance(cause, GamesBreakError) else ()
 
 
 class Restarts:

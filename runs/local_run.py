@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from core.actor_kinds import STORAGE, Member
+from core.actor_kinds import SELF_PLAY, STORAGE, Member
 from data import Weights
 from games.api.spec import GameSpec
-from playing.environment import GameError
+from playing.environment import GameError, GamesBreakError
 from runs.actors.shell import Setup, Shell
 from runs.actors.storage import Kept
 from runs.actors.table import ROLES
@@ -66,7 +66,8 @@ class LocalRun(Driver):
         storage = self.actors.get(STORAGE.name)
         source = LocalSource(storage.part, _at_hand) if isinstance(storage, DirectHandle) else None
         state, game = self.session.part(member.name), AtHand(self.session.spec)
-        return Setup(game, self.config, device, member.number, 0, source, state)
+        caution = self.session.lost_games.caution(member.name)
+        return Setup(game, self.config, device, member.number, 0, source, state, caution)
 
     def run(self, interrupted: Callable[[], bool]) -> Reason:
         """Trains until the target is reached, the training steps are made, or `interrupted` says so.
@@ -76,6 +77,8 @@ class LocalRun(Driver):
         try:
             return self._rounds(interrupted)
         except GameError as error:
+            if isinstance(error, GamesBreakError):
+                self.session.lost(error.lost, SELF_PLAY.name)
             if not self.session.progressed:
                 raise
             others = [name for name, member in self.members.items() if member.kind.restarted]

@@ -22,7 +22,7 @@ from runs.actors.remote_source import RemoteSource
 from runs.background_save import BesideDriver, Saves
 from runs.cluster import Launcher
 from runs.driver import Input, Rhythm, nothing
-from runs.failures import Failure, Restarts, RunError, evidence_of, failure_of
+from runs.failures import Failure, Restarts, RunError, described, evidence_of, failure_of, lost_with
 from runs.handles import Pending
 from runs.session import Reason, Session
 
@@ -90,7 +90,8 @@ class RayRun(BesideDriver):
     def _launch(self, member: Member, state: Snapshot | None = None) -> None:
         storage = self.actors.get(STORAGE.name)
         source = None if storage is None else RemoteSource(storage)
-        launched = self.launcher.launch(member, source, state, self.restarts.made)
+        caution = self.session.lost_games.caution(member.name)
+        launched = self.launcher.launch(member, source, state, self.restarts.made, caution)
         self.actors[member.name] = launched.actor
         if launched.started is not None:
             self.call(member.name, launched.started, nothing, queue=STARTS, awaited=False)
@@ -102,6 +103,9 @@ class RayRun(BesideDriver):
             return
         self.session.observer.evidence(f"actor {actor!r}: {evidence_of(error)}")
         member = self.members[actor]
+        self.session.lost(lost_with(error), actor)
+        if failure_of(error) is Failure.PROCESS_LOST:
+            self.session.died(actor, f"its process was lost ({described(error)})")
         self.restarts.another(member, error)
         self._restart(member)
 

@@ -50,6 +50,15 @@ class RunLog:
             self._gpu_seconds += report.seconds
         self.play = report
 
+    def lost(self, games: int) -> None:
+        """So many games broke."""
+        self._add(lost_games=games)
+
+    @property
+    def lost_here(self) -> int:
+        """Games that broke in this sitting."""
+        return self.counters.lost_games - self._before.lost_games
+
     def stored(self, status: BufferStatus) -> None:
         """The buffer has taken histories in, or says for the first time what it holds."""
         self._add(added_steps=status.added - self.buffer.added)

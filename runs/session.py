@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from arena.registry import Registry
 from config import MuZeroConfig
-from core.actor_kinds import JUDGE, ActorKind
+from core.actor_kinds import EVALUATOR, JUDGE, SELF_PLAY, ActorKind
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
 from core.wording import counted
-from data import Counters, EvaluationResult, PlayReport, Snapshot, TrainingMetrics, Video, Weights
+from data import Counters, EvaluationResult, LostGame, PlayReport, Snapshot, TrainingMetrics, Video, Weights
 from games.api.spec import GameSpec
+from playing.environment import GameError
 from runs.judge import Job, Judge, Judgement
+from runs.lost_games import LostGames
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
@@ -28,7 +30,9 @@ from saving.run_folder import BEST_NAME, best_of
 if TYPE_CHECKING:
     from showing.agent import Agent
 
-Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted", "callback"]
+Reason = Literal[
+    "target_reward", "training_steps", "training_minutes", "interrupted", "callback", "lost_games"
+]
 
 
 class TrainingOutcome(NamedTuple):
@@ -86,6 +90,7 @@ class Session:
         self.resumed = resumed
         before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
         self.log = RunLog(config, before, cost)
+        self.lost_games = LostGames(folder, self.game, config.games_per_worker * max(config.num_workers, 1))
         self._meter = ProcessMeter() if this_machine else None
         self.judge = Judge(config)
         if resumed and JUDGE in resumed.parts:
@@ -95,6 +100,7 @@ class Session:
         self._warned_of_support = False
         self._unwritten_best: Checkpoint | None = None
         self._refused = False  # whether the newest checkpoint could not be written
+        self.lost(self.lost_games.left_over(), "the sitting before")
 
     def consists_of(self, kinds: Sequence[ActorKind]) -> None:
         """Takes note of the run's kinds of actors, by which its processes are told apart."""
@@ -159,12 +165,19 @@ class Session:
         self._last_video = video.version
         self.log.video = video
 
+    def not_filmed(self, why: str) -> None:
+        """Says why there is no film; the next one is due `video_interval` updates from now."""
+        self._last_video = self.log.counters.training_step
+        self.observer.event(f"warning: no film of this game: {why}")
+
     def reason_to_stop(self, interrupted: Callable[[], bool]) -> Reason | None:
         """Why training is to end here although the target was not reached, if it is."""
         if self.log.counters.training_step >= self.config.training_steps:
             return "training_steps"
         if 0 < self.config.training_minutes * 60 <= self.log.seconds:
             return "training_minutes"
+        if self.lost_games.verdict() is not None:
+            return "lost_games"
         return "interrupted" if interrupted() else None
 
     def report(self) -> None:
@@ -228,9 +241,32 @@ class Session:
             time.sleep(LAST_PAUSE)
         save()
 
-    def played(self, report: PlayReport) -> None:
+    def lost(self, games: Sequence[LostGame], actor: str) -> None:
+        """Takes note of games that `actor` has lost, and says so the first time."""
+        if not games:
+            return
+        if not self.log.lost_here:
+            self.observer.event(
+                f"a game was lost, and the others go on: {games[0].reason} (seed {games[0].seed}); "
+                f"{self.lost_games.path} lists those that break"
+            )
+        could = self.lost_games.failure is None
+        self.lost_games.add(games, actor)
+        self.log.lost(len(games))
+        if could and (failure := self.lost_games.failure) is not None:
+            self.observer.event(
+                f"warning: cannot write {self.lost_games.path}: {failure.strerror or failure}"
+            )
+
+    def died(self, actor: str, why: str) -> None:
+        """Takes note of the game that `actor` was moving when its process ended, if it was; `why` it did."""
+        self.lost(self.lost_games.died(actor, why), actor)
+
+    def played(self, report: PlayReport, actor: str = SELF_PLAY.name) -> None:
         """Takes note of self-play, and says if games of before could not be gone on with."""
         self.log.played(report)
+        self.lost(report.lost, actor)
+        self.lost_games.finished(report.games)
         if report.anew:
             self.observer.event(
                 f"{report.anew} running games came out otherwise when they were played again, and begin "
@@ -253,6 +289,7 @@ class Session:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
         judgement = self.judge.read(job, result)
         self.log.evaluated(result)
+        self.lost(result.lost, EVALUATOR.name)
         if judgement.best:
             self._unwritten_best = self._checkpoint(weights, {}, result.mean)
             self.attempt(self._write_best)
@@ -323,6 +360,10 @@ class Session:
         return game_folder.parent if among else Path(self.config.results_path)
 
     def outcome(self, reason: Reason) -> TrainingOutcome:
-        """How this sitting ended."""
+        """How this sitting ended. Raises `GameError` where it did because the game breaks again and again."""
+        self.lost_games.close()
+        if reason == "lost_games":
+            kept = f"; {self.kept}" if self.progressed else ""
+            raise GameError(f"{self.lost_games.verdict()}{kept}")
         evaluation = next(iter(self.judge.evaluations), None)
         return TrainingOutcome(reason, self.log.counters, evaluation, self.spec, self.folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from core.temperatures import Schedule
 from data import GameHistory, SearchResult, Snapshot, VersionedWeights, Weights
 from games.api.spec import GameSpec
 from playing import exploration
-from playing.environment import GameError
+from playing.environment import Environment, GameError
+from playing.game_note import Caution, Noted, taken
 from playing.game_table import GameTable
 from playing.observations import stack_observations
 from search.inference import make_model
@@ -24,6 +26,7 @@ from search.noise import RootNoise
 from search.planner import Positions, self_play_planner
 from search.rules.rule import draw_noise
 from self_play import SelfPlay
+from tests.helpers.breaking_games import FATAL_MOVE, SAYS, Breaking, breaking
 from tests.helpers.toy_games import FAULTS, Source, Walk, WalkConfig, fixed_source, random_weights, toy_game
 
 FOREVER = float("inf")
@@ -635,3 +638,93 @@ def test_a_planner_is_given() -> None:
         assert (history.actions[moves] == history.policies[moves].argmax(1)).all()
         assert (history.root_values[moves] == 0.25).all()
         assert not history.truncated or history.root_values[-1] == 0.5, "by the network alone"
+
+
+# --- games that break ---
+
+
+def breaking_player(game_class: Any, **changes: Any) -> SelfPlay:
+    spec = breaking(game_class)
+    config = spec.config.replace(**changes)
+    return SelfPlay(spec, config, 0, fixed_source(config), self_play_planner(config, "cpu"))
+
+
+@pytest.mark.parametrize("how", SAYS)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_game_that_breaks_is_lost_alone(how: str) -> None:
+    game_class, says = SAYS[how]
+    player = breaking_player(game_class, segment_length=10_000)
+    report, histories = player.play(3000, FOREVER)
+    assert report.steps >= 3000
+    assert report.games == len(histories) > 50
+    assert 5 < len(report.lost) < report.games
+    every = Breaking.every
+    assert all(game.seed % every == 0 and says in game.reason and not game.fatal for game in report.lost)
+    assert all(game.actions is not None and len(game.actions) == game.moves for game in report.lost)
+    assert all(h.seed % every for h in histories if h.steps > FATAL_MOVE)
+    for history in histories:
+        again = Environment(breaking(Walk), player.config)
+        again.reset(history.seed)
+        rewards = [again.step(int(action)).reward for action in history.actions]
+        if not history.truncated and how != "start":
+            np.testing.assert_array_equal(history.rewards, np.array(rewards, np.float32))
+    assert player.play(4, FOREVER)[0].lost == ()
+
+
+def test_segments_that_were_sent_stay() -> None:
+    class Late(Breaking):
+        def step(self, action: int) -> Any:
+            if self.number % self.every == 0 and self.move == 15:
+                raise ZeroDivisionError("late")
+            return Walk.step(self, action)
+
+    player = breaking_player(Late, segment_length=4, td_steps=1)
+    report, histories = player.play(2000, FOREVER)
+    lost = {game.seed for game in report.lost}
+    assert lost
+    sent = [history for history in histories if history.seed in lost]
+    assert sent
+    assert not any(history.terminated or history.truncated for history in sent)
+    assert all(history.game_return is None for history in sent)
+
+
+def test_games_to_avoid_are_not_played() -> None:
+    def seeds(avoid: frozenset[int], state: Snapshot | None = None) -> tuple[list[int], SelfPlay]:
+        config = WalkConfig()
+        planner = self_play_planner(config, "cpu")
+        caution = Caution(avoid=avoid)
+        player = SelfPlay(toy_game("walk"), config, 0, fixed_source(config), planner, caution=caution)
+        if state is not None:
+            player.load_state(state)
+        return [*player.table.seeds.tolist()], player
+
+    first, player = seeds(frozenset())
+    others, _ = seeds(frozenset(first[:2]))
+    assert others[:2] == first[2:]
+    assert not set(first[:2]) & set(others)
+    player.play(8, FOREVER)
+    running = player.table.seeds.tolist()
+    later, player = seeds(frozenset(running[1:2]), player.state())
+    assert [later[0], *later[2:]] == [running[0], *running[2:]]
+    assert later[1] not in running
+    assert player.anew == 0
+    assert player.table.played[1] == []
+
+
+def test_python_games_are_noted_while_they_move(tmp_path: Path) -> None:
+    noted: list[Noted | None] = []
+
+    class Reading(Walk):
+        def step(self, action: int) -> Any:
+            noted.append(taken(tmp_path / "note"))
+            return super().step(action)
+
+    spec = breaking(Reading)
+    planner = self_play_planner(spec.config, "cpu")
+    caution = Caution(tmp_path / "note")
+    player = SelfPlay(spec, spec.config, 0, fixed_source(spec.config), planner, caution=caution)
+    seeds = player.table.seeds.tolist()
+    assert taken(tmp_path / "note") is None
+    player.play(4, FOREVER)
+    assert noted[:4] == [Noted(row, seed, 0) for row, seed in enumerate(seeds)]
+    assert taken(tmp_path / "note") is None

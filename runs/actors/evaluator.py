@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from arena.evaluator import Evaluator
 from core import actor_kinds
 from data import EvaluationResult, Video, Weights
+from playing.environment import GameError
 from runs.actors.shell import Setup, Shell
 from runs.driver import Driver, Duty, Publication, Role, nothing
 from runs.handles import Handle, Pending
@@ -19,11 +20,17 @@ from runs.judge import Job
 R = TypeVar("R")
 
 
+class NoFilm(NamedTuple):
+    """A film that cannot be made."""
+
+    why: str
+
+
 class EvaluatorActor(Shell[Evaluator]):
     """`Evaluator` that films games between evaluations, in slices as well."""
 
     def _build(self, setup: Setup) -> Evaluator:
-        return Evaluator(setup.game.make(), setup.config, setup.device)
+        return Evaluator(setup.game.make(), setup.config, setup.device, caution=setup.caution)
 
     def start_evaluation(self, job: Job, version: int, weights: Weights) -> None:
         """Sets up `job`'s games with `weights`, which `version` updates have made."""
@@ -40,9 +47,12 @@ class EvaluatorActor(Shell[Evaluator]):
         judge = self.part
         self._filming = BackgroundFilm(judge.spec, judge.config, version, weights, judge.device)
 
-    def film(self, seconds: float = 0.5) -> Video | None:
-        """Goes on for about `seconds`; the film once it is complete, None before."""
-        return self._filming.go_on(seconds)
+    def film(self, seconds: float = 0.5) -> Video | NoFilm | None:
+        """Goes on for about `seconds`; the film once it is complete or cannot be made, None before."""
+        try:
+            return self._filming.go_on(seconds)
+        except GameError as error:
+            return NoFilm(str(error))
 
 
 class EvaluatorDuty(Duty[EvaluatorActor]):
@@ -113,11 +123,15 @@ class EvaluatorDuty(Duty[EvaluatorActor]):
     def _continue_film(self) -> None:
         self._call(self._evaluator.call(EvaluatorActor.film, self.driver.rhythm.call_seconds), self._filmed)
 
-    def _filmed(self, video: Video | None) -> None:
+    def _filmed(self, video: Video | NoFilm | None) -> None:
         if video is None:
             self._continue_film()
             return
-        self.driver.session.filmed(video)
+        session = self.driver.session
+        if isinstance(video, NoFilm):
+            session.not_filmed(video.why)
+        else:
+            session.filmed(video)
         self._schedule()
 
 

@@ -21,7 +21,9 @@ class SelfPlayActor(Shell[SelfPlay]):
     def _build(self, setup: Setup) -> SelfPlay:
         assert setup.source is not None, "players are launched after the storage"
         game, planner = setup.game.make(), self_play_planner(setup.config, setup.device)
-        player = SelfPlay(game, setup.config, setup.number, setup.source, planner, setup.attempt)
+        player = SelfPlay(
+            game, setup.config, setup.number, setup.source, planner, setup.attempt, setup.caution
+        )
         if setup.state is not None:
             player.load_state(setup.state)
         return player
@@ -70,7 +72,7 @@ class SelfPlayDuty(Duty[SelfPlayActor]):
     def _played(self, name: str, histories: Pending[list[GameHistory]], report: PlayReport) -> None:
         """Passes the games on; by reference, as they are large."""
         self._in_flight.pop(name, None)
-        self.driver.session.played(report)
+        self.driver.session.played(report, name)
         self._arriving += report.steps
         added = self.driver.only(BUFFER).call(BufferActor.add, histories)
         self.driver.call(BUFFER.kind.name, added, partial(self._added, report.steps))

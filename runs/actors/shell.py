@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar, cast
 from config import MuZeroConfig
 from data import Snapshot, WeightsSource
 from games.api.spec import GameSpec
+from playing.game_note import NO_CAUTION, Caution
 from runs.actors.writing import Done, PartWriter, Place, Refused, Write
 from saving.checkpoint import write_part
 
@@ -36,6 +37,7 @@ class Setup(NamedTuple):
     attempt: int = 0  # actors that have been lost before it
     source: WeightsSource | None = None  # of the newest weights, for those launched after the storage
     state: Snapshot | None = None  # to go on from
+    caution: Caution = NO_CAUTION  # of games that took their process along
 
 
 class Stateful(Protocol):

@@ -184,7 +184,11 @@ def panel_rows(status: RunStatus) -> Rows:
     counters = status.counters
     return [
         ("training steps", f"{counters.training_step:,} of {status.training_steps:,}"),
-        ("played", f"{grouped(counters.played_games, 'game')}, {grouped(counters.played_steps, 'step')}"),
+        (
+            "played",
+            f"{grouped(counters.played_games, 'game')}, {grouped(counters.played_steps, 'step')}"
+            + _lost(status, ", "),
+        ),
         ("speed", _speed(status)),
         ("losses", _losses(status)),
         ("evaluation", _evaluation(status)),
@@ -201,7 +205,8 @@ def status_line(status: RunStatus) -> str:
     fields = [
         f"{counters.seconds:7.1f} s",
         f"step {counters.training_step}/{status.training_steps}",
-        f"played {counted(counters.played_games, 'game')} {counted(counters.played_steps, 'step')}",
+        f"played {counted(counters.played_games, 'game')} {counted(counters.played_steps, 'step')}"
+        + _lost(status, " "),
         _speed(status),
         f"loss {_losses(status)}",
         f"evaluation {_evaluation(status)}",
@@ -234,6 +239,11 @@ def count(number: float) -> str:
 def mebibytes(size: float) -> str:
     """Bytes as MiB."""
     return f"{size / 2**20:.1f} MiB"
+
+
+def _lost(status: RunStatus, before: str) -> str:
+    lost = status.counters.lost_games
+    return f"{before}{grouped(lost, 'game')} lost" if lost else ""
 
 
 def _speed(status: RunStatus) -> str:

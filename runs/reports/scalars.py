@@ -100,7 +100,8 @@ def status_scalars(status: RunStatus) -> Scalars:
 
 def progress_scalars(counters: Counters) -> Scalars:
     """How far the run has come."""
-    return {
+    lost = {"progress/lost_games": counters.lost_games} if counters.lost_games else {}
+    return lost | {
         "progress/played_steps": counters.played_steps,
         "progress/played_games": counters.played_games,
         "progress/reanalysed_steps": counters.reanalysed_steps,

@@ -101,6 +101,17 @@ def test_a_running_game_without_a_legal_action_is_refused() -> None:
         with pytest.raises(GameError) as refused:
             table.step(np.array([1, 2, 0]), np.full(3, 2, np.int32))
         refusals.append(str(refused.value))
+        table.reset(1, 0)
+        for row in (0, 2):
+            table.replay(row, 0, [0, 1])
+        attempt = table.attempt(np.array([1, 2, 0]), np.full(3, 2, np.int32))
+        assert attempt.rows.tolist() == [1]
+        assert [len(array) for array in attempt.moves] == [1] * 4
+        assert table.played[1] == [2]
+        assert table.legal[1].sum() == 8
+        assert [(broken.row, str(broken.error)) for broken in attempt.broken] == [
+            (row, refusals[-1]) for row in (2, 0)
+        ]
     why = "legal_actions is empty before the game's end; expected at least one action"
     assert refusals == [f"game 'stuck', move 3: {why}"] * 2
 

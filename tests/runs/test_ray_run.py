@@ -25,15 +25,19 @@ import ray
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from games.api.spec import GameSpec
+from playing.environment import GameError
 from runs.actors.storage import STORAGE
 from runs.cluster import Launcher, start_ray
 from runs.handles import RemoteHandle
+from runs.lost_games import LOST_GAMES
 from runs.ray_run import RayRun
 from runs.session import Reason, Session
 from runs.status import RunStatus
 from saving.checkpoint import load_checkpoint
 from saving.run_folder import BEST_NAME
 from shared_storage import SharedStorage
+from tests.helpers.breaking_games import FATAL_MOVE, AlwaysExiting, Breaking, RarelyExiting, breaking
 from tests.helpers.small_runs import SMALL
 from tests.helpers.toy_games import Watcher, toy_game
 
@@ -42,9 +46,14 @@ TIMEOUT = 180.0
 RATIO = 0.1
 
 
-def config(game: str = "cartpole", **changes: Any) -> MuZeroConfig:
+def config(game: str | GameSpec = "cartpole", **changes: Any) -> MuZeroConfig:
     small = SMALL | {"ratio": RATIO, "num_reanalyse_workers": 0, "object_store_mb": 80}
-    return toy_game(game).config.replace(**small | changes)
+    return spec_of(game).config.replace(**small | changes)
+
+
+def spec_of(game: str | GameSpec) -> GameSpec:
+    """The game that is meant."""
+    return toy_game(game) if isinstance(game, str) else game
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,12 +64,14 @@ def cluster() -> Iterator[None]:
 
 
 @contextmanager
-def started(folder: Path, game: str = "cartpole", resume: bool = False, **changes: Any) -> Iterator[RayRun]:
+def started(
+    folder: Path, game: str | GameSpec = "cartpole", resume: bool = False, **changes: Any
+) -> Iterator[RayRun]:
     """A run whose actors are ended with it, whatever happens."""
     folder.mkdir(exist_ok=True)
     own = config(game, **changes)
-    session = Session(toy_game(game), own, folder, Watcher(), load_checkpoint(folder) if resume else None)
-    run = RayRun(session, Launcher(toy_game(game), own))
+    session = Session(spec_of(game), own, folder, Watcher(), load_checkpoint(folder) if resume else None)
+    run = RayRun(session, Launcher(spec_of(game), own))
     try:
         yield run
     finally:
@@ -337,3 +348,33 @@ def test_actors_find_a_network_that_lies_beside_a_game(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs" / "pole").iterdir()
     assert load_checkpoint(folder).training_step == SMALL["training_steps"]
     assert "dynamics.weight_ih" in load_checkpoint(folder).weights
+
+
+@pytest.mark.parametrize("how", ["raises", "exits"])
+def test_a_run_goes_on_without_the_games_that_break(tmp_path: Path, how: str) -> None:
+    game = breaking({"raises": Breaking, "exits": RarelyExiting}[how])
+    with started(tmp_path, game=game, training_steps=100_000, num_workers=2, max_moves=25) as run:
+        log = run.session.log
+
+        def broken() -> bool:
+            return log.counters.lost_games >= 2 and log.counters.training_step >= 30
+
+        assert finish(run, broken) == "interrupted"
+    found = [json.loads(line) for line in (tmp_path / LOST_GAMES).read_text().splitlines()]
+    assert len(found) == load_checkpoint(tmp_path).counters.lost_games >= 2
+    assert len({line["seed"] for line in found}) == len(found), "none of them was played again"
+    for line in found:
+        assert line["seed"] % game.game_class.every == 0  # type: ignore[attr-defined]
+        assert (line["moves"], line["fatal"]) == (FATAL_MOVE, how == "exits")
+        assert line["actor"] in ("self_play_0", "self_play_1")
+        expected = {"raises": "raised ZeroDivisionError: by this seed", "exits": "process was lost (Actor"}
+        assert expected[how] in line["reason"]
+
+
+def test_a_game_that_always_ends_its_process_is_named(tmp_path: Path) -> None:
+    with started(tmp_path, game=breaking(AlwaysExiting), training_steps=100_000, max_moves=25) as run:
+        assert finish(run) == "lost_games"
+        with pytest.raises(
+            GameError, match=r"\A10 games took their process along[^\n]*game 'breaking', move 2"
+        ):
+            run.session.outcome("lost_games")

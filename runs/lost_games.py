@@ -1,0 +1,156 @@
+"""The games of a run that broke: one line each in its folder, and the rule by which they are too many."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from core.wording import counted
+from data import LostGame
+from playing.game_note import Caution, taken, taken_if_again
+
+LOST_GAMES = "lost_games.jsonl"
+NOTES = ".playing"
+"""The folder, in a run's, of the notes of who plays."""
+WINDOW = 100
+"""Of the newest games so many are looked at, at least twice as many as are played side by side."""
+MOST_FATAL = 10
+"""Games that take their process with them, one after another, while none finishes."""
+MOST_ACTIONS = 1000
+"""Games of more moves are written without them."""
+MOST_READ = 1 << 20
+"""Bytes of the file's end that are read."""
+MOST_UNWRITTEN = 1000
+"""Lines that wait while the disk is full."""
+
+
+class LostGames:
+    """Writes lost games into a run's `folder`, and says when there are too many: `verdict`.
+
+    `side_by_side` is how many games all players play at a time.
+    """
+
+    def __init__(self, folder: Path, game: str, side_by_side: int) -> None:
+        self.folder, self.game = folder.absolute(), game
+        self.path = self.folder / LOST_GAMES
+        self._fatal_seeds = set(fatal_seeds(self.path, game))
+        self._recent: deque[bool] = deque(maxlen=max(WINDOW, 2 * side_by_side))  # True: lost
+        self._fatal_in_a_row = 0
+        self._newest: LostGame | None = None
+        self._unwritten: deque[str] = deque(maxlen=MOST_UNWRITTEN)
+        self.failure: OSError | None = None  # why the newest lines could not be written, if they could not
+
+    def finished(self, games: int) -> None:
+        """So many games were played to their ends."""
+        if games:
+            self._recent.extend([False] * games)
+            self._fatal_in_a_row = 0
+
+    def add(self, lost: Sequence[LostGame], actor: str) -> None:
+        """Games that `actor` has lost. Where the disk refuses the lines they wait for the next ones."""
+        for game in lost:
+            self._newest = game
+            self._recent.append(True)
+            self._fatal_in_a_row += game.fatal
+            if game.fatal:
+                self._fatal_seeds.add(game.seed)
+            self._unwritten.append(line_of(game, actor))
+        if lost:
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write("".join(self._unwritten))
+        except OSError as error:
+            self.failure = error
+        else:
+            self.failure = None
+            self._unwritten.clear()
+
+    def verdict(self) -> str | None:
+        """One line on the game, if it breaks again and again; else None."""
+        lost, known = sum(self._recent), len(self._recent)
+        if self._newest is None:
+            return None
+        if self._fatal_in_a_row >= MOST_FATAL:
+            which = (
+                f"{counted(self._fatal_in_a_row, 'game')} took their process along, and none finished since"
+            )
+        elif known == self._recent.maxlen and 2 * lost > known:
+            which = f"{lost} of the newest {known} games broke"
+        else:
+            return None
+        return f"{which}, the last one so: {self._newest.reason}; {self.path} lists them"
+
+    # --- games that take their process along ---
+
+    def caution(self, actor: str) -> Caution:
+        """What `actor` is told before it plays."""
+        with suppress(OSError):
+            (self.folder / NOTES).mkdir(exist_ok=True)
+        return Caution(self._note(actor), frozenset(self._fatal_seeds))
+
+    def died(self, actor: str, why: str) -> list[LostGame]:
+        """The game that `actor` was moving when its process ended, if it was; `why` says how it ended."""
+        noted = taken(self._note(actor))
+        return [] if noted is None else [self._fatal(noted.seed, noted.moves, why)]
+
+    def left_over(self) -> list[LostGame]:
+        """Games that were being moved when both this run's newest two sittings were ended from outside.
+
+        Once may be chance: `kill -9` hits any of them, and the run is to go on as if it had not been.
+        """
+        found = (taken_if_again(note) for note in sorted((self.folder / NOTES).glob("*")))
+        why = "the run ended twice without a word"
+        return [self._fatal(noted.seed, noted.moves, why) for noted in found if noted is not None]
+
+    def close(self) -> None:
+        """The run has ended in order: nothing is being played."""
+        for note in (self.folder / NOTES).glob("*"):
+            note.unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.folder / NOTES).rmdir()
+
+    def _note(self, actor: str) -> Path:
+        return self.folder / NOTES / actor
+
+    def _fatal(self, seed: int, moves: int, why: str) -> LostGame:
+        reason = f"game {self.game!r}, move {moves}: {why} while the game of seed {seed} made this move"
+        return LostGame(self.game, seed, moves, reason, fatal=True)
+
+
+def line_of(game: LostGame, actor: str) -> str:
+    """A lost game as a line of the file."""
+    known = game.actions is not None and len(game.actions) <= MOST_ACTIONS
+    facts = game._asdict() | {"actions": game.actions if known else None, "actor": actor}
+    return json.dumps(facts) + "\n"
+
+
+def fatal_seeds(path: Path, game: str) -> list[int]:
+    """The seeds of those games in the file `path` that took their process along.
+
+    A damaged line says nothing.
+    """
+    seeds = []
+    for line in _end_of(path).splitlines():
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            facts = json.loads(line)
+            if facts["fatal"] is True and facts["game"] == game and type(facts["seed"]) is int:
+                seeds.append(facts["seed"])
+    return seeds
+
+
+def _end_of(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return b""
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - MOST_READ))
+            return stream.read(MOST_READ)
+    except OSError:
+        return b""
