@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from arena.registry import Registry
 from config import MuZeroConfig
-from core.actor_kinds import JUDGE, ActorKind
+from core.actor_kinds import JUDGE, TRAINER, ActorKind
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
 from core.wording import counted
-from data import Counters, EvaluationResult, PlayReport, Snapshot, TrainingMetrics, Video, Weights
+from data import Counters, EvaluationResult, Guarded, PlayReport, Snapshot, TrainingMetrics, Video, Weights
 from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
 from runs.process_meter import ProcessMeter
@@ -78,6 +78,9 @@ class Session:
         self._next_checkpoint = time.perf_counter() + config.checkpoint_interval
         self._last_video = before.training_step  # updates
         self._warned_of_support = False
+        trained = self.part(TRAINER.name)
+        self._guarded = Guarded() if trained is None else Guarded.of_facts(trained.facts)  # the newest
+        self._warned_of_skipped = False
 
     def consists_of(self, kinds: Sequence[ActorKind]) -> None:
         """Takes note of the run's kinds of actors, by which its processes are told apart."""
@@ -160,8 +163,11 @@ class Session:
             )
 
     def trained(self, metrics: TrainingMetrics) -> None:
-        """Takes note of updates, and says once if their targets do not fit on the support."""
+        """Takes note of updates, and says once if their targets do not fit on the support, or if they are
+        not finite.
+        """
         self.log.trained(metrics)
+        self._say_guarded(metrics.guarded, metrics.training_step)
         config, largest = self.config, metrics.largest_target
         if largest > config.support_reach and not self._warned_of_support:
             self._warned_of_support = True
@@ -169,6 +175,21 @@ class Session:
             self.observer.event(
                 f"warning: values or rewards of {largest:.4g} do not fit on the support, which ends at "
                 f"{config.support_reach:.4g}, and are cut: --support-size {needed} would hold them"
+            )
+
+    def _say_guarded(self, now: Guarded, step: int) -> None:
+        """Says when updates are left out for the first time, and each time that training has gone back."""
+        before, self._guarded = self._guarded, now
+        if now.skipped > before.skipped and not self._warned_of_skipped:
+            self._warned_of_skipped = True
+            self.observer.event(
+                f"warning: an update is left out: {now.reason}; more of them are counted, not said "
+                "(training/skipped_updates)"
+            )
+        if now.returns > before.returns:
+            self.observer.event(
+                f"warning: updates were not finite: training went back from update {step} to the weights of "
+                f"update {now.returned_to}, and goes on with {now.rate_factor:g} of the learning rate"
             )
 
     def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Judgement:
