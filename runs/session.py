@@ -18,6 +18,7 @@ from core.wording import counted
 from data import Counters, EvaluationResult, Guarded, PlayReport, Snapshot, TrainingMetrics, Video, Weights
 from games.api.spec import GameSpec
 from runs.judge import Job, Judge, Judgement
+from runs.memory_watch import MemoryWatch
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
@@ -27,7 +28,7 @@ from saving.run_folder import BEST_NAME, best_of
 if TYPE_CHECKING:
     from showing.agent import Agent
 
-Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted", "callback"]
+Reason = Literal["target_reward", "training_steps", "training_minutes", "interrupted", "callback", "memory"]
 
 
 class TrainingOutcome(NamedTuple):
@@ -72,6 +73,7 @@ class Session:
         before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
         self.log = RunLog(config, before, cost)
         self._meter = ProcessMeter() if this_machine else None
+        self.memory = MemoryWatch()
         self.judge = Judge(config)
         if resumed and JUDGE in resumed.parts:
             self.judge.load_state(resumed.parts[JUDGE])
@@ -115,7 +117,7 @@ class Session:
     @property
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
-        return time.perf_counter() >= self._next_checkpoint
+        return time.perf_counter() >= self._next_checkpoint or self.memory.save_now
 
     @property
     def video_due(self) -> bool:
@@ -134,11 +136,14 @@ class Session:
             return "training_steps"
         if 0 < self.config.training_minutes * 60 <= self.log.seconds:
             return "training_minutes"
+        if self.memory.ended is not None:
+            return "memory"
         return "interrupted" if interrupted() else None
 
     def report(self) -> None:
         """Shows the observer how the run stands."""
         self._measure()
+        self._watch_memory()
         self.observer.status(self.log.status(self.judge.evaluations, self.judge.best))
 
     def _measure(self, now: bool = False) -> None:
@@ -146,10 +151,18 @@ class Session:
         if self._meter is not None:
             self.log.measured(self._meter.read(now))
 
+    def _watch_memory(self) -> None:
+        """Says what there is to say of memory, where all of the run is on this machine."""
+        if self._meter is not None:
+            usage = self.log.usage
+            for line in self.memory.look(sum(usage.memory.values()) if usage is not None else 0):
+                self.observer.event(line)
+
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
         checkpoint = self._checkpoint(weights, parts | {JUDGE: self.judge.state()})
         path = save_generation(self.folder, checkpoint, self.config.keep_checkpoints)
+        self.memory.save_now = False
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         return path
 
@@ -196,6 +209,8 @@ class Session:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
         judgement = self.judge.read(job, result)
         self.log.evaluated(result)
+        if self.judge.fall is not None:
+            self.observer.event(self.judge.fall)
         if judgement.best:
             save_best(self.folder / BEST_NAME, self._checkpoint(weights, {}, result.mean))
         if judgement.solved:

@@ -15,10 +15,13 @@ from models import make_network
 from runs.machine import (
     ACTOR_THREADS,
     MOST_WORKERS,
+    WORKER_BYTES,
+    budget_note,
     check_memory,
     check_processes,
     fitted,
     fitted_here,
+    memory_budget,
     needed_memory,
     parameters_of,
     processes_needed,
@@ -95,6 +98,19 @@ def test_images_with_a_long_look_ahead_are_refused_in_one_line() -> None:
     assert "most is for running games (games_per_worker, segment_length, td_steps)" in str(caught.value)
     assert "\n" not in str(caught.value)
     check_memory(config.replace(td_steps=10, segment_length=200), 8 * GIB)
+
+
+def test_the_budget_names_what_a_run_will_take_and_warns_where_it_is_too_much() -> None:
+    config = MuZeroConfig(num_workers=2, object_store_mb=1024, replay_buffer_mb=1024)
+    budget = memory_budget(config)
+    assert budget["object store"] == GIB
+    assert memory_budget(config.replace(num_workers=3))["7 actors"] - budget["6 actors"] == WORKER_BYTES
+    total = sum(budget.values())
+    line = budget_note(config, 2 * total)
+    assert line.startswith(
+        f"memory: up to about {total / GIB:.1f} of {2 * total / GIB:.1f} GiB (replay buffer"
+    )
+    assert budget_note(config, total).startswith("warning: memory: up to about")
 
 
 def test_look_ahead_takes_no_more_room_than_a_game() -> None:

@@ -346,3 +346,14 @@ def trained_metrics(guarded: Guarded) -> TrainingMetrics:
     metrics = make_status().metrics
     assert metrics is not None
     return metrics._replace(largest_target=0.0, guarded=guarded)
+
+
+def test_without_memory_the_run_saves_and_ends(tmp_path: Path) -> None:
+    one = make_session(tmp_path)
+    assert one.reason_to_stop(lambda: False) is None
+    one.memory.save_now = True
+    assert checkpoint_due(one)
+    one.save(weights(1), {})
+    assert not checkpoint_due(one)
+    one.memory.ended = "99% of it"
+    assert one.reason_to_stop(lambda: False) == "memory"
