@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from core.processes import free_processes
 from games.api.spec import GameSpec
 from runs.driver import Role, kinds_of
 from runs.interrupts import interruptible, killable, sigterm_kept
-from runs.machine import budget_note, check_memory, check_processes
+from runs.machine import budget_note, check_descriptors, check_memory, check_processes
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -68,6 +69,7 @@ def check_launch(
         check_memory(config, usable_memory())
         if not local:
             check_processes(config, free_processes(), kinds)
+            check_descriptors(config, resource.getrlimit(resource.RLIMIT_NOFILE)[0], kinds)
     else:
         check_address(address)
 

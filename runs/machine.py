@@ -113,6 +113,29 @@ def check_processes(config: MuZeroConfig, free: int | None, kinds: Sequence[Acto
         )
 
 
+RAY_FILES = 100
+"""Files that a process of Ray opens, measured: with 64 it dies on the way, with 128 a small run ends well."""
+ACTOR_FILES = 4
+
+
+def descriptors_needed(config: MuZeroConfig, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> int:
+    """Files that a process of a run on Ray must be able to open, about."""
+    return RAY_FILES + ACTOR_FILES * len(members(config, kinds))
+
+
+def check_descriptors(config: MuZeroConfig, limit: int, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> None:
+    """Raises `ConfigurationError` where a process may open fewer files than a run on Ray needs.
+
+    `limit` is that of the process; negative: none.
+    """
+    needed = descriptors_needed(config, kinds)
+    if 0 <= limit < needed:
+        raise ConfigurationError(
+            f"a run on Ray needs about {needed} open files a process, and {limit} are allowed here: raise "
+            "the limit (ulimit -n), or train in one process with --local"
+        )
+
+
 # --- players ---
 
 BUSY = 2

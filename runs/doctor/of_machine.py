@@ -17,13 +17,11 @@ from core.memory import memory_now, usable_memory
 from core.processes import free_processes
 from core.wording import counted
 from runs.doctor.finding import Finding
-from runs.machine import memory_budget, processes_needed
+from runs.machine import descriptors_needed, memory_budget, processes_needed
 from runs.memory_watch import SCARCE
 
 GIB = 1 << 30
 LEAST_DISK = 2 << 30
-LEAST_DESCRIPTORS = 1024
-"""Ray opens some hundred in each process."""
 SHARED_MEMORY = Path("/dev/shm")
 RAY_FOLDER = Path("/tmp/ray")
 
@@ -34,7 +32,7 @@ def examined(config: MuZeroConfig, results_path: Path) -> Iterator[Finding]:
     yield from _shared_memory(config)
     yield _disk("results", results_path)
     yield _disk("temporary files and Ray", Path(tempfile.gettempdir()))
-    yield _descriptors()
+    yield _descriptors(config)
     yield _processes(config)
     yield _home()
     yield _kernel_cache()
@@ -95,10 +93,11 @@ def _disk(what: str, path: Path) -> Finding:
     return Finding("fine", f"{text}: {free / GIB:.0f} GiB free")
 
 
-def _descriptors() -> Finding:
+def _descriptors(config: MuZeroConfig) -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    text = f"open files: {soft} a process"
-    if soft == resource.RLIM_INFINITY or soft >= LEAST_DESCRIPTORS:
+    needed = descriptors_needed(config)
+    text = f"open files: {soft} a process, a run on Ray takes {needed}"
+    if soft == resource.RLIM_INFINITY or soft >= needed:
         return Finding("fine", text)
     return Finding(
         "fault", text, f"ulimit -n {min(hard, 65536) if hard > 0 else 65536}, or train with --local"

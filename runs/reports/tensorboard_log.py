@@ -30,7 +30,6 @@ LAYOUT: dict[str, dict[str, list[str]]] = {
         "entropy": ["entropy/value", "entropy/policy", "entropy/search_policy"],
         "gradient norm": ["training/gradient_norm"],
         "targets beyond the support": ["training/clipped_targets"],
-        "updates left out": ["training/skipped_updates", "training/returns"],
         "learning rate": ["training/learning_rate"],
     },
     "Self-play": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from core.errors import ConfigurationError
 from core.memory import usable_memory
 from games.api.sources import OWN_GAMES
 from models import make_network
+from runs.launch import check_launch
 from runs.machine import (
     ACTOR_THREADS,
     MOST_WORKERS,
     WORKER_BYTES,
     budget_note,
+    check_descriptors,
     check_memory,
     check_processes,
+    descriptors_needed,
     fitted,
     fitted_here,
     memory_budget,
@@ -69,6 +73,17 @@ def test_one_process_and_clusters_have_one_player_unless_told() -> None:
     for local, address in ((True, None), (False, "auto")):
         assert fitted_here(MuZeroConfig(), local=local, address=address) == (MuZeroConfig(num_workers=1), ())
     assert fitted_here(MuZeroConfig(num_workers=3), local=True, address=None).config.num_workers == 3
+
+
+def test_a_run_that_may_open_too_few_files_is_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = MuZeroConfig(num_workers=1)
+    needed = descriptors_needed(config)
+    for limit in (needed, resource.RLIM_INFINITY):
+        check_descriptors(config, limit)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(ConfigurationError, match=rf"needs about {needed} open files a process, and 64 are"):
+        check_launch(config, local=False, address=None)
+    check_launch(config, local=True, address=None)
 
 
 # --- memory ---
