@@ -7,7 +7,7 @@ one for each player), S samples of a training batch, T steps of a game (or of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -190,6 +190,21 @@ Gradients = Callable[["Batch", float], LossStatistics]
 """Overwrites the gradients with those of a scale times the sum of a batch's losses; says what those were."""
 
 
+class Guarded(NamedTuple):
+    """What became of updates that were not finite, over the whole run (`learning/guard.py`)."""
+
+    skipped: int = 0  # updates that were left out
+    returns: int = 0  # times that training went back to an earlier state, with a lower learning rate
+    returned_to: int = 0  # optimiser steps that had made the state last gone back to
+    rate_factor: float = 1.0  # by which the configured learning rate is multiplied since
+    reason: str = ""  # of the newest in this sitting
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Guarded:
+        """What a trainer's snapshot keeps of them."""
+        return cls(facts.get("skipped", 0), facts.get("returns", 0))
+
+
 class TrainingMetrics(NamedTuple):
     """What a number of updates did: means over them, and the state after the last."""
 
@@ -205,6 +220,7 @@ class TrainingMetrics(NamedTuple):
     gpu_memory: int | None = None  # peak bytes allocated on the trainer's GPU, where there is one
     clipped_targets: float = 0.0  # share of the value and reward targets that lie beyond the support
     largest_target: float = 0.0  # absolute, of a value or reward
+    guarded: Guarded = Guarded()
 
     def term(self, name: str) -> float:
         """The loss of a term; 0 if there is none of that name."""

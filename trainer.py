@@ -12,6 +12,7 @@ clipping and the optimiser are a handful of operators however many layers there 
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,13 +24,17 @@ from torch import nn
 
 from config import MuZeroConfig
 from data import Batch, LossStatistics, Snapshot, TermLoss, TrainingMetrics, TrainingResult, Weights
-from learning.gradient_path import OWN, GradientPath, TrainingError
+from learning.gradient_path import OWN, GradientPath, TrainingError, diverged
 from learning.gradients import make_gradients
+from learning.guard import UpdateGuard
 from learning.loss import Term
 from learning.optimizers import flatten_parameters, learning_rate, make_optimizer
 from learning.statistics import add_statistics
 from learning.terms import TERMS, active
 from models import MuZeroNetwork, get_weights, make_network, set_weights
+
+NO_POSITIONS = np.zeros(0, np.int64)
+NO_PRIORITIES = np.zeros(0, np.float32)
 
 
 class _Beyond(NamedTuple):
@@ -45,7 +50,6 @@ class _Update(NamedTuple):
     statistics: LossStatistics
     loss: float
     gradient_norm: float
-    learning_rate: float
     priorities: NDArray[np.float32]  # [S]
     beyond: _Beyond
 
@@ -71,8 +75,11 @@ class Trainer:
         self._terms = active(terms, config)
         self._own = {one.term.group: one.own.to(self.device) for one in self._terms if one.own is not None}
         _check_tells_apart(config, self.network)
-        self._parameters = flatten_parameters(nn.ModuleList([self.network, *self._own.values()]))
+        learning = nn.ModuleList([self.network, *self._own.values()])
+        self._parameters = flatten_parameters(learning)
         self._optimizer = make_optimizer(config, self._parameters)
+        changed = [self._parameters.values, *self._optimizer.state.values()]
+        self._guard = UpdateGuard(changed, list(learning.buffers()))
         self._gradients = make_gradients(config, self.network, self._parameters.gradient, self._terms)
         self._reach = config.support_reach
         self._step = 0
@@ -84,19 +91,22 @@ class Trainer:
         return self._step
 
     def train(self, batches: Sequence[Batch]) -> TrainingResult:
-        """One optimiser step per batch.
+        """One optimiser step per batch, but for those at which a target, the loss or the gradient is not
+        finite: they are left out, and are none of the updates that the result tells of.
 
-        Raises `ValueError` when there are no batches, and `TrainingError` when a target, a loss or a
-        gradient is not finite; the parameters are then still those of the update before.
+        Raises `ValueError` when there are no batches, and `TrainingError` when going back to an earlier state
+        has not helped (`learning/guard.py`); the parameters are then still those of the update before.
         """
         if not batches:
             raise ValueError("no batches to train on")
         started = time.perf_counter()
-        updates = [self._update(batch) for batch in batches]
+        made = [(batch, update) for batch in batches if (update := self._guarded_update(batch)) is not None]
+        self._check_weights()
+        updates = [update for _, update in made]
         return TrainingResult(
             self._metrics(updates, time.perf_counter() - started),
-            np.concatenate([batch.positions for batch in batches]),
-            np.concatenate([update.priorities for update in updates]),
+            np.concatenate([NO_POSITIONS, *(batch.positions for batch, _ in made)]),
+            np.concatenate([NO_PRIORITIES, *(update.priorities for update in updates)]),
         )
 
     def weights(self) -> Weights:
@@ -121,7 +131,7 @@ class Trainer:
             **{group: get_weights(own) for group, own in self._own.items()},
         }
         arrays = {f"{group}/{name}": a for group, named in groups.items() for name, a in named.items()}
-        return Snapshot(arrays, {"training_step": self._step})
+        return Snapshot(arrays, {"training_step": self._step} | self._guard.facts())
 
     def load_state(self, state: Snapshot) -> None:
         """Goes back to what `state()` returned. Raises `KeyError` or `RuntimeError` if it does not fit."""
@@ -132,11 +142,29 @@ class Trainer:
             tensor.copy_(torch.tensor(state.arrays[f"optimizer/{name}"]))
         self._target = _group(state, "target")
         self._step = int(state.facts["training_step"])
+        self._guard.load_facts(state.facts)
 
     def begin_with(self, weights: Weights) -> None:
         """Begins with these weights in place of random ones. Raises `RuntimeError` if they do not fit."""
         set_weights(self.network, weights)
+        self._guard.forget()
         self._target = self.weights()
+
+    def _guarded_update(self, batch: Batch) -> _Update | None:
+        """One optimiser step; None where it was left out, or training has gone back instead."""
+        self._guard.begin(self._step)
+        try:
+            return self._update(batch)
+        except TrainingError as error:
+            if self._guard.failed(error):
+                self._target = self.weights()
+            return None
+
+    def _check_weights(self) -> None:
+        """Goes back where an update has made weights that are not finite: nobody is to play with them."""
+        if not self._guard.healthy():
+            self._guard.diverged(diverged(self._step, "its weights are not finite"))
+            self._target = self.weights()
 
     def _update(self, batch: Batch) -> _Update:
         """One optimiser step."""
@@ -144,14 +172,19 @@ class Trainer:
         statistics = self._batch_gradients(batch)
         loss = sum(one.weight * loss for one, loss in zip(self._terms, statistics.losses, strict=True))
         norm = self._gradient_path(self._parameters.gradient, loss, self._step, self.config.max_grad_norm)
-        rate = learning_rate(self.config, self._step)
+        self._guard.passed(self._step)
+        rate = self._rate(self._step)
         self._step += 1
         self._optimizer.step(self._parameters, rate, self._step)
         if self._step % self.config.target_update_interval == 0:
             self._target = self.weights()
         values = np.clip(batch.target_value[:, 0], -self._reach, self._reach)  # no update can go beyond
         priorities = np.abs(statistics.root_values - values)
-        return _Update(statistics, loss, norm, rate, priorities, self._beyond(batch))
+        return _Update(statistics, loss, norm, priorities, self._beyond(batch))
+
+    def _rate(self, step: int) -> float:
+        """The learning rate of optimiser step `step` (from 0), lower once training has gone back."""
+        return learning_rate(self.config, step) * self._guard.report.rate_factor
 
     def _beyond(self, batch: Batch) -> _Beyond:
         """What of the batch's targets is cut by the support."""
@@ -196,12 +229,13 @@ class Trainer:
             value_entropy=_mean([s.value_entropy for s in statistics]),
             policy_entropy=_mean([s.policy_entropy for s in statistics]),
             gradient_norm=_mean([update.gradient_norm for update in updates]),
-            learning_rate=updates[-1].learning_rate,
+            learning_rate=self._rate(max(self._step - 1, 0)),
             updates=len(updates),
             seconds=seconds,
             gpu_memory=torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None,
             clipped_targets=_mean([update.beyond.share for update in updates]),
-            largest_target=max(update.beyond.largest for update in updates),
+            largest_target=max((update.beyond.largest for update in updates), default=0.0),
+            guarded=self._guard.report,
         )
 
 
@@ -230,7 +264,8 @@ def _check_tells_apart(config: MuZeroConfig, network: MuZeroNetwork) -> None:
 
 
 def _mean(numbers: list[float]) -> float:
-    return sum(numbers) / len(numbers)
+    """NaN if there are none."""
+    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 def _group(state: Snapshot, group: str) -> Weights:

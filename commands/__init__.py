@@ -1,6 +1,6 @@
 """The commands: one file for each word typed after `python muzero.py`, for parsing and printing only.
 
-Read `train` first. Twenty files: a file for each word, the menu, the help of all (`_overview`), and what
+Read `train` first. Twenty-one files: a file for each word, the menu, the help of all (`_overview`), and what
 they share: `_options` (of several commands), `_config_options` (one for each field of the configuration),
 `_finding`, `_launching`.
 """
@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "models": "register agents, compare them, and choose the one in use",
     "tune": "search for better options by many trainings",
     "runs": "list the trainings, name them, see where they come from, delete them",
+    "doctor": "say what happened to a run, what this machine lacks, and what to do",
     "plot": "draw the learning curves of runs",
     "games": "list the games",
     "new-game": "write a game's file to start from",

@@ -47,7 +47,7 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 WORDS = "words"
 """Asked by the scripts: what may stand where the cursor is."""
 WITH_ACTIONS = ("models", "runs")
-OF_RUNS = ("resume", "plot", "runs")
+OF_RUNS = ("resume", "plot", "runs", "doctor")
 WITHOUT_GAME = ("new-game", "games")
 AGENTS = ("--checkpoint", "--weights-from")
 TAKE_PLAYERS = ("--opponent", "--player")

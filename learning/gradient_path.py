@@ -15,6 +15,11 @@ class TrainingError(ConfigurationError):
     """The update cannot be made; the message is one line saying why and what to do."""
 
 
+def diverged(step: int, how: str) -> TrainingError:
+    """That training has come to nothing at optimiser step `step`."""
+    return TrainingError(f"training diverged at step {step}: {how}; try a smaller lr_init or max_grad_norm")
+
+
 def alone(gradient: Tensor) -> None:
     """There is one learner, whose gradient stays as it is."""
 
@@ -38,10 +43,7 @@ class GradientPath:
         self.gather(gradient)
         norm = float(torch.linalg.vector_norm(gradient))
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise TrainingError(
-                f"training diverged at step {step}: loss {loss:g}, gradient norm {norm:g}; "
-                "try a smaller lr_init or max_grad_norm"
-            )
+            raise diverged(step, f"loss {loss:g}, gradient norm {norm:g}")
         if 0 < max_norm < norm:
             gradient.mul_(max_norm / norm)
         return norm

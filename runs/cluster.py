@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
@@ -24,6 +24,7 @@ from games.api.spec import GameSpec
 from playing.game_note import NO_CAUTION, Caution
 from runs.actors.shell import Setup, Shell
 from runs.actors.table import ROLES
+from runs.cluster_access import check_cluster, on_loopback, use_private_token, use_token_if_there
 from runs.driver import Role, kinds_of
 from runs.handles import Pending, RemoteHandle
 
@@ -45,6 +46,7 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     if address is None:
         _start_here(config, len(members(config, kinds)), quiet)
         return
+    check_cluster(address, use_token_if_there())
     environment: dict[str, Any] = {"env_vars": THREADS}
     if not INSTALLED:  # else the cluster's machines have the package, as they have Ray
         environment |= {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"]}
@@ -56,22 +58,29 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
 
 
 def _start_here(config: MuZeroConfig, actors: int, quiet: dict[str, Any]) -> None:
-    if not os.access(os.path.expanduser("~"), os.W_OK):
-        # Ray keeps its clusters' token in the home; without one this cluster has a token of its own
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    use_private_token()
     try:
-        ray.init(
-            address="local",
-            num_cpus=max(os.cpu_count() or 1, actors),
-            object_store_memory=config.object_store_mb << 20,
-            include_dashboard=False,
-            **quiet,
-        )
+        with on_loopback():
+            ray.init(
+                address="local",
+                num_cpus=max(os.cpu_count() or 1, actors),
+                object_store_memory=config.object_store_mb << 20,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
     except Exception as error:  # Ray raises plain ones
         reason = " ".join(str(error).split())
         raise ConfigurationError(
             f"Ray did not start on this machine, which may be overloaded or short of memory: {reason}"
         ) from None
+
+
+def session_folder() -> Path:
+    """Where the Ray that was started here keeps its files, and what does not fit into its store."""
+    from ray._private.worker import global_worker
+
+    return Path(global_worker.node.get_session_dir_path())
 
 
 class Launched(NamedTuple):

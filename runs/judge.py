@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from config import MuZeroConfig
 from core.randomness import Stream, child_seed
+from core.wording import counted
 from data import EvaluationResult, Snapshot
 
 
@@ -27,6 +29,33 @@ class Judgement(NamedTuple):
     again: Job | None  # an evaluation to be run next with the same weights
 
 
+LONG = 10
+"""Evaluations in a row after which a fall is said."""
+CLEAR = 2.0
+"""Standard deviations of single games by which the best one's mean must be higher."""
+
+
+class FallWatch:
+    """Notices that a run evaluates far below its best for long.
+
+    The rule: `LONG` evaluations in a row, each of whose means is nearer to the lowest of the run than to the
+    best one, and below the best by more than `CLEAR` standard deviations of these games.
+    """
+
+    def __init__(self) -> None:
+        self.lowest = math.inf  # mean of the run
+        self.in_a_row = 0
+
+    def read(self, result: EvaluationResult, best: EvaluationResult) -> bool:
+        """Takes note of a result; whether the fall is to be said now."""
+        self.lowest = min(self.lowest, result.mean)
+        spread = math.sqrt((result.returns.var() + best.returns.var()) / 2)
+        below = best.mean - result.mean
+        far = below > (best.mean - self.lowest) / 2 and below > CLEAR * spread
+        self.in_a_row = self.in_a_row + 1 if far else 0
+        return self.in_a_row == LONG
+
+
 class Judge:
     """Reads evaluations. Their games start from seeds that no other evaluation and no training game uses.
 
@@ -40,6 +69,9 @@ class Judge:
         self._newest: dict[str | None, EvaluationResult] = {}
         self._evaluations = 0
         self._solved = False
+        self._falls = FallWatch()
+        self._said_fall = False
+        self.fall: str | None = None  # what there is to say of the result read last
 
     @property
     def solved(self) -> bool:
@@ -93,6 +125,7 @@ class Judge:
     def read(self, job: Job, result: EvaluationResult) -> Judgement:
         """Takes note of a result. A regular one at the target calls for `target_games` fresh games."""
         self._newest[job.opponent] = result
+        self.fall = None
         if job.opponent != self.opponents[0]:
             return Judgement(False, False, self._next_job(job.opponent))
         target = self.config.target_reward
@@ -102,9 +135,22 @@ class Judge:
         best = solved or self._is_best(result)
         if best:
             self.best = result
+        self.fall = self._fall(result)
         decides = reached and not job.decides
         again = self._job(job.opponent, decides=True) if decides else self._next_job(job.opponent)
         return Judgement(best, solved, again)
+
+    def _fall(self, result: EvaluationResult) -> str | None:
+        """A line, once, if the run evaluates far below its best for long."""
+        assert self.best is not None
+        if not self._falls.read(result, self.best) or self._said_fall:
+            return None
+        self._said_fall = True
+        return (
+            f"warning: the last {LONG} evaluations are far below the best ({result.mean:.1f} now, "
+            f"{self.best.mean:.1f} after {counted(self.best.version, 'update')}): best.checkpoint keeps that "
+            "one; docs/troubleshooting.md says what helps"
+        )
 
     def _is_best(self, result: EvaluationResult) -> bool:
         """Whether it beats the best (at equal means with no fewer games) or is a truer one of its weights."""

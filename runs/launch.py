@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from core.processes import free_processes
 from games.api.spec import GameSpec
 from runs.driver import Role, kinds_of
 from runs.interrupts import interruptible, killable, sigterm_kept
-from runs.machine import check_memory, check_processes
+from runs.machine import budget_note, check_descriptors, check_memory, check_processes
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -53,6 +54,10 @@ def train(
             _train_local(session, ends, roles) if local else _train_on_ray(session, ends, address, roles)
         )
         session.register()
+        if session.memory.ended is not None:
+            raise ConfigurationError(
+                f"training ends for want of memory: {session.memory.ended}; {session.kept}"
+            )
         by_callback = outcome.reason == "interrupted" and not interrupted.is_set()
         return outcome._replace(reason="callback") if by_callback else outcome
 
@@ -68,6 +73,7 @@ def check_launch(
         check_memory(config, usable_memory())
         if not local:
             check_processes(config, free_processes(), kinds)
+            check_descriptors(config, resource.getrlimit(resource.RLIMIT_NOFILE)[0], kinds)
     else:
         check_address(address)
 
@@ -112,12 +118,15 @@ def _train_on_ray(
         import ray
 
         from runs.actors.table import ROLES
-        from runs.cluster import Launcher, start_ray
+        from runs.cluster import Launcher, session_folder, start_ray
         from runs.ray_run import RayRun
 
         roles = ROLES if roles is None else roles
         with sigterm_kept(), killable(address is not None):
             start_ray(session.config, address, kinds_of(roles))
+    if address is None:
+        session.memory.spills = session_folder()
+        session.observer.event(budget_note(session.config, usable_memory(), kinds_of(roles)))
     try:
         run = RayRun(session, Launcher(session.spec, session.config, roles))
         return session.outcome(run.run(ends))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from config import MuZeroConfig
-from core.actor_kinds import ACTOR_KINDS, ActorKind, members
+from core.actor_kinds import ACTOR_KINDS, ActorKind, GpuUse, members
 from core.errors import ConfigurationError
 from core.memory import require_room, usable_memory
 from core.processes import free_processes
+from runs.memory_watch import SCARCE
 from search.tree import tree_bytes
 
 NETWORK_COPIES = 8
@@ -56,6 +57,38 @@ def check_memory(config: MuZeroConfig, usable: int) -> None:
     require_room(sum(needed.values()), "the run's arrays", most, usable)
 
 
+RAY_BYTES = 900 << 20
+"""Memory of Ray's own processes and of the driver, measured on two cores."""
+ACTOR_BYTES = 300 << 20
+"""Of a process that does not play: Python, NumPy, and where it learns or evaluates torch, roughly."""
+
+
+def memory_budget(config: MuZeroConfig, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> dict[str, int]:
+    """Bytes that a run on Ray will have grown to when its buffer is full, by what takes them, about."""
+    actors = members(config, kinds)
+    playing = sum(1 for member in actors if member.kind.gpu is GpuUse.PLAYING)
+    arrays = needed_memory(config)
+    buffer = next(name for name in arrays if name.startswith("replay buffer"))
+    return {
+        "replay buffer": arrays.pop(buffer),
+        "object store": config.object_store_mb << 20,
+        f"{len(actors)} actors": playing * WORKER_BYTES + (len(actors) - playing) * ACTOR_BYTES,
+        "games, batches, trees": sum(arrays.values()),
+        "Ray": RAY_BYTES,
+    }
+
+
+def budget_note(config: MuZeroConfig, usable: int, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> str:
+    """One line that says what a run on Ray will take of `usable` bytes; a warning if that is too much."""
+    budget = memory_budget(config, kinds)
+    total = sum(budget.values())
+    parts = ", ".join(f"{name} {size / 2**30:.1f}" for name, size in budget.items())
+    line = f"memory: up to about {total / 2**30:.1f} of {usable / 2**30:.1f} GiB ({parts})"
+    if total <= SCARCE * usable:
+        return line
+    return f"warning: {line}: give fewer --num-workers, or a smaller replay_buffer_mb or --object-store-mb"
+
+
 RAY_THREADS = 250
 """Processes and threads of Ray itself, measured on two cores."""
 ACTOR_THREADS = 40
@@ -77,6 +110,29 @@ def check_processes(config: MuZeroConfig, free: int | None, kinds: Sequence[Acto
             f"a run on Ray needs about {needed} processes and threads, and only {free} more may be started "
             "here: raise the limit (ulimit -u, or the container's), give fewer --num-workers, "
             "or train in one process with --local"
+        )
+
+
+RAY_FILES = 100
+"""Files that a process of Ray opens, measured: with 64 it dies on the way, with 128 a small run ends well."""
+ACTOR_FILES = 4
+
+
+def descriptors_needed(config: MuZeroConfig, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> int:
+    """Files that a process of a run on Ray must be able to open, about."""
+    return RAY_FILES + ACTOR_FILES * len(members(config, kinds))
+
+
+def check_descriptors(config: MuZeroConfig, limit: int, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> None:
+    """Raises `ConfigurationError` where a process may open fewer files than a run on Ray needs.
+
+    `limit` is that of the process; negative: none.
+    """
+    needed = descriptors_needed(config, kinds)
+    if 0 <= limit < needed:
+        raise ConfigurationError(
+            f"a run on Ray needs about {needed} open files a process, and {limit} are allowed here: raise "
+            "the limit (ulimit -n), or train in one process with --local"
         )
 
 

@@ -10,16 +10,27 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from arena.registry import Registry
 from config import MuZeroConfig
-from core.actor_kinds import EVALUATOR, JUDGE, SELF_PLAY, ActorKind
+from core.actor_kinds import EVALUATOR, JUDGE, SELF_PLAY, TRAINER, ActorKind
 from core.cost import NOTHING
 from core.errors import ConfigurationError
 from core.supports import support_needed
 from core.wording import counted
-from data import Counters, EvaluationResult, LostGame, PlayReport, Snapshot, TrainingMetrics, Video, Weights
+from data import (
+    Counters,
+    EvaluationResult,
+    Guarded,
+    LostGame,
+    PlayReport,
+    Snapshot,
+    TrainingMetrics,
+    Video,
+    Weights,
+)
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from runs.judge import Job, Judge, Judgement
 from runs.lost_games import LostGames
+from runs.memory_watch import MemoryWatch
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
@@ -31,7 +42,7 @@ if TYPE_CHECKING:
     from showing.agent import Agent
 
 Reason = Literal[
-    "target_reward", "training_steps", "training_minutes", "interrupted", "callback", "lost_games"
+    "target_reward", "training_steps", "training_minutes", "interrupted", "callback", "lost_games", "memory"
 ]
 
 
@@ -92,6 +103,7 @@ class Session:
         self.log = RunLog(config, before, cost)
         self.lost_games = LostGames(folder, self.game, config.games_per_worker * max(config.num_workers, 1))
         self._meter = ProcessMeter() if this_machine else None
+        self.memory = MemoryWatch()
         self.judge = Judge(config)
         if resumed and JUDGE in resumed.parts:
             self.judge.load_state(resumed.parts[JUDGE])
@@ -101,6 +113,9 @@ class Session:
         self._unwritten_best: Checkpoint | None = None
         self._refused = False  # whether the newest checkpoint could not be written
         self.lost(self.lost_games.left_over(), "the sitting before")
+        trained = self.part(TRAINER.name)
+        self._guarded = Guarded() if trained is None else Guarded.of_facts(trained.facts)  # the newest
+        self._warned_of_skipped = False
 
     def consists_of(self, kinds: Sequence[ActorKind]) -> None:
         """Takes note of the run's kinds of actors, by which its processes are told apart."""
@@ -152,7 +167,7 @@ class Session:
     @property
     def checkpoint_due(self) -> bool:
         """Whether it is time for a checkpoint."""
-        return time.perf_counter() >= self._next_checkpoint
+        return time.perf_counter() >= self._next_checkpoint or self.memory.save_now
 
     @property
     def video_due(self) -> bool:
@@ -178,17 +193,27 @@ class Session:
             return "training_minutes"
         if self.lost_games.verdict() is not None:
             return "lost_games"
+        if self.memory.ended is not None:
+            return "memory"
         return "interrupted" if interrupted() else None
 
     def report(self) -> None:
         """Shows the observer how the run stands."""
         self._measure()
+        self._watch_memory()
         self.observer.status(self.log.status(self.judge.evaluations, self.judge.best))
 
     def _measure(self, now: bool = False) -> None:
         """Measures the processes if it is due, or in any case `now`."""
         if self._meter is not None:
             self.log.measured(self._meter.read(now))
+
+    def _watch_memory(self) -> None:
+        """Says what there is to say of memory, where all of the run is on this machine."""
+        if self._meter is not None:
+            usage = self.log.usage
+            for line in self.memory.look(sum(usage.memory.values()) if usage is not None else 0):
+                self.observer.event(line)
 
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""
@@ -210,6 +235,7 @@ class Session:
         Raises `CheckpointError` if there are weights that evaluated best and can still not be written.
         """
         self._write_best()
+        self.memory.save_now = False
         self._next_checkpoint = time.perf_counter() + self.config.checkpoint_interval
         if self._refused:
             self.observer.event("a checkpoint could be written again")
@@ -274,8 +300,11 @@ class Session:
             )
 
     def trained(self, metrics: TrainingMetrics) -> None:
-        """Takes note of updates, and says once if their targets do not fit on the support."""
+        """Takes note of updates, and says once if their targets do not fit on the support, or if they are
+        not finite.
+        """
         self.log.trained(metrics)
+        self._say_guarded(metrics.guarded, metrics.training_step)
         config, largest = self.config, metrics.largest_target
         if largest > config.support_reach and not self._warned_of_support:
             self._warned_of_support = True
@@ -285,11 +314,28 @@ class Session:
                 f"{config.support_reach:.4g}, and are cut: --support-size {needed} would hold them"
             )
 
+    def _say_guarded(self, now: Guarded, step: int) -> None:
+        """Says when updates are left out for the first time, and each time that training has gone back."""
+        before, self._guarded = self._guarded, now
+        if now.skipped > before.skipped and not self._warned_of_skipped:
+            self._warned_of_skipped = True
+            self.observer.event(
+                f"warning: an update is left out: {now.reason}; more of them are counted, not said "
+                "(training/skipped_updates)"
+            )
+        if now.returns > before.returns:
+            self.observer.event(
+                f"warning: updates were not finite: training went back from update {step} to the weights of "
+                f"update {now.returned_to}, and goes on with {now.rate_factor:g} of the learning rate"
+            )
+
     def evaluated(self, job: Job, result: EvaluationResult, weights: Weights) -> Judgement:
         """Judges an evaluation of `weights`, and keeps them if they are the best so far."""
         judgement = self.judge.read(job, result)
         self.log.evaluated(result)
         self.lost(result.lost, EVALUATOR.name)
+        if self.judge.fall is not None:
+            self.observer.event(self.judge.fall)
         if judgement.best:
             self._unwritten_best = self._checkpoint(weights, {}, result.mean)
             self.attempt(self._write_best)

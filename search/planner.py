@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +28,31 @@ class Positions(NamedTuple):
     def at(self, rows: slice | NDArray[np.intp]) -> Positions:
         """Those at `rows`."""
         return Positions(self.observations[rows], self.to_play[rows], self.legal[rows])
+
+
+Stopped = Callable[[], bool]
+"""Whether nobody waits any more for what is being searched."""
+
+
+class SearchStopped(Exception):  # noqa: N818 - nothing has gone wrong
+    """A search was given up."""
+
+
+class StoppableModel:
+    """A `data.Model` that refuses to go on with a search for which nobody waits any more."""
+
+    def __init__(self, model: Model, stopped: Stopped) -> None:
+        self.model, self.stopped = model, stopped
+
+    def root(self, observations: NDArray[Any], to_play: IntArray) -> Evaluation:
+        """See `Model`."""
+        return self.model.root(observations, to_play)
+
+    def recurrent(self, parents: IntArray, actions: IntArray, node: int) -> Evaluation:
+        """See `Model`. Raises `SearchStopped`."""
+        if self.stopped():
+            raise SearchStopped
+        return self.model.recurrent(parents, actions, node)
 
 
 class Planner:
@@ -66,10 +92,17 @@ class Planner:
         stacks = np.ascontiguousarray(table.stacks[rows, : self.config.stacked_channels])
         return Positions(stacks, table.to_play[rows], table.legal[rows])
 
-    def plan(self, positions: Positions, noise: RootNoise | None = None, fast: bool = False) -> SearchResult:
+    def plan(
+        self,
+        positions: Positions,
+        noise: RootNoise | None = None,
+        fast: bool = False,
+        stopped: Stopped | None = None,
+    ) -> SearchResult:
         """The greedy choice in each of `positions` [n], which without `noise` is the same every time.
 
         Searches, if `fast` briefly and without root noise; with 0 simulations the network decides alone.
+        Raises `SearchStopped` before the next simulation once `stopped` says so.
         """
         if not self.simulations:
             return self._unsearched(positions)
@@ -79,7 +112,8 @@ class Planner:
         if fast:
             assert self.fast_search is not None, "made for full searches only"
             search, noise = self.fast_search, without_root_noise(noise)
-        return search.run(self.memory or self.model, *positions, noise)
+        model: Model = self.memory or self.model
+        return search.run(model if stopped is None else StoppableModel(model, stopped), *positions, noise)
 
     def _unsearched(self, positions: Positions) -> SearchResult:
         """The network's likeliest actions, its policies over the legal ones, its values; no visits."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from games.api.files import game_name, is_file_name
 from games.api.sources import OWN_GAMES, GameFolder, game_of
 from games.api.spec import GameSpec
 from playing.game_table import GameTable
-from search.planner import Planner, Positions
+from search.planner import Planner, Positions, Stopped
 from showing.analysis import Analysis, TreeLimit, read_tree, require_finite, unsearched
 from showing.asked import Rows, legal_of, observations_of, players_of
 
@@ -58,6 +59,16 @@ class Agent:
         self._weights = weights
         self._planner = functools.lru_cache(PLANNERS_KEPT)(self._make_planner)
         self._rows = Rows(config)
+        self._stopped: Stopped | None = None
+
+    @contextmanager
+    def stoppable(self, stopped: Stopped | None) -> Iterator[None]:
+        """What is searched meanwhile ends with `SearchStopped` at the next simulation once `stopped()`."""
+        self._stopped = stopped
+        try:
+            yield
+        finally:
+            self._stopped = None
 
     @classmethod
     def load(
@@ -159,7 +170,7 @@ class Agent:
 
     def _read(self, planner: Planner, positions: Positions, limit: TreeLimit) -> list[Analysis]:
         """What `planner` finds in each of `positions`. Raises `ConfigurationError` on figures not finite."""
-        found, tree = planned(planner, positions), planner.search.tree
+        found, tree = planned(planner, positions, self._stopped), planner.search.tree
         return [
             checked(
                 read_tree(tree, found, planner.simulations, limit, row)
@@ -207,10 +218,10 @@ def _simulations(wanted: int | None, usual: int) -> int:
     return usual if wanted is None else int(wanted)
 
 
-def planned(planner: Planner, positions: Positions) -> SearchResult:
+def planned(planner: Planner, positions: Positions, stopped: Stopped | None = None) -> SearchResult:
     """What `planner` finds, with one thread: these networks are small, and more would wait for each other."""
     with one_thread():
-        return planner.plan(positions)
+        return planner.plan(positions, stopped=stopped)
 
 
 def checked(analysis: Analysis) -> Analysis:

@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,8 +19,10 @@ from benchmarks.train import random_batch
 from config import MuZeroConfig
 from core.supports import scalar_to_support
 from data import Batch, Snapshot, TrainingMetrics
+from learning import guard
 from learning.consistency import ConsistencyHeads, ConsistencyTerm
 from learning.gradient_path import GradientPath, TrainingError
+from learning.guard import IN_A_ROW, MOST_RETURNS, RATE_FACTOR
 from learning.loss import LossTargets, Unrolled, cross_entropy, unroll, unrolled_loss
 from learning.optimizers import SGD, AdamW, FlatParameters, flatten_parameters
 from learning.terms import PLAIN, TERMS, active
@@ -357,8 +360,27 @@ def test_metrics_are_means_over_the_updates() -> None:
     assert single[0].policy_entropy == pytest.approx(math.log(2), rel=1e-6)
 
 
-@BOTH_PATHS
-@pytest.mark.parametrize(
+def broken_batch(config: MuZeroConfig, field: str, seed: int = 0) -> Batch:
+    """One with a NaN in `field`, none of which is masked."""
+    (batch,) = make_batches(config, 1, seed)
+    array = getattr(batch, field).copy()
+    array.flat[0] = math.nan
+    return batch._replace(
+        **{field: array, "value_mask": np.ones((8, 3), np.float32)},
+        reward_mask=np.ones((8, 2), np.float32),
+        policy_mask=np.ones((8, 3), np.float32),
+    )
+
+
+@pytest.fixture
+def quietly() -> Iterator[None]:
+    """Without NumPy's warnings of what is not finite."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+BROKEN = pytest.mark.parametrize(
     ("field", "message"),
     [
         ("target_value", "target_value of a batch is not finite at step 0"),
@@ -367,24 +389,121 @@ def test_metrics_are_means_over_the_updates() -> None:
         ("observations", "diverged at step 0: loss nan"),
     ],
 )
+
+
+@BOTH_PATHS
+@BROKEN
+@pytest.mark.usefixtures("quietly")
 def test_a_loss_that_is_not_finite_stops_before_the_weights(fused: bool, field: str, message: str) -> None:
     config = make_config(fused_update=fused)
-    (batch,) = make_batches(config, 1)
     trainer, untouched = Trainer(config, "cpu"), Trainer(config, "cpu")
-    array = getattr(batch, field).copy()
-    array.flat[0] = math.nan
-    broken = batch._replace(
-        **{field: array, "value_mask": np.ones((8, 3), np.float32)},
-        reward_mask=np.ones((8, 2), np.float32),
-        policy_mask=np.ones((8, 3), np.float32),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        with pytest.raises(TrainingError, match=message) as caught:
-            trainer.train([broken])
+    broken = broken_batch(config, field)
+    result = trainer.train([broken])
+    assert (len(result.positions), len(result.priorities), result.metrics.updates) == (0, 0, 0)
+    assert_same_weights(trainer, untouched)
+    assert trainer.training_step == 0
+    with pytest.raises(TrainingError, match=message) as caught:
+        trainer.train([broken] * IN_A_ROW * (MOST_RETURNS + 1))
     assert "\n" not in str(caught.value)
     assert_same_weights(trainer, untouched)
     assert trainer.training_step == 0
+
+
+# --- what is not finite ---
+
+
+@BOTH_PATHS
+@pytest.mark.usefixtures("quietly")
+def test_an_update_that_is_not_finite_is_left_out_as_if_it_had_never_been(fused: bool) -> None:
+    config = make_config(fused_update=fused)
+    first, second = make_batches(config, 2)
+    trainer, undisturbed = Trainer(config, "cpu"), Trainer(config, "cpu")
+    result = trainer.train([first, broken_batch(config, "observations"), second])
+    expected = undisturbed.train([first, second])
+    assert_same_weights(trainer, undisturbed)
+    np.testing.assert_array_equal(result.positions, expected.positions)
+    np.testing.assert_array_equal(result.priorities, expected.priorities)
+    assert (result.metrics.updates, result.metrics.loss) == (2, expected.metrics.loss)
+    assert result.metrics.guarded[:2] == (1, 0)
+    assert "diverged at step 1: loss nan" in result.metrics.guarded.reason
+    assert training_scalars(result.metrics)["training/skipped_updates"] == 1
+    assert "training/skipped_updates" not in training_scalars(expected.metrics)
+
+
+@pytest.mark.usefixtures("quietly")
+def test_what_batch_norm_has_seen_of_a_broken_batch_is_forgotten() -> None:
+    config = make_config(network="resnet", observation_shape=(1, 3, 3), blocks=1, channels=4, batch_norm=True)
+    (batch,) = make_batches(config, 1)
+    trainer = Trainer(config, "cpu")
+    trainer.train([batch])
+    trainer.train([batch._replace(observations=np.full_like(batch.observations, np.nan))])
+    assert all(np.isfinite(array).all() for array in trainer.weights().values())
+    assert math.isfinite(trainer.train([batch]).metrics.loss)
+
+
+@pytest.mark.usefixtures("quietly")
+def test_after_several_in_a_row_training_goes_back_and_learns_more_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "KEPT_EVERY", 10)
+    config = make_config(lr_init=0.01)
+    batches = make_batches(config, 35)
+    trainer, earlier = Trainer(config, "cpu"), Trainer(config, "cpu")
+    trainer.train(batches)
+    earlier.train(batches[:20])
+    broken = broken_batch(config, "observations")
+    assert trainer.train([broken] * (IN_A_ROW - 1)).metrics.guarded.returns == 0
+    found = trainer.train([broken]).metrics
+    assert_same_weights(trainer, earlier)
+    assert trainer.training_step == 35, "what has been counted stays counted"
+    assert found.guarded[:4] == (IN_A_ROW, 1, 20, RATE_FACTOR)
+    rates = [trainer.train(batches[:1]).metrics.learning_rate for _ in range(2)]
+    assert rates == [config.lr_init * RATE_FACTOR] * 2
+    resumed = Trainer(config, "cpu")
+    resumed.load_state(trainer.state())
+    assert resumed.train(batches[:1]).metrics.learning_rate == rates[0]
+    assert resumed.train(batches[:1]).metrics.guarded[:2] == (IN_A_ROW, 1)
+
+
+@pytest.mark.usefixtures("quietly")
+def test_going_back_again_and_again_ends_the_run_unless_it_has_helped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard, "RECOVERED", 3)
+    config = make_config()
+    good, broken = make_batches(config, 3), broken_batch(config, "observations")
+    trainer = Trainer(config, "cpu")
+    for _ in range(MOST_RETURNS + 2):
+        trainer.train([broken] * IN_A_ROW)
+        trainer.train(good)
+    assert trainer.train(good).metrics.guarded.returns == MOST_RETURNS + 2
+    for _ in range(MOST_RETURNS):
+        trainer.train([broken] * IN_A_ROW)
+        trainer.train(good[:2])
+    with pytest.raises(TrainingError, match="diverged at step"):
+        trainer.train([broken] * IN_A_ROW)
+
+
+def test_weights_that_are_not_finite_are_left_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = make_config()
+    batches = make_batches(config, 2)
+    trainer, untouched = Trainer(config, "cpu"), Trainer(config, "cpu")
+    step = trainer._optimizer.step
+
+    def overflow(parameters: FlatParameters, learning_rate: float, number: int) -> None:
+        step(parameters, learning_rate, number)
+        parameters.values[0] = math.inf
+
+    monkeypatch.setattr(trainer._optimizer, "step", overflow)
+    assert trainer.train(batches[:1]).metrics.guarded[:3] == (0, 1, 0)
+    assert_same_weights(trainer, untouched)
+    assert all(np.isfinite(array).all() for array in trainer.target_weights().values())
+
+
+def test_a_snapshot_says_nothing_of_what_has_not_happened() -> None:
+    trainer = Trainer(make_config(), "cpu")
+    trainer.train(make_batches(trainer.config, 1))
+    assert trainer.state().facts == {"training_step": 1}
 
 
 # --- learning ---
@@ -663,6 +782,7 @@ def test_a_gradient_that_is_not_finite_once_it_is_gathered_changes_nothing() -> 
 
     path = GradientPath(gather)
     trainer, untouched = Trainer(config, "cpu", gradient_path=path), Trainer(config, "cpu")
+    assert trainer.train(make_batches(config, 1)).metrics.updates == 0
     with pytest.raises(TrainingError, match=r"diverged at step 0: loss [\d.]+, gradient norm inf"):
-        trainer.train(make_batches(config, 1))
+        trainer.train(make_batches(config, IN_A_ROW * (MOST_RETURNS + 1)))
     assert_same_weights(trainer, untouched)

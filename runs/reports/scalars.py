@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.cost import Cost, CpuSeconds, NetworkEvaluations
-    from data import BufferStatus, Counters, EvaluationResult, PlayReport, TrainingMetrics
+    from data import BufferStatus, Counters, EvaluationResult, Guarded, PlayReport, TrainingMetrics
     from runs.reports.panel import Clock
     from runs.status import RunStatus
 
@@ -187,7 +187,15 @@ def training_scalars(metrics: TrainingMetrics) -> Scalars:
         "training/gradient_norm": metrics.gradient_norm,
         "training/clipped_targets": metrics.clipped_targets,
         "training/learning_rate": metrics.learning_rate,
+        **guard_scalars(metrics.guarded),
     }
+
+
+def guard_scalars(guarded: Guarded) -> Scalars:
+    """How many updates were left out and how often training went back, once there are any."""
+    if not guarded.skipped and not guarded.returns:
+        return {}
+    return {"training/skipped_updates": guarded.skipped, "training/returns": guarded.returns}
 
 
 def play_scalars(play: PlayReport) -> Scalars:

@@ -21,7 +21,8 @@ large, 415 not JSON, 422 not possible.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
@@ -31,13 +32,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core.errors import ConfigurationError
 from core.options import coerce
+from search.planner import SearchStopped, Stopped
 from showing.web import view
 from showing.web.guard import HEADERS, Guard
 from showing.web.lobby import Lobby
@@ -47,6 +49,8 @@ ASSETS = Path(__file__).parent / "assets"
 HOSTS = ("127.0.0.1", "localhost")
 LARGEST_BODY = 4096
 """Bytes of a request."""
+NOBODY_THERE = 499
+"""Status of an answer for which nobody waits any more."""
 
 Body = TypeVar("Body", bound=tuple)
 
@@ -153,7 +157,13 @@ class Api:
     async def reply(self, request: Request) -> Response:
         """The opponent makes a move."""
         reply = await body(request, Reply)
-        return await self._change(request, reply.revision, lambda room: room.reply(), self._one_search)
+
+        def change(stopped: Stopped) -> Awaitable[Response]:
+            return self._change(
+                request, reply.revision, lambda room: room.reply(stopped), limiter=self._one_search
+            )
+
+        return await while_there(request, change)
 
     async def settings(self, request: Request) -> Response:
         """Changes who plays, and how strong the agent is."""
@@ -167,10 +177,14 @@ class Api:
     async def analysis(self, request: Request) -> Response:
         """What the agent thinks of a position."""
         room = self._room(request)
-        async with room.lock:
-            require_newest(room, request.query_params.get("revision"))
-            found = await run_sync(room.analyse, limiter=self._one_search)
-            return JSONResponse(await run_sync(view.analysis, room, found))
+
+        async def searched(stopped: Stopped) -> Response:
+            async with room.lock:
+                require_newest(room, request.query_params.get("revision"))
+                found = await run_sync(room.analyse, stopped, limiter=self._one_search)
+                return JSONResponse(await run_sync(view.analysis, room, found))
+
+        return await while_there(request, searched)
 
     async def frame(self, request: Request) -> Response:
         """A picture of a position."""
@@ -203,6 +217,36 @@ class Api:
         return await run_sync(self.lobby.rooms, request.query_params.get("game"))
 
 
+async def while_there(request: Request, work: Callable[[Stopped], Awaitable[Response]]) -> Response:
+    """The answer that `work` gives; once nobody waits for it any more, it is stopped as soon as may be.
+
+    What has not begun, since another search is running, is not begun then. `work` is given a function that
+    says whether it is to stop, and may raise `SearchStopped`.
+    """
+    gone = threading.Event()
+    outcome: Response | Exception = Response(status_code=NOBODY_THERE)
+
+    async with anyio.create_task_group() as group:
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        try:
+            outcome = await work(gone.is_set)
+        except SearchStopped:
+            pass
+        except Exception as error:  # raised below: a group of tasks would wrap it
+            outcome = error
+        group.cancel_scope.cancel()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
 def require_newest(room: Room, revision: int | str | None) -> None:
     """Raises a 409 unless the room's game has been changed as often as the page believes."""
     if str(revision) != str(room.revision):
@@ -217,6 +261,8 @@ async def body(request: Request, kind: type[Body]) -> Body:
         raise HTTPException(415, "the body must be application/json")
     try:
         values = json.loads(await request.body())
+    except ClientDisconnect:
+        raise HTTPException(400, "the body has not come") from None
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
     types = get_type_hints(kind)

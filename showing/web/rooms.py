@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from core.errors import require
 from core.randomness import game_seed
 from games.api.spec import GameSpec
 from playing.player import Player
+from search.planner import Stopped
 from showing.agent import Agent
 from showing.analysis import Analysis, TreeLimit
 from showing.interactive import InteractiveGame
@@ -89,11 +91,13 @@ class Room:
             self.ahead = known[self.ply :]
             self._changed()
 
-    def reply(self) -> None:
-        """Whoever is chosen as the opponent makes a move. Raises `ConfigurationError` where it cannot."""
+    def reply(self, stopped: Stopped | None = None) -> None:
+        """Whoever is chosen as the opponent makes a move. Raises `ConfigurationError` where it cannot, and
+        `SearchStopped` once the agent is told that it has `stopped`.
+        """
         name = self.settings.opponent
         if name == AGENT:
-            self.play(self.analyse().action)
+            self.play(self.analyse(stopped).action)
             return
         if name not in self._players:
             spec = replace(self.game.spec, config=self.game.config)
@@ -104,14 +108,17 @@ class Room:
         self.revision += 1
         self.newest = None
 
-    def analyse(self) -> Analysis:
+    def analyse(self, stopped: Stopped | None = None) -> Analysis:
         """What the agent thinks of the position, searched once however often it is asked.
 
-        Raises `ConfigurationError` without an agent, or at the end.
+        Raises `ConfigurationError` without an agent, or at the end, and `SearchStopped` once `stopped` says
+        so, which changes nothing.
         """
         if self.newest is None or self.newest.simulations != self.settings.simulations:
             whole = TreeLimit(WHOLE_TREE_DEPTH, self.game.config.num_actions)
-            self.newest = self.game.analyse(self.settings.simulations, whole)
+            agent = self.game.agent
+            with nullcontext() if agent is None else agent.stoppable(stopped):
+                self.newest = self.game.analyse(self.settings.simulations, whole)
         found = self.newest
         self.values[self.ply] = found.value if found.to_play == 0 else -found.value
         return found

@@ -17,6 +17,7 @@ from games.api.spec import GameSpec
 from showing.agent import Agent
 from showing.web import PORT
 from showing.web.app import make_app
+from showing.web.connections import BACKLOG, limited, most_connections
 from showing.web.lobby import Lobby
 from showing.web.rooms import Rooms, Seat
 
@@ -63,6 +64,9 @@ def make_server(lobby: Lobby) -> uvicorn.Server:
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=GRACE,
+        loop="asyncio",
+        http=limited(most_connections()),
+        backlog=BACKLOG,
     )
     logging.getLogger("uvicorn.error").addFilter(is_news)
     return uvicorn.Server(config)

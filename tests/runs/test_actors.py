@@ -119,15 +119,16 @@ def test_there_may_be_nothing_to_reanalyse() -> None:
 
 
 @pytest.mark.parametrize("home", [True, False])
-def test_without_a_home_ray_gets_a_token_of_its_own(
+def test_with_and_without_a_home_ray_gets_a_token_of_its_own(
     home: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(ray, "init", lambda **options: None)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    os.environ.pop("RAY_AUTH_TOKEN", None)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        os.environ.pop(name, None)
     monkeypatch.setattr(os.path, "expanduser", lambda path: str(tmp_path if home else "/dev/null/home"))
     start_ray(load_game("cartpole").config, None)
-    assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == (0 if home else 64)
+    assert len(os.environ.get("RAY_AUTH_TOKEN", "")) == 64
 
 
 def calls_in(module: ModuleType) -> list[str]:

@@ -12,7 +12,7 @@ from arena.simple_players import RandomPlayer
 from config import MuZeroConfig
 from data import EvaluationResult, Snapshot
 from games.api.sources import load_game
-from runs.judge import Judge
+from runs.judge import LONG, Judge
 from tests.helpers.results import evaluation_result
 
 
@@ -154,3 +154,40 @@ def test_judging_goes_on_from_a_state() -> None:
     fresh.load_state(make_judge().state())
     assert fresh.best is None
     assert fresh.read(fresh.job(), result(-100)).best
+
+
+# --- falls ---
+
+
+def falls(*means: float) -> list[str]:
+    """What is said of evaluations with these means, whose games differ by one from it."""
+    judge = make_judge(target_reward=None)
+    said = []
+    for version, mean in enumerate(means):
+        judge.read(judge.job(), result(mean - 1, mean + 1, version=version))
+        said += [judge.fall] if judge.fall is not None else []
+    return said
+
+
+def test_a_long_fall_is_said_once() -> None:
+    assert falls(0, 50, 100, *[10] * (LONG - 1)) == []
+    (line,) = falls(0, 50, 100, *[10] * 3 * LONG, 110, *[0] * LONG)
+    assert line.startswith(
+        "warning: the last 10 evaluations are far below the best (10.0 now, 100.0 after 2 updates)"
+    )
+
+
+def test_a_short_fall_a_shallow_one_and_noise_are_not_said() -> None:
+    assert falls(0, 100, *[10] * (LONG - 1), 90, *[10] * (LONG - 1)) == []
+    assert falls(0, 100, *[60] * 2 * LONG) == []
+    assert falls(100, *[98.5] * 2 * LONG) == [], "within the games' own spread"
+
+
+def test_only_who_judges_can_fall() -> None:
+    judge = make_judge(target_reward=None, players=2, opponents=("random", "expert"))
+    for _ in range(2 * LONG):
+        job = judge.job()
+        again = judge.read(job, result(100, 100)).again
+        assert again is not None
+        judge.read(again, result(-100, -100))
+        assert judge.fall is None

@@ -26,6 +26,7 @@ from arena.match import Match
 from arena.network_player import NetworkPlayer
 from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.memory import Memory
 from core.project import PROJECT
 from data import Counters
 from games.api.sources import load_game
@@ -35,6 +36,7 @@ from playing.environment import GameError
 from runs import session
 from runs.beginning import beginning
 from runs.launch import check_launch, train
+from runs.memory_watch import MemoryWatch
 from runs.session import TrainingOutcome
 from runs.status import RunStatus
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best
@@ -447,3 +449,17 @@ def test_the_command_line_trains_evaluates_and_resumes(tmp_path: Path) -> None:
     assert summary["games"] == 3
     assert muzero.MuZero.resume(folder, {"training_steps": 24}, local=True).counters.training_step == 24
     assert load_checkpoint(folder).training_step == 24
+
+
+def test_a_run_without_memory_is_saved_and_ends_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, seconds = Memory(1, 1, "the container's memory"), itertools.count(1)
+    monkeypatch.setattr(session, "MemoryWatch", lambda: MemoryWatch(lambda: full, seconds.__next__))
+    options = SMALL | {"training_steps": 10**6, "results_path": str(tmp_path)}
+    with pytest.raises(ConfigurationError, match="want of memory: 100% of the container's") as caught:
+        muzero.MuZero("cartpole", options).train(local=True)
+    assert "\n" not in str(caught.value)
+    assert "resume" in str(caught.value)
+    (run,) = (tmp_path / "cartpole").glob("*/checkpoints/*")
+    assert load_checkpoint(run).counters.played_steps > 0

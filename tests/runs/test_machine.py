@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,19 @@ from core.errors import ConfigurationError
 from core.memory import usable_memory
 from games.api.sources import OWN_GAMES
 from models import make_network
+from runs.launch import check_launch
 from runs.machine import (
     ACTOR_THREADS,
     MOST_WORKERS,
+    WORKER_BYTES,
+    budget_note,
+    check_descriptors,
     check_memory,
     check_processes,
+    descriptors_needed,
     fitted,
     fitted_here,
+    memory_budget,
     needed_memory,
     parameters_of,
     processes_needed,
@@ -68,6 +75,17 @@ def test_one_process_and_clusters_have_one_player_unless_told() -> None:
     assert fitted_here(MuZeroConfig(num_workers=3), local=True, address=None).config.num_workers == 3
 
 
+def test_a_run_that_may_open_too_few_files_is_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = MuZeroConfig(num_workers=1)
+    needed = descriptors_needed(config)
+    for limit in (needed, resource.RLIM_INFINITY):
+        check_descriptors(config, limit)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(ConfigurationError, match=rf"needs about {needed} open files a process, and 64 are"):
+        check_launch(config, local=False, address=None)
+    check_launch(config, local=True, address=None)
+
+
 # --- memory ---
 
 
@@ -95,6 +113,19 @@ def test_images_with_a_long_look_ahead_are_refused_in_one_line() -> None:
     assert "most is for running games (games_per_worker, segment_length, td_steps)" in str(caught.value)
     assert "\n" not in str(caught.value)
     check_memory(config.replace(td_steps=10, segment_length=200), 8 * GIB)
+
+
+def test_the_budget_names_what_a_run_will_take_and_warns_where_it_is_too_much() -> None:
+    config = MuZeroConfig(num_workers=2, object_store_mb=1024, replay_buffer_mb=1024)
+    budget = memory_budget(config)
+    assert budget["object store"] == GIB
+    assert memory_budget(config.replace(num_workers=3))["7 actors"] - budget["6 actors"] == WORKER_BYTES
+    total = sum(budget.values())
+    line = budget_note(config, 2 * total)
+    assert line.startswith(
+        f"memory: up to about {total / GIB:.1f} of {2 * total / GIB:.1f} GiB (replay buffer"
+    )
+    assert budget_note(config, total).startswith("warning: memory: up to about")
 
 
 def test_look_ahead_takes_no_more_room_than_a_game() -> None:

@@ -14,7 +14,7 @@ import pytest
 from arena.registry import Registry
 from config import MuZeroConfig
 from core.cost import Cost, NetworkEvaluations
-from data import Counters, Snapshot, Weights
+from data import Counters, Guarded, Snapshot, TrainingMetrics, Weights
 from games.api.sources import load_game
 from runs import session
 from runs.session import Session
@@ -319,3 +319,41 @@ def test_where_self_play_computes_is_said_unless_it_was_asked_for(
     events = one.observer.events  # type: ignore[attr-defined]
     assert len(events) == (said is not None)
     assert said is None or said in events[0]
+
+
+def test_updates_that_are_left_out_are_said_once_and_every_return(tmp_path: Path) -> None:
+    one = make_session(tmp_path)
+    for guarded in (
+        Guarded(),
+        Guarded(1, reason="training diverged at step 7"),
+        Guarded(5, 1, 500, 0.5, "x"),
+        Guarded(9, 2, 700, 0.25, "x"),
+    ):
+        one.trained(trained_metrics(guarded))
+    first, *returns = one.observer.events  # type: ignore[attr-defined]
+    assert first.startswith("warning: an update is left out: training diverged at step 7; more of them")
+    assert len(returns) == 2
+    assert "to the weights of update 700, and goes on with 0.25 of the learning rate" in returns[1]
+    resumed = Checkpoint(
+        "cartpole", "{}", {}, Counters(), {"trainer": Snapshot({}, {"skipped": 9, "returns": 2})}
+    )
+    again = make_session(tmp_path, resumed)
+    again.trained(trained_metrics(Guarded(9, 2)))
+    assert again.observer.events == []  # type: ignore[attr-defined]
+
+
+def trained_metrics(guarded: Guarded) -> TrainingMetrics:
+    metrics = make_status().metrics
+    assert metrics is not None
+    return metrics._replace(largest_target=0.0, guarded=guarded)
+
+
+def test_without_memory_the_run_saves_and_ends(tmp_path: Path) -> None:
+    one = make_session(tmp_path)
+    assert one.reason_to_stop(lambda: False) is None
+    one.memory.save_now = True
+    assert checkpoint_due(one)
+    one.save(weights(1), {})
+    assert not checkpoint_due(one)
+    one.memory.ended = "99% of it"
+    assert one.reason_to_stop(lambda: False) == "memory"
