@@ -738,15 +738,15 @@ class Mean:
     """What two learners in threads of one process gather their gradients by."""
 
     def __init__(self) -> None:
-        self.barrier = threading.Barrier(2, timeout=60)
         self.gradients: list[torch.Tensor] = []
+        self.given = threading.Barrier(2, timeout=60)
+        self.taken = threading.Barrier(2, self.gradients.clear, timeout=60)  # before either goes on
 
     def __call__(self, gradient: torch.Tensor) -> None:
         self.gradients.append(gradient.clone())
-        self.barrier.wait()
+        self.given.wait()
         mean = sum(self.gradients, torch.zeros_like(gradient)) / 2
-        self.barrier.wait()
-        self.gradients.clear()
+        self.taken.wait()
         gradient.copy_(mean)
 
 
