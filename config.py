@@ -70,6 +70,7 @@ class MuZeroConfig:
     log_interval: float = option(
         3.0, "run", "seconds between two lines of a run that is not on a terminal", 0.1
     )
+    call_deadline: float = option(0.0, "run", "seconds an actor may take to answer; 0: by what is usual", 0.0)
     object_store_mb: int = option(256, "run", "size of Ray's shared object store in MiB", 80)
     wandb: bool = option(
         False,

@@ -14,7 +14,7 @@ from core.memory import usable_memory
 from core.processes import free_processes
 from games.api.spec import GameSpec
 from runs.driver import Role, kinds_of
-from runs.interrupts import interruptible, killable, sigterm_kept
+from runs.interrupts import interruptible, killable, quits, sigterm_kept
 from runs.machine import check_memory, check_processes
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
@@ -108,14 +108,21 @@ def _train_on_ray(
         import ray
 
         from runs.actors.table import ROLES
-        from runs.cluster import Launcher, start_ray
+        from runs.cluster import Launcher, end_ray, start_ray
+        from runs.head_watch import HeadWatch
+        from runs.places import Family
         from runs.ray_run import RayRun
 
         roles = ROLES if roles is None else roles
+        family = Family()
         with sigterm_kept(), killable(address is not None):
             start_ray(session.config, address, kinds_of(roles))
+    head = HeadWatch(ray.get_runtime_context().gcs_address)
     try:
-        run = RayRun(session, Launcher(session.spec, session.config, roles))
-        return session.outcome(run.run(ends))
+        run = RayRun(session, Launcher(session.spec, session.config, roles), head)
+        with quits(family):
+            return session.outcome(run.run(ends))
     finally:
-        ray.shutdown()
+        head.stop()
+        family.look()
+        end_ray(family)

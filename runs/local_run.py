@@ -14,7 +14,7 @@ from playing.environment import GameError
 from runs.actors.shell import Setup, Shell
 from runs.actors.storage import Kept
 from runs.actors.table import ROLES
-from runs.driver import Driver, Input, Rhythm, Role
+from runs.driver import Driver, Input, Rhythm, Role, forgotten
 from runs.handles import DirectHandle, Pending
 from runs.session import Reason, Session
 from shared_storage import LocalSource
@@ -98,6 +98,7 @@ class LocalRun(Driver):
         queue: str | None = None,
         inputs: tuple[Input, ...] = (),
         awaited: bool = True,
+        dropped: Callable[[], object] = forgotten,
     ) -> None:
         """The result is there."""
         done(result.where)

@@ -55,9 +55,15 @@ class RunLog:
         self._add(added_steps=status.added - self.buffer.added)
         self.buffer = status
 
-    def trained(self, metrics: TrainingMetrics) -> None:
-        """A call of the trainer has returned."""
-        self._add(training_step=metrics.updates)
+    def lost_buffer(self) -> BufferStatus:
+        """The buffer is lost: another one counts what is added to it from 0. Returns what it held."""
+        held = self.buffer
+        self.buffer = held._replace(steps=0, games=0, added=0)
+        return held
+
+    def trained(self, metrics: TrainingMetrics, again: int = 0) -> None:
+        """A call of the trainer has returned; `again` of its updates had been made before, and were lost."""
+        self._add(training_step=metrics.updates - again)
         if metrics.gpu_memory is not None:
             self._gpu_seconds += metrics.seconds
         self.metrics = metrics

@@ -9,11 +9,11 @@ from core import actor_kinds
 from core.randomness import Stream, make_generator
 from data import Batch, BufferStatus, FloatArray, GameHistory, ReanalyseRequest, ReanalyseResult, Snapshot
 from replay_buffer import ReplayBuffer
-from runs.actors.shell import Setup, Shell
+from runs.actors.shell import SavedShell, Setup
 from runs.driver import Duty, Role
 
 
-class BufferActor(Shell[ReplayBuffer]):
+class BufferActor(SavedShell[ReplayBuffer]):
     """`ReplayBuffer` that takes what `ReanalyseActor` gives."""
 
     def _build(self, setup: Setup) -> ReplayBuffer:
@@ -53,6 +53,10 @@ class BufferActor(Shell[ReplayBuffer]):
         """See `ReplayBuffer`."""
         return self.part.state()
 
+    def expected_size(self) -> int:
+        """Bytes of the rows that are written."""
+        return self.part.status().bytes
+
 
 class BufferDuty(Duty[BufferActor]):
     """Says what it holds when a run goes on; all else is asked of it by the duties of the others."""
@@ -61,8 +65,18 @@ class BufferDuty(Duty[BufferActor]):
         """Asks for what came out of the checkpoint."""
         for name in self.names:
             if self.driver.session.part(name) is not None:
-                status = self.actor(name).call(BufferActor.status)
-                self.driver.call(name, status, self.driver.session.log.stored)
+                self._ask(name)
+
+    def lost(self, name: str) -> None:
+        """Has updates wait until the new one holds enough: they are not to be of a few games."""
+        driver = self.driver
+        held = driver.session.log.lost_buffer().steps
+        driver.least_steps = max(1, min(held, driver.config.learning_starts))
+        self._ask(name)
+
+    def _ask(self, name: str) -> None:
+        """Asks what it holds."""
+        self.driver.call(name, self.actor(name).call(BufferActor.status), self.driver.session.log.stored)
 
 
 BUFFER = Role(actor_kinds.BUFFER, BufferActor, BufferDuty)

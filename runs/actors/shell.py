@@ -5,6 +5,7 @@ What happens when one dies: `runs/failures.py`. Who calls them: their duties, be
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -35,6 +36,14 @@ class Setup(NamedTuple):
     state: Snapshot | None = None  # to go on from
 
 
+class SnapshotReport(NamedTuple):
+    """What taking a snapshot took."""
+
+    size: int  # bytes
+    seconds: float
+    kept: bool  # whether it was small enough
+
+
 class NotStartedError(RuntimeError):
     """Something was asked of an actor whose `start` has failed."""
 
@@ -49,13 +58,16 @@ class Shell(ABC, Generic[Part]):
     def __init__(self) -> None:
         self._part: Part | None = None
 
-    def start(self, setup: Setup) -> None:
-        """Builds the part; the first call of every actor."""
-        self._part = self._build(setup)
+    def start(self, setup: Setup, state: Snapshot | None = None) -> None:
+        """Builds the part, from `state` if there is one; the first call of every actor."""
+        self._part = self._build(setup if state is None else setup._replace(state=state))
 
     @abstractmethod
     def _build(self, setup: Setup) -> Part:
         """The part, in the state that it goes on from."""
+
+    def ask_instead(self, source: WeightsSource) -> None:
+        """Takes note that newer weights are at `source`: the storage of before is lost."""
 
     @property
     def part(self) -> Part:
@@ -63,3 +75,23 @@ class Shell(ABC, Generic[Part]):
         if self._part is None:
             raise NotStartedError(f"{type(self).__name__} has not been started")
         return self._part
+
+
+class SavedShell(Shell[Part]):
+    """An actor whose state is kept: by checkpoints, and between two of them in memory."""
+
+    @abstractmethod
+    def state(self) -> Snapshot:
+        """What it takes to go on."""
+
+    def expected_size(self) -> int:
+        """Bytes of the state, about, if they are known without making it; else 0."""
+        return 0
+
+    def snapshot(self, room: int) -> tuple[SnapshotReport, Snapshot | None]:
+        """The state if it takes no more than `room` bytes, and how long it took."""
+        began = time.perf_counter()
+        state = self.state() if self.expected_size() <= room else None
+        size = self.expected_size() if state is None else sum(a.nbytes for a in state.arrays.values())
+        kept = state if size <= room else None
+        return SnapshotReport(size, time.perf_counter() - began, kept is not None), kept

@@ -25,7 +25,9 @@ class FakeRay:
 
     exceptions = exceptions
 
-    def wait(self, refs: list[Any], num_returns: int = 1, timeout: float | None = None) -> tuple[Any, Any]:
+    def wait(
+        self, refs: list[Any], num_returns: int = 1, timeout: float | None = None, fetch_local: bool = True
+    ) -> tuple[Any, Any]:
         return refs, []
 
     def get(self, ref: FakeRef) -> Any:
@@ -63,6 +65,10 @@ class FakeLauncher:
 
     def __init__(self) -> None:
         self.launched: list[str] = []
+        self.ended = 0
+
+    def end(self, *_: Any) -> None:
+        self.ended += 1
 
     def launch(self, member: Member, *_: Any) -> Launched:
         self.launched.append(member.name)

@@ -5,6 +5,7 @@ Ray is replaced by one whose calls have their results at once.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from runs.failures import (
     described,
     evidence_of,
     failure_of,
+    reason_of,
 )
 from runs.handles import Pending
 from runs.ray_run import RayRun
@@ -96,21 +98,35 @@ def test_lost_players_are_started_again_with_rays_reason_in_the_log(
 ) -> None:
     told = fail(run, actor, error)
     assert run.launcher.launched == [actor]  # type: ignore[attr-defined]
-    assert told.events == [f"actor {actor!r} was lost and is started again"]
+    why = f": {reason_of(error)}" if reason_of(error) else ""
+    assert told.events == [f"actor {actor!r} was lost and is started again{why}"]
     assert told.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]
 
 
 @pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
 @pytest.mark.parametrize("actor", ["trainer", "buffer", "storage"])
-def test_without_the_others_the_run_ends(run: RayRun, actor: str, error: Exception) -> None:
-    died = f"the process of actor {actor!r} died (out of memory?)"
-    what = died if error in LOST_PROCESSES else f"data of actor {actor!r} was lost"
+def test_so_are_the_others(run: RayRun, actor: str, error: Exception) -> None:
+    told = fail(run, actor, error)
+    whence = "" if actor == "storage" else " from nothing"
+    why = f": {reason_of(error)}" if reason_of(error) else ""
+    assert told.events == [f"actor {actor!r} was lost and is started again{whence}{why}"]
+    assert told.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]
+    assert run.launcher.launched == [actor]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
+def test_without_an_actor_that_nothing_replaces_the_run_ends(run: RayRun, error: Exception) -> None:
+    kind = dataclasses.replace(run.members["trainer"].kind, restored=False)
+    run.members["trainer"] = run.members["trainer"]._replace(kind=kind)
+    died = "the process of actor 'trainer' died"
+    what = died if error in LOST_PROCESSES else "data of actor 'trainer' was lost"
+    why = f" ({reason_of(error)})" if reason_of(error) else ""
     with pytest.raises(RunError) as ended:
-        fail(run, actor, error)
+        fail(run, "trainer", error)
     assert str(ended.value) == (
-        f"{what}; 'python muzero.py resume {run.session.folder}' goes on from the newest checkpoint"
+        f"{what}{why}; 'python muzero.py resume {run.session.folder}' goes on from the newest checkpoint"
     )
-    assert run.session.observer.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]  # type: ignore[attr-defined]
+    assert run.session.observer.evidences == [f"actor 'trainer': {type(error).__name__}: {error}"]  # type: ignore[attr-defined]
     assert run.launcher.launched == []  # type: ignore[attr-defined]
 
 
@@ -182,8 +198,8 @@ def test_an_input_that_is_lost_on_the_way_is_the_loss_of_who_made_it(run: RayRun
         inputs=(Input("reanalyse_0", Pending(FakeRef(lost))),),
     )
     assert told.events == ["actor 'reanalyse_0' was lost and is started again"]
-    with pytest.raises(RunError, match="the process of actor 'buffer' died"):
-        fail(run, "trainer", raised(lost), inputs=(Input("buffer", Pending(FakeRef(lost))),))
+    fail(run, "trainer", raised(lost), inputs=(Input("buffer", Pending(FakeRef(lost))),))
+    assert told.events[1:] == ["actor 'buffer' was lost and is started again from nothing"]
 
 
 def test_calls_of_a_lost_actor_are_forgotten(run: RayRun) -> None:
