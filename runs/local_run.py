@@ -12,10 +12,9 @@ from data import Weights
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from runs.actors.shell import Setup, Shell
-from runs.actors.storage import Kept
 from runs.actors.table import ROLES
 from runs.driver import Driver, Input, Rhythm, Role, forgotten
-from runs.handles import DirectHandle, Pending
+from runs.handles import DirectHandle, Kept, Pending
 from runs.session import Reason, Session
 from shared_storage import LocalSource
 

@@ -7,8 +7,7 @@ import time
 import ray
 
 from data import VersionedWeights
-from runs.actors.storage import Kept
-from runs.handles import Handle, Pending
+from runs.handles import Handle, Kept, Pending
 from shared_storage import Published, SharedStorage
 
 POLL_SECONDS = 0.05

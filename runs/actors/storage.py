@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from core import actor_kinds
-from data import Weights
 from runs.actors.shell import Shell
 from runs.driver import Duty, Role, nothing
-from runs.handles import Pending
+from runs.handles import Kept
 from shared_storage import SharedStorage
-
-Kept: TypeAlias = list[Pending[Weights]]
-"""One reference to weights; in a list, as Ray would send the weights themselves in its place."""
 
 TOLD = "told"
 """The queue of the calls that tell actors of another storage."""

@@ -1,4 +1,4 @@
-"""A run whose actors are killed, stopped and hang goes on, its counters never go back, and it can be saved."""
+"""A run whose actors are killed, stopped or hang goes on, its counters never go back, and it is saved."""
 
 from __future__ import annotations
 
