@@ -38,10 +38,11 @@ def signalled(run: RayRun, name: str, number: int) -> None:
 
 
 class Killer:
-    """Kills actors, one after another, each when the run has made some updates more; counters must grow."""
+    """Kills actors, alone or in pairs, each when the run has made some updates more; counters must grow."""
 
     def __init__(self, run: RayRun, actors: list[str], every: int = 20) -> None:
         self.run, self.actors, self.every = run, actors, every
+        self.killed = 0
         self.before = Counters()
         self.next = every
 
@@ -50,10 +51,12 @@ class Killer:
         for name in ("training_step", "played_steps", "played_games", "added_steps", "seconds"):
             assert getattr(counters, name) >= getattr(self.before, name), name
         self.before = counters
-        idle = not self.run.busy("starts")
+        idle = not self.run.busy("starts") and len(lost(self.run)) == self.killed
         if self.actors and idle and counters.training_step >= self.next:
             self.next = counters.training_step + self.every
-            signalled(self.run, self.actors.pop(0), signal.SIGKILL)
+            for name in self.actors.pop(0).split():
+                self.killed += 1
+                signalled(self.run, name, signal.SIGKILL)
         return False
 
 
@@ -85,6 +88,17 @@ def test_every_kind_of_actor_may_be_killed_once_and_is_named_once(
     saved = load_checkpoint(tmp_path)
     assert saved.parts["trainer"].facts["training_step"] == 300, "what was lost has been made again"
     assert saved.training_step == 300
+
+
+def test_actors_may_be_killed_in_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "SNAPSHOT_SECONDS", 0.5)
+    pairs = ["storage self_play_0", "trainer buffer", "buffer self_play_0", "trainer storage"]
+    with started(tmp_path, training_steps=200) as run:
+        killer = Killer(run, list(pairs))
+        assert finish(run, killer) == "training_steps"
+        assert not killer.actors
+        assert sorted(lost(run)) == sorted(" ".join(pairs).split())
+    assert load_checkpoint(tmp_path).parts["trainer"].facts["training_step"] == 200
 
 
 def test_a_trainer_without_a_snapshot_begins_with_the_newest_checkpoint(
