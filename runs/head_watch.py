@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 
 PROBE_SECONDS = 1.0
@@ -12,7 +13,10 @@ PROBES = 3
 
 
 class HeadWatch:
-    """Connects to the head over and over, in a thread of its own, until it cannot or is told to stop."""
+    """Connects to the head over and over, in a thread of its own, until it cannot or is told to stop.
+
+    A head that cannot be reached from here at all, as it may be behind a proxy, is not lost.
+    """
 
     def __init__(self, address: str) -> None:
         """`address`: HOST:PORT."""
@@ -33,7 +37,7 @@ class HeadWatch:
         self._thread.join()
 
     def _probe(self) -> None:
-        failed = 0
+        failed = -sys.maxsize
         while failed < PROBES and not self._stopped.wait(PROBE_SECONDS):
             failed = 0 if self._answers() else failed + 1
         if failed == PROBES:

@@ -61,7 +61,8 @@ def killable(wanted: bool) -> Iterator[None]:
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield
         return
-    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in heard}
     try:
         yield
     finally:

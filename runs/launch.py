@@ -115,14 +115,16 @@ def _train_on_ray(
 
         roles = ROLES if roles is None else roles
         family = Family()
-        with sigterm_kept(), killable(address is not None):
+        with sigterm_kept(), killable(address is not None), family.begins():
             start_ray(session.config, address, kinds_of(roles))
-    head = HeadWatch(ray.get_runtime_context().gcs_address)
+    through_proxy = (address or "").startswith("ray://")
+    head = None if through_proxy else HeadWatch(ray.get_runtime_context().gcs_address)
     try:
         run = RayRun(session, Launcher(session.spec, session.config, roles), head)
         with quits(family):
             return session.outcome(run.run(ends))
     finally:
-        head.stop()
+        if head is not None:
+            head.stop()
         family.look()
         end_ray(family)

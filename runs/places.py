@@ -31,8 +31,12 @@ def settle(_: object) -> Place:
     """
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         with suppress(ValueError):  # not the main thread
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, _unmoved)
     return here()
+
+
+def _unmoved(*_: object) -> None:
+    """Takes a signal: one that is ignored would be ignored by the programs that a game may start as well."""
 
 
 def here() -> Place:
@@ -68,18 +72,25 @@ def in_session_of_its_own() -> Iterator[None]:
 
 
 class Family:
-    """This process's descendants that are not there yet when it is made: Ray's, and the actors."""
+    """The processes that are started while it is entered, Ray's daemons, and all that these start: actors."""
 
     def __init__(self) -> None:
-        self._before = set(psutil.Process().children())
         self._known: set[psutil.Process] = set()
 
+    @contextmanager
+    def begins(self) -> Iterator[None]:
+        """Takes note of what is started meanwhile; what a program starts beside Ray later on is its own."""
+        before = set(psutil.Process().children())
+        try:
+            yield
+        finally:
+            self._known |= set(psutil.Process().children()) - before
+
     def look(self) -> None:
-        """Takes note of those that there are: their parents may die before them."""
-        with suppress(psutil.Error):
-            for child in set(psutil.Process().children()) - self._before:
-                with suppress(psutil.Error):
-                    self._known |= {child, *child.children(recursive=True)}
+        """Takes note of those that there are now: their parents may die before them."""
+        for process in list(self._known):
+            with suppress(psutil.Error):
+                self._known |= set(process.children(recursive=True))
 
     def end(self) -> None:
         """Kills those that are left."""

@@ -13,6 +13,7 @@ import pytest
 from ray import exceptions
 
 from config import MuZeroConfig
+from core.actor_kinds import members
 from core.errors import ConfigurationError
 from playing.environment import GameError
 from runs import facade
@@ -21,6 +22,7 @@ from runs.driver import Input
 from runs.failures import (
     MAX_RESTARTS,
     Failure,
+    Restarts,
     RunError,
     cause_of,
     described,
@@ -238,3 +240,54 @@ def test_errors_are_known_by_their_class_however_often_they_are_wrapped() -> Non
     assert failure_of(raised(ValueError("ConfigurationError: the process died"))) is Failure.RAISED
     assert described(ValueError()) == "ValueError"
     assert evidence_of(ValueError("\x1b[36mblue\x1b[39m")) == "ValueError: blue"
+
+
+def of_actor(identity: str) -> exceptions.ActorDiedError:
+    """What Ray says of the death of the actor with this number."""
+    error = exceptions.ActorDiedError()
+    error.actor_id = identity
+    return error
+
+
+def test_the_actor_that_died_is_named_whoever_says_so(run: RayRun) -> None:
+    run.launched["buffer"] = run.launched["buffer"]._replace(identity="b1")
+    told = fail(run, "reanalyse_0", raised(of_actor("b1")))
+    assert told.events == ["actor 'buffer' was lost and is started again from nothing"]
+    run.calls.clear()  # what the new one is asked
+    fail(run, "trainer", raised(of_actor("b1")))  # which has been replaced since
+    fail(run, "reanalyse_0", raised(of_actor("b1")))
+    assert len(told.events) == 1
+    assert run.launcher.launched == ["buffer"]  # type: ignore[attr-defined]
+    assert run.restarts.made == 1
+
+
+def test_what_comes_to_nothing_is_no_longer_in_flight(run: RayRun) -> None:
+    run.updates_in_flight += [3, 5]
+    fail(run, "trainer", of_actor("gone"), dropped=lambda: run.updates_in_flight.remove(3))
+    assert run.updates_in_flight == [5]
+
+
+def test_an_actor_may_be_lost_so_often_in_an_hour_and_others_do_not_count(tmp_path: Path) -> None:
+    seconds = [0.0]
+    restarts = Restarts(tmp_path, lambda: seconds[0])
+    player, other = members(MuZeroConfig(num_workers=2))[2:4]
+    for _ in range(MAX_RESTARTS):
+        restarts.another(player, exceptions.ActorDiedError())
+        restarts.another(other, exceptions.ActorDiedError())
+    seconds[0] = 3600.0
+    for _ in range(MAX_RESTARTS):
+        restarts.another(player, exceptions.ActorDiedError())
+    with pytest.raises(RunError, match=f"for the {MAX_RESTARTS + 1}th time in an hour .out of memory"):
+        restarts.another(player, exceptions.OutOfMemoryError("the node ran low on memory"))
+
+
+def test_rays_reason_is_said_in_a_few_words() -> None:
+    texts = {
+        "Worker exit detail: Worker exits with an exit code 7.": "exit code 7",
+        "The process receives a SIGTERM.": "SIGTERM",
+        "connection error code 2. End of file": "it crashed or was killed; by the kernel, if memory ran out",
+        "killed by `ray.kill`": "",
+    }
+    for text, reason in texts.items():
+        assert reason_of(exceptions.RayActorError(error_msg=text)) == reason
+    assert reason_of(exceptions.NodeDiedError("gone")) == "its node died"
