@@ -18,11 +18,12 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,14 +34,26 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.cost import Cost
+from core.errors import ConfigurationError
+from core.json_text import brief, entries, parse_json
 from data import Counters, Snapshot, Weights
-from saving.files import CheckpointError, digest_file, sync_folder, synced, write_whole
+from saving.archives import ArrayFile, write_arrays
+from saving.facts import Told, told
+from saving.files import CheckpointError, digest_file, digest_of, sync_folder, synced, write_whole
+from saving.reading import BEST, PART, opened, read_bytes, read_json
+from saving.reading import FACTS as FACTS_FILE
+from saving.reading import MANIFEST as MANIFEST_FILE
+from saving.room import check_room
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 
 FORMAT = "muzero-ray checkpoint"
 FORMAT_VERSION = 2
 FACTS = "facts.json"
 WEIGHTS = "weights.npz"
+WEIGHTS_PART = "weights"
+"""What the network's weights are called where parts have names."""
+_IN_BEST = "weights/"
+_FACTS_IN_BEST = "facts"
 _DIGEST_MARK = b"sha256:"
 _DIGEST_LENGTH = 64
 _GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
@@ -125,19 +138,42 @@ def newest_generation(run_folder: Path) -> Path | None:
 def load_generation(path: Path) -> Checkpoint:
     """The checkpoint in the generation directory `path`. Raises `CheckpointError`."""
     with _reading(path):
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        manifest = read_json(path / MANIFEST, MANIFEST_FILE)
         _check_format(path, manifest)
-        for name, digest in manifest["files"].items():
-            if Path(name).name != name or digest_file(path / name) != digest:
-                raise CheckpointError(f"{path / name} is corrupt: its checksum differs; {_ANOTHER}")
-        facts = json.loads((path / FACTS).read_bytes())
-        names = {name: _part_file(name) for name in facts["parts"]}
-        if not {FACTS, WEIGHTS, *names.values()} <= set(manifest["files"]):
+        digests = _digests(manifest["files"])
+        content = read_bytes(path / FACTS, FACTS_FILE)
+        if hashlib.sha256(content).hexdigest() != digests.get(FACTS):
+            raise _corrupt(path / FACTS)
+        facts = told(entries(parse_json(content, constants=True), FACTS))
+        files = {name: _part_file(name) for name in facts.parts} | {WEIGHTS_PART: WEIGHTS}
+        if {FACTS, *files.values()} != set(digests):
             raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {_ANOTHER}")
-        parts = {
-            name: Snapshot(_read_arrays(path / file), facts["parts"][name]) for name, file in names.items()
-        }
-        return _from_facts(facts, _read_arrays(path / WEIGHTS), parts)
+        sizes = {name: (path / file).stat().st_size for name, file in files.items()}
+        check_room(sizes, json.dumps(facts.config))
+        arrays = {name: _arrays_of(path / file, digests[file]) for name, file in files.items()}
+        weights = arrays.pop(WEIGHTS_PART)
+        parts = {name: Snapshot(of_part, facts.parts[name]) for name, of_part in arrays.items()}
+        return _checkpoint(facts, weights, parts)
+
+
+def _digests(files: Any) -> dict[str, str]:
+    """The digests that a manifest has, by names of files in its own folder."""
+    for name, digest in entries(files, "files").items():
+        if Path(name).name != name or not isinstance(digest, str):
+            raise ValueError(f"{brief(name)} is no file of a checkpoint")
+    return dict(files)
+
+
+def _arrays_of(path: Path, digest: str) -> dict[str, NDArray[Any]]:
+    """The arrays in a file with this SHA-256. Raises what `ArrayFile` does, and `CheckpointError`."""
+    with opened(path, PART) as stream:
+        if digest_of(stream) != digest:
+            raise _corrupt(path)
+        return ArrayFile(stream).read_all()
+
+
+def _corrupt(path: Path) -> CheckpointError:
+    return CheckpointError(f"{path} is corrupt: its checksum differs; {_ANOTHER}")
 
 
 def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
@@ -147,10 +183,10 @@ def _write_generation(folder: Path, checkpoint: Checkpoint) -> None:
     }
     for name, arrays in files.items():
         with synced(folder / name) as stream:
-            _write_arrays(stream, arrays)
+            write_arrays(stream, arrays)
     with synced(folder / FACTS) as stream:
         stream.write(json.dumps(facts).encode())
-    digests = {name: digest_file(folder / name) for name in (FACTS, *files)}
+    digests = {name: digest_file(folder / name, PART) for name in (FACTS, *files)}
     sync_folder(folder)
     manifest = {"format": FORMAT, "format_version": checkpoint.format_version, "files": digests}
     write_whole(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
@@ -192,8 +228,11 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
     It is an `.npz` container whose archive comment is the SHA-256 of everything before it.
     """
     stream = io.BytesIO()
-    facts = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
-    _write_arrays(stream, {"weights/" + name: array for name, array in checkpoint.weights.items()}, facts)
+    arrays: dict[str, NDArray[Any]] = {
+        _IN_BEST + name: array for name, array in checkpoint.weights.items()
+    }
+    arrays[_FACTS_IN_BEST] = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
+    write_arrays(stream, arrays, _DIGEST_MARK + b"0" * _DIGEST_LENGTH)
     content = stream.getvalue()[:-_DIGEST_LENGTH]
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,18 +241,31 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
 
 def load_best(path: Path) -> Checkpoint:
     """The checkpoint in the file `path`. Raises `CheckpointError`."""
-    with _reading(path):
-        content = path.read_bytes()
-        body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
-        if not (content.startswith(b"PK") and body.endswith(_DIGEST_MARK)):
-            raise CheckpointError(f"{path} is not a checkpoint, or is cut short; {_ANOTHER}")
-        if hashlib.sha256(body).hexdigest().encode() != digest:
-            raise CheckpointError(f"{path} is corrupt: its checksum differs; {_ANOTHER}")
-        arrays = _read_arrays(io.BytesIO(content))
-        facts = json.loads(arrays.pop("facts").tobytes())
-        _check_format(path, facts)
-        weights = {name.removeprefix("weights/"): array for name, array in arrays.items()}
-        return _from_facts(facts, weights, {})
+    with _reading(path), opened(path, BEST) as stream:
+        _check_whole(path, stream)
+        arrays = ArrayFile(stream)
+        if arrays.layouts[_FACTS_IN_BEST].bytes > FACTS_FILE.most_bytes:
+            raise ValueError("its facts are too long")
+        said = parse_json(arrays.read(_FACTS_IN_BEST).tobytes(), constants=True)
+        _check_format(path, said)
+        facts = told(said)
+        check_room({WEIGHTS_PART: os.fstat(stream.fileno()).st_size}, json.dumps(facts.config))
+        names = [name for name in arrays.layouts if name != _FACTS_IN_BEST]
+        weights = {name.removeprefix(_IN_BEST): arrays.read(name) for name in names}
+        return _checkpoint(facts, weights, {})
+
+
+def _check_whole(path: Path, stream: IO[bytes]) -> None:
+    """Raises `CheckpointError` unless a file ends with the SHA-256 of all before it."""
+    length = stream.seek(0, io.SEEK_END) - _DIGEST_LENGTH
+    stream.seek(0)
+    begins = stream.read(2) == b"PK"
+    stream.seek(max(length - len(_DIGEST_MARK), 0))
+    if not (begins and stream.read(len(_DIGEST_MARK)) == _DIGEST_MARK):
+        raise CheckpointError(f"{path} is not a checkpoint, or is cut short; {_ANOTHER}")
+    digest = stream.read(_DIGEST_LENGTH)
+    if digest_of(stream, length).encode() != digest:
+        raise _corrupt(path)
 
 
 def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
@@ -224,7 +276,7 @@ def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
     """
     if not path.exists():
         raise CheckpointError(f"no checkpoint at {path}: give a {BEST_NAME} file or a run folder")
-    if path.is_file():
+    if not path.is_dir():
         checkpoint = load_best(path)
     else:
         generation = path if _number(path) or (path / MANIFEST).exists() else newest_generation(path)
@@ -255,24 +307,26 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, Snapshot]) -> Checkpoint:
+def _checkpoint(facts: Told, weights: Weights, parts: dict[str, Snapshot]) -> Checkpoint:
     return Checkpoint(
-        game=facts["game"],
-        config_json=json.dumps(facts["config"], indent=2),
-        weights=weights,
-        counters=_counters(facts["counters"]),
+        game=facts.game,
+        config_json=json.dumps(facts.config, indent=2),
+        weights=_single(weights),
+        counters=facts.counters,
         parts=parts,
-        evaluation=facts["evaluation"],
-        measured_cost=Cost.from_facts(facts["cost"]) if "cost" in facts else None,
-        recipe=facts.get("recipe"),
-        game_digest=facts.get("game_digest", ""),
-        format_version=facts["format_version"],
+        evaluation=facts.evaluation,
+        measured_cost=facts.cost,
+        recipe=facts.recipe,
+        game_digest=facts.game_digest,
     )
 
 
-def _counters(facts: dict[str, Any]) -> Counters:
-    """Those of earlier versions count the steps played only: the games then running are a few."""
-    return Counters(**{"added_steps": facts["played_steps"]} | facts)
+def _single(weights: Weights) -> Weights:
+    """`weights` themselves. Raises `ValueError` unless they are in single precision."""
+    for name, array in weights.items():
+        if array.dtype != np.float32:
+            raise ValueError(f"the weights {brief(name)} are {array.dtype}, not float32")
+    return weights
 
 
 def _check_format(path: Path, facts: Any) -> None:
@@ -284,24 +338,6 @@ def _check_format(path: Path, facts: Any) -> None:
             f"{path} has checkpoint format {facts.get('format_version')}, this version reads format "
             f"{FORMAT_VERSION}; use the version of the project that wrote it"
         )
-
-
-def _write_arrays(
-    stream: IO[bytes], arrays: Mapping[str, NDArray[Any]], facts: NDArray[np.uint8] | None = None
-) -> None:
-    """Writes an uncompressed `.npz`; with `facts` also room for a digest as the archive's comment."""
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        members = arrays if facts is None else {**arrays, "facts": facts}
-        for name, array in members.items():
-            with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        if facts is not None:
-            archive.comment = _DIGEST_MARK + b"0" * _DIGEST_LENGTH
-
-
-def _read_arrays(source: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
-    with np.load(source, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
 
 
 # --- damage ---
@@ -331,6 +367,8 @@ def _reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is incomplete: {error.filename} is missing; {_ANOTHER}") from None
+    except ConfigurationError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; {_ANOTHER}") from None
     except _DAMAGE as error:
         raise CheckpointError(f"{path} cannot be read ({_brief(error)}); {_ANOTHER}") from None
 
@@ -344,4 +382,4 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _brief(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return " ".join(f"{type(error).__name__}: {str(error)[:1000]}".split())[:200]

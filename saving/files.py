@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from core.errors import ConfigurationError
+from saving.reading import BEST, Kind, check_regular, opened
 
 
 class CheckpointError(ConfigurationError):
@@ -30,9 +32,25 @@ def check_writable(path: Path) -> None:
     exists = path.exists()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        appending(path).close()
         if not exists:
             path.unlink()
+
+
+def appending(path: Path) -> IO[bytes]:
+    """The regular file at `path`, made if there is none, for writing at its end; it can be read as well.
+
+    A link is not followed: what is written beside other files of a folder stays there. Raises `OSError`,
+    also where a pipe or a device lies at `path`: nothing is waited for.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        check_regular(descriptor, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "a+b")
 
 
 @contextmanager
@@ -65,7 +83,21 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def digest_file(path: Path) -> str:
-    """The SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def digest_file(path: Path, kind: Kind = BEST) -> str:
+    """The SHA-256 of a file's content, hexadecimal. Raises `OSError`, see `saving/reading.py:opened`."""
+    with opened(path, kind) as stream:
+        return digest_of(stream)
+
+
+def digest_of(stream: IO[bytes], length: int | None = None) -> str:
+    """The SHA-256 of an open file's first `length` bytes, by default of all of them, hexadecimal."""
+    digest, left = hashlib.sha256(), sys.maxsize if length is None else length
+    stream.seek(0)
+    while left > 0 and (piece := stream.read(min(PIECE, left))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.hexdigest()
+
+
+PIECE = 1 << 20
+"""Bytes that are read at a time."""
