@@ -6,6 +6,7 @@ Everything heavy is imported when it is needed: the command line must answer at 
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -235,13 +236,14 @@ def _train(
     from runs.machine import fitted_here
     from runs.reports.catalogue import room_note
     from runs.reports.panel import Observers
+    from saving.files import write_whole
     from saving.run_folder import RUN_CONFIG
 
     folder, resumed, before = sitting
     config, notes = fitted_here(config, local=local, address=address)
     with _log_of(folder) as log:
         try:
-            (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
+            write_whole(folder / RUN_CONFIG, (config.to_json() + "\n").encode())
             provenance.note(folder, provenance.here(before))
             counters = None if resumed is None else resumed.counters
             observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)
@@ -270,10 +272,11 @@ def _train(
 @contextmanager
 def _log_of(folder: Path) -> Iterator[TextIO]:
     """A run's log, to be written on; meanwhile nobody else trains in its `folder`."""
+    from saving.files import appending
     from saving.run_folder import LOG_NAME, hold
 
     try:
-        log = (folder / LOG_NAME).open("a", encoding="utf-8")
+        log = io.TextIOWrapper(appending(folder / LOG_NAME), "utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from None
     with log:

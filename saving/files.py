@@ -32,7 +32,7 @@ def check_writable(path: Path) -> None:
     exists = path.exists()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        appending(path).close()
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
         if not exists:
             path.unlink()
 

@@ -43,7 +43,7 @@ BEST = Kind("best checkpoint", 2048 * MIB)
 PART = Kind("part of a checkpoint", 1 << 40)  # what its configuration allows is less: `saving/room.py`
 OUTPUT = Kind("output of a process", 64 * MIB)
 LOG = Kind("log", 1024 * MIB)
-GAME_FILE = Kind("game's file", 16 * MIB)
+GAME_FILE = Kind("game's file", 10_000_000)  # what is longer is none
 
 
 @contextmanager

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import IO, Any, get_type_hints
 
 from core.errors import ConfigurationError
+from core.json_text import parse_json
 from core.options import coerce
-from saving.files import writing
+from saving.files import appending, writing
+from saving.reading import LEDGER, read_bytes
 from tuning.space import Values
 
 FILE_NAME = "ledger.jsonl"
@@ -132,7 +134,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         with writing(self.path):
-            self._stream: IO[bytes] = self.path.open("a+b")
+            self._stream: IO[bytes] = appending(self.path)
             try:
                 fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -140,8 +142,7 @@ class Ledger:
 
     def events(self) -> list[Event]:
         """All events so far; a last line that was cut short is removed. Raises `ConfigurationError`."""
-        self._stream.seek(0)
-        content = self._stream.read()
+        content = read_bytes(self.path, LEDGER)
         whole = content[: content.rfind(b"\n") + 1]
         self._stream.truncate(len(whole))
         lines = whole.splitlines()
@@ -149,7 +150,7 @@ class Ledger:
 
     def _event(self, line: bytes, number: int) -> Event:
         try:
-            return event_of(json.loads(line))
+            return event_of(parse_json(line, constants=True))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise ConfigurationError(f"{self.path}, line {number}, is no event ({reason})") from None

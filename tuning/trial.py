@@ -6,7 +6,6 @@ Every trial starts a Ray of its own, so that one that runs out of memory or cras
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -25,6 +24,8 @@ from core.errors import INTERRUPTED
 from core.project import PROJECT, command_line
 from games.api.files import game_name
 from runs.reports.metrics_log import MetricPoint, read_metrics
+from saving.files import write_whole
+from saving.reading import OUTPUT, SCORE, read_json, read_text
 from saving.run_folder import BEST_NAME, GENERATIONS, METRICS_NAME, RUN_CONFIG, best_of, in_runs
 
 OPTIONS_NAME = "options.json"
@@ -128,7 +129,7 @@ class TrialProcess:
         shutil.rmtree(plan.folder, ignore_errors=True)
         plan.folder.mkdir(parents=True)
         options = plan.folder / OPTIONS_NAME
-        options.write_text(plan.config.to_json() + "\n")
+        write_whole(options, (plan.config.to_json() + "\n").encode())
         self._points: list[MetricPoint] = []
         self._waited = 0.0  # seconds before the first update
         self._next_read = self._started = time.monotonic()
@@ -220,7 +221,7 @@ class TrialProcess:
             return f"killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
         if status == INTERRUPTED:
             return "interrupted by somebody else than the search"
-        text = (self.plan.folder / OUTPUT_NAME).read_text(errors="replace")
+        text = read_text(self.plan.folder / OUTPUT_NAME, OUTPUT, errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return (lines[-1] if lines else f"exit status {status}")[:LONGEST_REASON]
 
@@ -268,7 +269,7 @@ class TrialProcess:
         run = self._run_folder()
         assert run is not None
         try:
-            result = json.loads((self.plan.folder / SCORE_NAME).read_bytes())
+            result = read_json(self.plan.folder / SCORE_NAME, SCORE)
         except ValueError as error:
             return Died(f"the evaluation printed no JSON: {error}")
         last = self._points[-1] if self._points else MetricPoint(0, 0, 0.0, {})
