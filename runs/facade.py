@@ -112,6 +112,7 @@ class MuZero:
         `callbacks` and `roles` see `train`.
         """
         from runs.callbacks import Callbacks
+        from runs.resumable import check_resumable
         from saving.checkpoint import load_checkpoint
         from saving.files import CheckpointError
         from saving.run_folder import run_folder_of
@@ -120,7 +121,8 @@ class MuZero:
         checkpoint = load_checkpoint(run)
         if not checkpoint.parts:
             raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
-        earlier = MuZeroConfig.from_json(checkpoint.config_json)
+        check_resumable(run, checkpoint)
+        earlier = checkpoint.config
         changes = renamed(options or {}, field_docs())
         if changes.get("lr_decay_start") == PRESENT:
             changes["lr_decay_start"] = checkpoint.training_step

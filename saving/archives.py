@@ -58,8 +58,8 @@ def write_arrays(stream: IO[bytes], arrays: Mapping[str, NDArray[Any]], comment:
 class ArrayFile:
     """The arrays in a regular file, whose headers are known from the start and which are read one by one.
 
-    Raises `ValueError` on arrays of objects, on numbers that are not finite and where the file does not hold
-    what it says, and what `zipfile` raises on what is no archive.
+    Raises `ValueError` on arrays of objects, on what is not a number (infinity may be a mask) and
+    where the file does not hold what it says, and what `zipfile` raises on what is no archive.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -147,6 +147,6 @@ def _layout(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Layout:
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> NDArray[Any]:
     with archive.open(member) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False, max_header_size=HEADER)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"the numbers of {name[:80]!r} are not finite")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"the numbers of {name[:80]!r} are not finite: was it damaged?")
     return array

@@ -40,6 +40,7 @@ from data import Counters, Snapshot, Weights
 from saving.archives import ArrayFile, write_arrays
 from saving.facts import Told, told
 from saving.files import CheckpointError, digest_file, digest_of, sync_folder, synced, write_whole
+from saving.fitting import check_weights
 from saving.reading import BEST, PART, opened, read_bytes, read_json
 from saving.reading import FACTS as FACTS_FILE
 from saving.reading import MANIFEST as MANIFEST_FILE
@@ -228,9 +229,7 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
     It is an `.npz` container whose archive comment is the SHA-256 of everything before it.
     """
     stream = io.BytesIO()
-    arrays: dict[str, NDArray[Any]] = {
-        _IN_BEST + name: array for name, array in checkpoint.weights.items()
-    }
+    arrays: dict[str, NDArray[Any]] = {_IN_BEST + name: array for name, array in checkpoint.weights.items()}
     arrays[_FACTS_IN_BEST] = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
     write_arrays(stream, arrays, _DIGEST_MARK + b"0" * _DIGEST_LENGTH)
     content = stream.getvalue()[:-_DIGEST_LENGTH]
@@ -288,6 +287,17 @@ def load_checkpoint(path: Path, expect_game: str | None = None) -> Checkpoint:
     if expect_game is not None and checkpoint.game != expect_game:
         raise CheckpointError(f"{path} is a checkpoint of {checkpoint.game!r}: give one of {expect_game!r}")
     return checkpoint
+
+
+def load_agent(path: Path, expect_game: str | None = None) -> Checkpoint:
+    """The checkpoint at `path`, to be played with: its weights are those of its configuration.
+
+    Raises `CheckpointError`, as `load_checkpoint` does.
+    """
+    found = load_checkpoint(path, expect_game)
+    with _reading(path):
+        check_weights(found.weights, found.config)
+    return found
 
 
 # --- facts and arrays ---

@@ -72,7 +72,9 @@ def check_regular(descriptor: int, path: Path) -> int:
 
 
 def _too_large(size: int, kind: Kind) -> str:
-    return f"{size / MIB:,.0f} MiB are too much for a {kind.name}, which has at most {kind.most_bytes / MIB:g}"
+    return (
+        f"{size / MIB:,.0f} MiB are too much for a {kind.name}, which has at most {kind.most_bytes / MIB:g}"
+    )
 
 
 def read_bytes(path: Path, kind: Kind) -> bytes:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, get_type_hints
 
-from core.errors import ConfigurationError
-from core.json_text import parse_json
+from core.errors import ConfigurationError, require
+from core.json_text import LARGEST, entries, parse_json, text
 from core.options import coerce
 from saving.files import appending, writing
 from saving.reading import LEDGER, read_bytes
@@ -24,6 +25,8 @@ from tuning.space import Values
 
 FILE_NAME = "ledger.jsonl"
 FORMAT_VERSION = 1
+LONGEST_REASON = 300
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,8 @@ class Ledger:
 
     def events(self) -> list[Event]:
         """All events so far; a last line that was cut short is removed. Raises `ConfigurationError`."""
-        content = read_bytes(self.path, LEDGER)
+        with writing(self.path):
+            content = read_bytes(self.path, LEDGER)
         whole = content[: content.rfind(b"\n") + 1]
         self._stream.truncate(len(whole))
         lines = whole.splitlines()
@@ -151,8 +155,8 @@ class Ledger:
     def _event(self, line: bytes, number: int) -> Event:
         try:
             return event_of(parse_json(line, constants=True))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            reason = f"{type(error).__name__}: {str(error)[:LONGEST_REASON]}"
             raise ConfigurationError(f"{self.path}, line {number}, is no event ({reason})") from None
 
     def append(self, event: Event) -> None:
@@ -171,7 +175,7 @@ class Ledger:
 
 def event_of(line: dict[str, Any]) -> Event:
     """The event that a line of the ledger is about. Raises `ValueError`, `TypeError` or `KeyError`."""
-    kind = KINDS[line.pop("event")]
+    kind = KINDS[text(entries(line, "an event").pop("event"), "event")]
     del line["time"]
     hints = _FIELD_TYPES[kind]
     event: Event = kind(**{name: _checked(hints.get(name), value, name) for name, value in line.items()})
@@ -181,7 +185,34 @@ def event_of(line: dict[str, Any]) -> Event:
 
 
 def _checked(expected: Any, value: Any, name: str) -> Any:
-    return value if expected in (None, dict[str, Any]) else coerce(expected, value, name)
+    if expected == dict[str, Any]:
+        return entries(value, name)
+    found = value if expected is None else coerce(expected, value, name)
+    if name in BOUNDS and found is not None:
+        low, high = BOUNDS[name]
+        require(low <= found <= high, f"{name}={found}", f"must be from {low:g} to {high:g}")
+    return found
+
+
+MOST_TRIALS = 1_000_000
+BOUNDS: dict[str, tuple[float, float]] = {
+    "budget": (0, MOST_TRIALS),
+    "parallel": (1, 4096),
+    "minutes": (0.0, 1e7),
+    "steps": (0, 1e12),
+    "rungs": (0, 64),
+    "games": (1, 1e9),
+    "trial": (1, MOST_TRIALS),
+    "process": (1, 2**31),
+    "created": (0.0, 1e12),
+    "rung": (0, 63),
+    "share": (0.0, 1.0),
+    "error": (0.0, math.inf),
+    "seconds": (0.0, 1e12),
+    "updates": (0, LARGEST),
+    "played_steps": (0, LARGEST),
+}
+"""Of the numbers in events, inclusive: a search that was begun by the command line has no others."""
 
 
 _FIELD_TYPES = {kind: get_type_hints(kind) for kind in KINDS.values()}

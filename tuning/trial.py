@@ -345,14 +345,32 @@ def kill_group(number: int) -> None:
         os.killpg(number, signal.SIGKILL)
 
 
-def end_orphan(identity: ProcessIdentity) -> bool:
-    """Ends a trial's process whose search has died; whether it was still there."""
-    with suppress(psutil.Error):
+def end_orphan(identity: ProcessIdentity, folder: Path) -> bool:
+    """Ends the process of the trial in `folder` whose search has died; whether it was still there.
+
+    A ledger may say anything: nothing is told to end but a process of this user that was started at that
+    moment, leads a group of its own, and was told by its command line to work in the trial's folder.
+    """
+    with suppress(psutil.Error, ValueError, OverflowError):  # also of numbers that no process has
         process = psutil.Process(identity.number)
-        if process.create_time() != identity.created:
+        if process.create_time() != identity.created or not _works_in(process, folder):
             return False
         process.terminate()
         psutil.wait_procs([process], GRACE_SECONDS)
         kill_group(identity.number)
         return True
     return False
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process is one that `TrialProcess` has started for the trial in `folder`."""
+    number, own = process.pid, process.uids().real == os.getuid()
+    inside = any(folder in Path(argument).parents for argument in process.cmdline()[1:])
+    return own and inside and number != os.getpid() and _group_of(number) == number
+
+
+def _group_of(number: int) -> int | None:
+    """The group of a process; None if there is no such process."""
+    with suppress(ProcessLookupError):
+        return os.getpgid(number)
+    return None

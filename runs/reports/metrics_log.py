@@ -111,7 +111,10 @@ def _parsed(lines: Iterable[bytes]) -> Iterable[MetricPoint]:
     for line in lines:
         try:
             values = entries(parse_json(line, constants=True), "a line")
-            moment = whole(values.pop("updates"), "updates"), whole(values.pop("played_steps"), "played_steps")
+            moment = (
+                whole(values.pop("updates"), "updates"),
+                whole(values.pop("played_steps"), "played_steps"),
+            )
             seconds = real(values.pop("seconds"), "seconds", 0.0, LONGEST_SECONDS)
             scalars = {sys.intern(tag): _number(value, tag) for tag, value in values.items()}
         except (ValueError, LookupError):

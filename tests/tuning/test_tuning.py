@@ -831,11 +831,11 @@ def test_weights_that_were_scored_are_kept_where_there_are_no_better_ones(stub: 
 def test_orphans_are_ended_and_nobody_else(stub: Path) -> None:
     trial = TrialProcess(plan(stub / "001", 2))
     identity = trial.identity
-    assert not end_orphan(identity._replace(created=identity.created + 1))
+    assert not end_orphan(identity._replace(created=identity.created + 1), stub / "001")
     assert trial.outcome() is None
-    assert end_orphan(identity)
+    assert end_orphan(identity, stub / "001")
     assert not _alive(identity.number)
-    assert not end_orphan(identity)
+    assert not end_orphan(identity, stub / "001")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere trials are ended when the search is resumed")
