@@ -11,6 +11,10 @@ DEPTH = 32
 """Lists and objects within each other."""
 DIGITS = 64
 """Of a whole number: as many as the state of a random generator has, and some to spare."""
+CONTAINERS = 200_000
+"""Lists and objects in one text."""
+VALUES = 2_000_000
+"""Commas in one text."""
 LARGEST = 2**53
 """Of numbers that count something: whole numbers up to here are exact in any JSON."""
 
@@ -21,9 +25,11 @@ def parse_json(text: str | bytes, constants: bool = False) -> Any:
     """What JSON `text`, UTF-8 if it is bytes, says. How long it may be is up to whoever has read it.
 
     Raises `ValueError` on anything else: also on a name given twice in one object, on nesting deeper than
-    `DEPTH`, on whole numbers of more than `DIGITS` digits, and, unless `constants`, on NaN and Infinity.
+    `DEPTH`, on more than `CONTAINERS` lists or `VALUES` values, on whole numbers of more than `DIGITS` digits, and, unless `constants`, on NaN and Infinity.
     """
     said = text.decode("utf-8") if isinstance(text, bytes) else text
+    if said.count("[") + said.count("{") > CONTAINERS or said.count(",") > VALUES:
+        raise ValueError("more values than any file of ours has")
     try:
         value = json.loads(
             said,

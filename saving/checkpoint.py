@@ -392,4 +392,6 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _brief(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
     return " ".join(f"{type(error).__name__}: {str(error)[:1000]}".split())[:200]

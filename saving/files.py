@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -44,12 +45,13 @@ def appending(path: Path) -> IO[bytes]:
     also where a pipe or a device lies at `path`: nothing is waited for.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
     try:
-        check_regular(descriptor, path)
-    except OSError:
-        os.close(descriptor)
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "this is a link, which is not written through", str(path)) from None
         raise
+    check_regular(descriptor, path)
     return open(descriptor, "a+b")
 
 

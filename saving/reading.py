@@ -54,15 +54,23 @@ def opened(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
     a pipe, a device: nothing is waited for) or larger.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    size = check_regular(descriptor, path)
     with open(descriptor, "rb") as stream:
-        size = check_regular(descriptor, path)
         if size > kind.most_bytes:
             raise OSError(errno.EFBIG, _too_large(size, kind), str(path))
         yield stream
 
 
 def check_regular(descriptor: int, path: Path) -> int:
-    """The size in bytes of an open file. Raises `OSError` unless it is a regular one."""
+    """The size in bytes of an open file. Closes it and raises `OSError` unless it is a regular one."""
+    try:
+        return _regular_size(descriptor, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def _regular_size(descriptor: int, path: Path) -> int:
     found = os.fstat(descriptor)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -72,9 +80,8 @@ def check_regular(descriptor: int, path: Path) -> int:
 
 
 def _too_large(size: int, kind: Kind) -> str:
-    return (
-        f"{size / MIB:,.0f} MiB are too much for a {kind.name}, which has at most {kind.most_bytes / MIB:g}"
-    )
+    most = kind.most_bytes / MIB
+    return f"it has {size / MIB:,.0f} MiB, and what is read as {kind.name} has at most {most:,.4g}"
 
 
 def read_bytes(path: Path, kind: Kind) -> bytes:
@@ -114,10 +121,3 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
             yield piece
         whole = ended
 
-
-def exists(path: Path) -> bool:
-    """Whether there is a regular file at `path`, directly or by a link."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return False

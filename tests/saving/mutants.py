@@ -1,0 +1,593 @@
+"""Files of a run, a registry and a search, changed in every way that we could think of, and read in a child.
+
+A `Mutator` draws a file and a change from a seed. What is guarded by digests is signed again, so that the
+contents are reached. Each mutant is read by the commands that read such a file, in a forked child that has
+everything imported and compiled already; how it ended, how long it took, what memory it needed and whether
+anything was written outside of its results is an `Outcome`. By hand: `python -m benchmarks.mutants`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+import struct
+import sys
+import time
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+import torch
+
+import muzero
+from core.errors import ConfigurationError
+from core.project import PROJECT
+from saving.run_folder import BEST_NAME
+from tests.helpers.small_runs import SMALL
+
+EARLIER = PROJECT / "tests" / "data" / "earlier_results"
+SECONDS = 5.0
+MEMORY = 1 << 30
+CUT_OFF = 12.0
+"""Seconds after which a child is killed."""
+HUGE = (-1, 0, 2**31, 2**63, 10**30, 10**60, -(10**18), 1e308, -1e308, 1e999, float("nan"), 0.5, True, None)
+ODD: tuple[Any, ...] = (*HUGE, "", "x", "../../elsewhere/x", "a" * 1_000_000, "\x00", [], {}, [[]], "é\n\n")
+
+
+class Outcome(NamedTuple):
+    """How the reading of a mutant ended."""
+
+    what: str  # was changed
+    seconds: float
+    memory: int  # bytes beyond those before
+    fault: str  # a traceback, a signal, more than one line; empty: none
+    said: str  # its error
+    elsewhere: bool  # something was written where nothing may be
+
+    @property
+    def faulty(self) -> bool:
+        """Whether it is one that there should be none of."""
+        return bool(self.fault) or self.seconds > SECONDS or self.memory > MEMORY or self.elsewhere
+
+
+class Places(NamedTuple):
+    """The folders of a mutant."""
+
+    root: Path
+    results: Path
+    elsewhere: Path
+
+    @property
+    def run(self) -> Path:
+        return next((self.results / "cartpole").iterdir())
+
+    @property
+    def best(self) -> Path:
+        return self.run / BEST_NAME
+
+    @property
+    def generation(self) -> Path:
+        return next((self.run / "checkpoints").iterdir())
+
+    @property
+    def registry(self) -> Path:
+        return self.results / "models" / "cartpole" / "registry.json"
+
+    @property
+    def search(self) -> Path:
+        return next((self.results / "tune" / "cartpole").iterdir())
+
+
+# --- changing bytes, JSON and arrays ---
+
+
+def change_bytes(content: bytes, random: np.random.Generator) -> tuple[bytes, str]:
+    """Cut short, a bit flipped, a piece doubled, removed or zeroed, something before or behind it."""
+    size = max(len(content), 1)
+    a, b = sorted(int(place) for place in random.integers(size, size=2))
+    kind = int(random.integers(8))
+    flipped = bytearray(content or b"x")
+    flipped[a] ^= 1 << int(random.integers(8))
+    return [
+        (content[:a], f"cut at {a}"),
+        (bytes(flipped), f"bit flipped at {a}"),
+        (content[:b] + content[a:], f"{a} to {b} twice"),
+        (content[:a] + content[b:], f"without {a} to {b}"),
+        (content[:a] + bytes(b - a) + content[b:], f"zeros from {a} to {b}"),
+        (b"\x00" * 100 + content, "zeros before"),
+        (content + random.bytes(1000), "noise behind"),
+        (b"", "empty"),
+    ][kind]
+
+
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all values in JSON."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from places_in(one, (*path, key))
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def change_json(value: Any, random: np.random.Generator) -> tuple[Any, str]:
+    """One value replaced, removed, doubled under another name or put deep inside."""
+    ways = list(places_in(value))
+    if not ways:
+        return {"x": 1}, "something else"
+    way = ways[int(random.integers(len(ways)))]
+    holder = value
+    for key in way[:-1]:
+        holder = holder[key]
+    key, kind = way[-1], int(random.integers(10))
+    if kind == 0:
+        del holder[key]
+        return value, f"{way} removed"
+    if kind == 1 and isinstance(holder, dict):
+        holder["added " + "y" * int(random.integers(3) * 1000)] = holder[key]
+        return value, f"{way} twice"
+    if kind == 2:
+        holder[key] = nested(int(random.choice([40, 900, 20_000])))
+        return value, f"{way} nested"
+    if kind == 3 and isinstance(holder[key], int | float):
+        holder[key] = -holder[key] - 1
+        return value, f"{way} negated"
+    if kind == 4 and isinstance(holder[key], list):
+        holder[key] = holder[key] * 1000
+        return value, f"{way} a thousand times"
+    odd = ODD[int(random.integers(len(ODD)))]
+    holder[key] = odd
+    return value, f"{way} = {str(odd)[:40]!r}"
+
+
+def text_of(value: Any) -> bytes:
+    """JSON, however deep it is."""
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(1_000_000)
+        return json.dumps(value).encode()
+    except RecursionError:
+        return b"[" * 100_000 + b"]" * 100_000
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def change_text(content: bytes, random: np.random.Generator) -> tuple[bytes, str]:
+    """JSON by its values, seldom by its letters."""
+    kind = int(random.integers(12))
+    if kind == 0:
+        return b"[" * 200_000, "depth"
+    if kind == 1:
+        return b'{"a":' + b"9" * 100_000 + b"}", "a long number"
+    if kind == 2:
+        return content.replace(b"{", b'{"format": 1, "format": 2, ', 1), "a name twice"
+    if kind == 3:
+        return b"[" + b"[]," * 5_000_000 + b"1]", "many lists"
+    if kind == 4:
+        return content.decode().encode("utf-16"), "another encoding"
+    if kind == 5:
+        return change_bytes(content, random)
+    changed, what = change_json(json.loads(content), random)
+    return text_of(changed), what
+
+
+def change_array(array: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, str]:
+    """Other shapes, dtypes and numbers."""
+    kind = int(random.integers(12))
+    flat = array.copy().reshape(-1)
+    at = int(random.integers(flat.size)) if flat.size else 0
+    with np.errstate(all="ignore"):
+        if kind == 0:
+            return array.astype(np.float64), "float64"
+        if kind == 1:
+            return array.astype(np.complex64), "complex"
+        if kind == 2:
+            return array.reshape(-1)[: flat.size // 2], "half"
+        if kind == 3:
+            return np.zeros((0, *array.shape[1:]), array.dtype), "no rows"
+        if kind == 4:
+            return array[None], "one more axis"
+        if kind == 5:
+            return array.astype(array.dtype.newbyteorder(">")), "big-endian"
+        if kind == 6:
+            return np.array([str(number) for number in flat[:10]]), "text"
+        if kind == 7:
+            return np.concatenate([array, array]) if array.ndim else array, "twice"
+        if flat.size and array.dtype.kind == "f":
+            flat[at] = random.choice([np.nan, np.inf, -np.inf, 1e38, -1.0, 1e-40])
+        elif flat.size:
+            low, high = (0, 1) if array.dtype.kind == "b" else (np.iinfo(flat.dtype).min, np.iinfo(flat.dtype).max)
+            flat[at] = random.choice([low, high])
+            if kind == 8:
+                flat[:] = high
+        return flat.reshape(array.shape), f"number {at}"
+
+
+class Pickled:
+    """Leaves a trace where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def change_archive(content: bytes, random: np.random.Generator, elsewhere: Path) -> tuple[bytes, str]:
+    """An `.npz` with one array changed, added, removed or renamed, or with what archives can do beside."""
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+        comment = archive.zip.comment
+    names = list(arrays)
+    name = names[int(random.integers(len(names)))] if names else "none"
+    kind, compression, what = int(random.integers(14)), zipfile.ZIP_STORED, ""
+    raw: dict[str, bytes] = {}
+    if kind == 0:
+        arrays.pop(name, None)
+        what = f"without {name}"
+    elif kind == 1:
+        arrays["../" * 3 + name] = np.zeros(3)
+        what = "a name that leads out"
+    elif kind == 2 and names:
+        other = names[int(random.integers(len(names)))]
+        arrays[name], arrays[other] = arrays[other], arrays[name]
+        what = f"{name} for {other}"
+    elif kind == 3:
+        compression, what = zipfile.ZIP_DEFLATED, "compressed"
+        arrays["bomb"] = np.zeros(1 << 26, np.uint8)
+    elif kind == 4:
+        arrays["object"] = np.array([Pickled(elsewhere / "executed")], object)
+        what = "pickled"
+    elif kind == 5:
+        raw[name], what = _header({"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}), "a huge shape"
+    elif kind == 6:
+        raw[name], what = _header({"descr": "<f4", "fortran_order": False, "shape": (-1, 5)}), "negative shape"
+    elif kind == 7:
+        raw[name], what = b"\x93NUMPY\x02\x00" + struct.pack("<I", 1 << 31) + b"{", "a long header"
+    elif kind == 8:
+        raw[name], what = _header({"descr": [("a", "<f4")], "fortran_order": False, "shape": (2,)}), "fields"
+    elif name in arrays:
+        arrays[name], how = change_array(arrays[name], random)
+        what = f"{name}: {how}"
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for member, array in arrays.items():
+            with archive.open(member + ".npy", "w", force_zip64=True) as file:
+                file.write(raw[member]) if member in raw else np.lib.format.write_array(file, np.asanyarray(array))
+        archive.comment = comment
+    return stream.getvalue(), what
+
+
+def _header(said: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, said)
+    return stream.getvalue()
+
+
+# --- signing ---
+
+
+def sign_best(content: bytes) -> bytes:
+    """With the digest that the content has now."""
+    body = content[:-64]
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def sign_generation(folder: Path) -> None:
+    """The manifest with the digests that the files have now."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    for name in manifest["files"]:
+        if (folder / name).is_file() and (folder / name).stat().st_size < 1 << 28:
+            manifest["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+# --- mutants ---
+
+
+def put_something_else(path: Path, random: np.random.Generator, elsewhere: Path) -> str:
+    """A pipe, a device, a folder, a link or a sparse file in a file's place."""
+    kind = int(random.integers(8))
+    path.unlink()
+    if kind == 0:
+        os.mkfifo(path)
+    elif kind == 1:
+        path.symlink_to("/dev/zero")
+    elif kind == 2:
+        path.symlink_to(elsewhere / "kept.txt")
+    elif kind == 3:
+        path.symlink_to(path.name)
+    elif kind == 4:
+        path.mkdir()
+    elif kind == 5:
+        path.symlink_to("/dev/tty")
+    elif kind == 6:
+        with path.open("wb") as stream:
+            stream.truncate(20 << 30)
+    else:
+        with path.open("wb") as stream:
+            stream.truncate(300 << 20)
+    return f"{path.name}: {('a pipe', 'zeros', 'a link', 'a loop', 'a folder', 'a tty', '20 GiB', '300 MiB')[kind]}"
+
+
+def mutate_best(places: Places, random: np.random.Generator) -> str:
+    content, kind = places.best.read_bytes(), int(random.integers(10))
+    if kind == 0:
+        return put_something_else(places.best, random, places.elsewhere)
+    if kind == 1:
+        content, what = change_bytes(content, random)
+        if random.integers(2):
+            content = sign_best(content)
+    elif kind < 6:
+        content, what = _with_facts(content, random)
+        content = sign_best(content)
+    else:
+        content, what = change_archive(content, random, places.elsewhere)
+        content = sign_best(content)
+    places.best.write_bytes(content)
+    return f"best: {what}"
+
+
+def _with_facts(content: bytes, random: np.random.Generator) -> tuple[bytes, str]:
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+        comment = archive.zip.comment
+    text, what = change_text(arrays["facts"].tobytes(), random)
+    arrays["facts"] = np.frombuffer(text, np.uint8)
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.comment = comment
+    return stream.getvalue(), what
+
+
+def mutate_generation(places: Places, random: np.random.Generator) -> str:
+    files = sorted(places.generation.iterdir())
+    path, kind = files[int(random.integers(len(files)))], int(random.integers(10))
+    if random.integers(3) == 0:
+        path = places.generation / "facts.json"
+    if kind == 0:
+        what = put_something_else(path, random, places.elsewhere)
+    elif kind == 1:
+        content, what = change_bytes(path.read_bytes(), random)
+        path.write_bytes(content)
+    elif path.suffix == ".json":
+        content, what = change_text(path.read_bytes(), random)
+        path.write_bytes(content)
+    else:
+        content, what = change_archive(path.read_bytes(), random, places.elsewhere)
+        path.write_bytes(content)
+    if path.name != "manifest.json" and random.integers(8):
+        sign_generation(places.generation)
+    return f"{path.name}: {what}"
+
+
+def mutate_text(path: Path, places: Places, random: np.random.Generator) -> str:
+    kind = int(random.integers(8))
+    if kind == 0:
+        return put_something_else(path, random, places.elsewhere)
+    content, what = change_text(path.read_bytes(), random)
+    path.write_bytes(content)
+    return f"{path.name}: {what}"
+
+
+def mutate_lines(path: Path, places: Places, random: np.random.Generator) -> str:
+    """One line of JSON lines changed, doubled, removed or swapped."""
+    kind = int(random.integers(8))
+    if kind == 0:
+        return put_something_else(path, random, places.elsewhere)
+    lines = path.read_bytes().splitlines(keepends=True)
+    at, other = (int(place) for place in random.integers(len(lines), size=2))
+    if kind == 1:
+        lines[at], lines[other], what = lines[other], lines[at], f"lines {at} and {other} swapped"
+    elif kind == 2:
+        lines[at : at + 1], what = [lines[at]] * 3, f"line {at} three times"
+    elif kind == 3:
+        del lines[at]
+        what = f"without line {at}"
+    elif kind == 4:
+        lines[at], what = b"x" * 3_000_000 + b"\n", "a long line"
+    else:
+        text, what = change_text(lines[at], random)
+        lines[at] = text + b"\n"
+    path.write_bytes(b"".join(lines))
+    return f"{path.name}: {what}"
+
+
+def command(*arguments: object) -> Callable[[], int]:
+    return lambda: muzero.run([str(argument) for argument in arguments])
+
+
+class Kind(NamedTuple):
+    """A kind of files: how they are changed, and what reads them."""
+
+    mutate: Callable[[Places, np.random.Generator], str]
+    read: Callable[[Places], list[Callable[[], int]]]
+
+
+def _evaluate(places: Places) -> list[Callable[[], int]]:
+    common = ["--results-path", places.results]
+    evaluate = ["evaluate", "cartpole", "--checkpoint", places.best, "--games", 1, "--simulations", 1]
+    return [command(*evaluate, *common), command("models", "add", "cartpole", places.best, *common)]
+
+
+def _resume(places: Places) -> list[Callable[[], int]]:
+    options = ["--local", "--training-steps", 151, "--evaluation-interval", 0, "--training-minutes", 0.01]
+    return [command("resume", places.run, *options)]
+
+
+def _games_from(places: Places) -> list[Callable[[], int]]:
+    options = SMALL | {"training_steps": 1, "results_path": str(places.results), "training_minutes": 0.01}
+
+    def train() -> int:
+        muzero.MuZero("cartpole", options).train(local=True, games_from=places.run)
+        return 0
+
+    return [train]
+
+
+def _models(places: Places) -> list[Callable[[], int]]:
+    common = ["cartpole", "--results-path", places.results]
+    return [command("models", "list", *common), command("models", "add", *common, places.best)]
+
+
+def _runs(places: Places) -> list[Callable[[], int]]:
+    common = ["--results-path", places.results]
+    return [
+        command("runs", "list", *common),
+        command("plot", places.run, "--out", places.results / "picture.png", *common),
+        *_resume(places),
+    ]
+
+
+def _tune(places: Places) -> list[Callable[[], int]]:
+    def restore() -> int:
+        from tuning.sitting import Limits, next_sitting
+        from tuning.trial import TrialProcess
+        from tuning.tuner import Tuner
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("a signal was sent")
+
+        def not_started(*_: object) -> TrialProcess:
+            raise ConfigurationError("far enough")
+
+        with (
+            mock.patch("os.kill", refuse),
+            mock.patch("os.killpg", refuse),
+            mock.patch("psutil.Process.terminate", refuse),
+            next_sitting(places.search, None, Limits(None, None)) as sitting,
+        ):
+            sitting.draw()
+            Tuner(sitting.study, sitting.ledger, sitting.folder, not_started, []).run()
+        return 0
+
+    return [restore]
+
+
+KINDS: dict[str, Kind] = {
+    "best": Kind(mutate_best, _evaluate),
+    "generation": Kind(mutate_generation, _resume),
+    "games_from": Kind(mutate_generation, _games_from),
+    "registry": Kind(lambda places, random: mutate_text(places.registry, places, random), _models),
+    "ledger": Kind(lambda places, random: mutate_lines(places.search / "ledger.jsonl", places, random), _tune),
+    "metrics": Kind(lambda places, random: mutate_lines(places.run / "metrics.jsonl", places, random), _runs),
+    "config": Kind(lambda places, random: mutate_text(places.run / "config.json", places, random), _runs),
+    "log": Kind(lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _runs),
+}
+
+
+# --- reading ---
+
+
+def prepared(root: Path) -> Places:
+    """A fresh copy of the results, and a folder in which nothing may be written."""
+    results, elsewhere = root / "results", root / "elsewhere"
+    for folder in (results, elsewhere):
+        if folder.exists():
+            shutil.rmtree(folder)
+    shutil.copytree(EARLIER, results)
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "kept.txt").write_text("kept")
+    return Places(root, results, elsewhere)
+
+
+def warm(root: Path) -> None:
+    """Imports and compiles all that the commands need, in this process: children have it then."""
+    torch.set_num_threads(1)
+    for name, kind in KINDS.items():
+        if name in ("metrics", "registry", "log"):
+            continue
+        for action in kind.read(prepared(root)):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(ConfigurationError):
+                action()
+
+
+def outcome(root: Path, name: str, seed: int) -> Outcome:
+    """A mutant of kind `name` is made and read. `warm` comes first."""
+    places, random = prepared(root), np.random.default_rng([seed, len(name), ord(name[0])])
+    what = f"{name} {seed}: {KINDS[name].mutate(places, random)}"
+    before = listed(root)
+    child, began = os.fork(), time.monotonic()
+    if not child:
+        _read_in_child(places, KINDS[name])
+    status, usage = _waited(child)
+    seconds = time.monotonic() - began
+    said = (root / "said.txt").read_text(errors="replace") if (root / "said.txt").exists() else ""
+    memory = max(0, int((root / "memory.txt").read_text() or 0)) if (root / "memory.txt").exists() else 0
+    memory = max(memory, (usage - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) << 10)
+    return Outcome(what, seconds, memory, _fault(status, said), said, listed(root) != before)
+
+
+def listed(root: Path) -> list[tuple[str, int]]:
+    """What there is beside the results."""
+    found = (path for path in root.rglob("*") if "results" not in path.relative_to(root).parts[:1])
+    own = ("said.txt", "memory.txt")
+    return sorted((str(path), path.lstat().st_size) for path in found if path.name not in own)
+
+
+def _waited(child: int) -> tuple[int, int]:
+    """Its exit status (negative: the signal), and the most memory that it had, KiB."""
+    deadline = time.monotonic() + CUT_OFF
+    while True:
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), usage.ru_maxrss
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _read_in_child(places: Places, kind: Kind) -> None:
+    """Never returns. Exit status: 0, 2, or 70 after what should not have been raised."""
+    status = 0
+    stderr = (places.root / "said.txt").open("w")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number, target in ((0, null), (1, null), (2, stderr.fileno())):
+        os.dup2(target, number)
+    sys.stdin, sys.stdout, sys.stderr = io.StringIO(), io.StringIO(), os.fdopen(2, "w", closefd=False)
+    try:
+        os.chdir(places.root)
+        torch.set_num_threads(1)  # a pool of threads does not outlive a fork
+        for action in kind.read(places):
+            status = max(status, muzero._reported(action))
+    except BaseException:  # whatever it is, it is what is looked for
+        traceback.print_exc(file=sys.stderr)
+        status = 70
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _fault(status: int, said: str) -> str:
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    if status not in (0, 2, 130):
+        return f"exit status {status}"
+    if "Traceback" in said:
+        return "a traceback"
+    long = [line for line in said.splitlines() if len(line) > 3000]
+    return "a line of a megabyte" if long else ""
+
+
+def outcomes(root: Path, count: int, seed: int) -> Iterator[Outcome]:
+    """`count` mutants, of each kind by turns."""
+    names = list(KINDS)
+    for number in range(count):
+        yield outcome(root, names[number % len(names)], seed + number // len(names))
