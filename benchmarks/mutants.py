@@ -2,8 +2,8 @@
 
     python -m benchmarks.mutants --count 3000
 
-Prints every mutant that ended in a traceback, took more than 5 s or 1 GiB, or wrote outside of its results.
-The mutants are `tests/saving/mutants.py`'s; a checkout is needed.
+Prints every mutant that ended in a traceback, took more than 5 s of processor time or 1 GiB, or wrote outside
+of its results. The mutants are `tests/saving/mutants.py`'s; a checkout is needed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trains", action="store_true", help="go on with runs that are accepted")
     parser.add_argument("--said", action="store_true", help="print what each of them said")
     parsed = parser.parse_args()
     mutants = importlib.import_module("tests.saving.mutants")
@@ -28,7 +29,7 @@ def main() -> None:
         root = Path(folder)
         mutants.warm(root)
         began, faults = time.monotonic(), Counter[str]()
-        for found in mutants.outcomes(root, parsed.count, parsed.seed):
+        for found in mutants.outcomes(root, parsed.count, parsed.seed, parsed.trains):
             if found.faulty:
                 print(found._replace(said=found.said[-1500:]), flush=True)
             elif parsed.said:

@@ -25,7 +25,8 @@ def parse_json(text: str | bytes, constants: bool = False) -> Any:
     """What JSON `text`, UTF-8 if it is bytes, says. How long it may be is up to whoever has read it.
 
     Raises `ValueError` on anything else: also on a name given twice in one object, on nesting deeper than
-    `DEPTH`, on more than `CONTAINERS` lists or `VALUES` values, on whole numbers of more than `DIGITS` digits, and, unless `constants`, on NaN and Infinity.
+    `DEPTH`, on more than `CONTAINERS` lists or `VALUES` values, on whole numbers of more than `DIGITS`
+    digits, and, unless `constants`, on NaN and Infinity.
     """
     said = text.decode("utf-8") if isinstance(text, bytes) else text
     if said.count("[") + said.count("{") > CONTAINERS or said.count(",") > VALUES:

@@ -124,6 +124,7 @@ class MuZero:
         check_resumable(run, checkpoint)
         earlier = checkpoint.config
         changes = renamed(options or {}, field_docs())
+        changes.setdefault("results_path", _results_of(run_folder_of(run), checkpoint.game, earlier))
         if changes.get("lr_decay_start") == PRESENT:
             changes["lr_decay_start"] = checkpoint.training_step
         config = earlier.replace(**_resumable(changes))
@@ -199,6 +200,18 @@ def resumable(name: str) -> bool:
     """Whether a training that is resumed may go on with another value of field `name`."""
     inside = field_docs()[name].group in RESUMABLE_GROUPS and name not in RESUMABLE_EXCEPTIONS
     return inside or name in RESUMABLE_FIELDS
+
+
+def _results_of(folder: Path, game: str, config: MuZeroConfig) -> str:
+    """The results that a run's folder is among; for one that is among none those where we are.
+
+    Not those that its file names, which may be anybody's: runs are copied. Files say what they said, where
+    that means the same.
+    """
+    above = folder.absolute().parent
+    found = above.parent if above.name == game else Path(MuZeroConfig().results_path)
+    same = Path(config.results_path).absolute() == found.absolute()
+    return config.results_path if same else str(found)
 
 
 def _resumable(options: dict[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _git(*arguments: str) -> str | None:
     """What git says of the project's folder; None where it is no repository, or there is no git."""
     if not (PROJECT / ".git").exists():
         return None
-    command = ["git", "-C", str(PROJECT), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(PROJECT), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -74,7 +74,7 @@ def check_judge(state: Snapshot, config: MuZeroConfig) -> None:
     whole(state.facts.get("version"), "version", -1)
     if not state.arrays:
         return
-    games = state.arrays["returns"].size
+    games = max(array.size for array in state.arrays.values())
     wanted = {
         "returns": Wanted((games,), np.float32),
         "lengths": Wanted((games,), np.int32, 0, LARGEST),

@@ -120,4 +120,3 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
         if whole and (ended or len(piece) < LONGEST_LINE):
             yield piece
         whole = ended
-

@@ -37,9 +37,10 @@ from tests.helpers.small_runs import SMALL
 
 EARLIER = PROJECT / "tests" / "data" / "earlier_results"
 SECONDS = 5.0
+"""Of processor time: how long it takes by the clock is up to who else is at work."""
 MEMORY = 1 << 30
-CUT_OFF = 12.0
-"""Seconds after which a child is killed."""
+CUT_OFF = 60.0
+"""Seconds by the clock after which a child is killed: it waits for something."""
 HUGE = (-1, 0, 2**31, 2**63, 10**30, 10**60, -(10**18), 1e308, -1e308, 1e999, float("nan"), 0.5, True, None)
 ODD: tuple[Any, ...] = (*HUGE, "", "x", "../../elsewhere/x", "a" * 1_000_000, "\x00", [], {}, [[]], "é\n\n")
 
@@ -48,7 +49,7 @@ class Outcome(NamedTuple):
     """How the reading of a mutant ended."""
 
     what: str  # was changed
-    seconds: float
+    seconds: float  # of processor time
     memory: int  # bytes beyond those before
     fault: str  # a traceback, a signal, more than one line; empty: none
     said: str  # its error
@@ -135,25 +136,26 @@ def change_json(value: Any, random: np.random.Generator) -> tuple[Any, str]:
     holder = value
     for key in way[:-1]:
         holder = holder[key]
-    key, kind = way[-1], int(random.integers(10))
+    return value, f"{way} {_change_value(holder, way[-1], random)}"
+
+
+def _change_value(holder: Any, key: Any, random: np.random.Generator) -> str:
+    kind = int(random.integers(10))
     if kind == 0:
         del holder[key]
-        return value, f"{way} removed"
+        return "removed"
     if kind == 1 and isinstance(holder, dict):
         holder["added " + "y" * int(random.integers(3) * 1000)] = holder[key]
-        return value, f"{way} twice"
-    if kind == 2:
-        holder[key] = nested(int(random.choice([40, 900, 20_000])))
-        return value, f"{way} nested"
+        return "twice"
     if kind == 3 and isinstance(holder[key], int | float):
         holder[key] = -holder[key] - 1
-        return value, f"{way} negated"
-    if kind == 4 and isinstance(holder[key], list):
+    elif kind == 4 and isinstance(holder[key], list):
         holder[key] = holder[key] * 1000
-        return value, f"{way} a thousand times"
-    odd = ODD[int(random.integers(len(ODD)))]
-    holder[key] = odd
-    return value, f"{way} = {str(odd)[:40]!r}"
+    elif kind == 2:
+        holder[key] = nested(int(random.choice([40, 900, 20_000])))
+    else:
+        holder[key] = ODD[int(random.integers(len(ODD)))]
+    return f"= {'nested' if kind == 2 else str(holder[key])[:40]!r}"
 
 
 def text_of(value: Any) -> bytes:
@@ -168,55 +170,56 @@ def text_of(value: Any) -> bytes:
         sys.setrecursionlimit(limit)
 
 
+TEXTS: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("depth", lambda content: b"[" * 200_000),
+    ("a long number", lambda content: b'{"a":' + b"9" * 100_000 + b"}"),
+    ("a name twice", lambda content: content.replace(b"{", b'{"format": 1, "format": 2, ', 1)),
+    ("many lists", lambda content: b"[" + b"[]," * 5_000_000 + b"1]"),
+    ("another encoding", lambda content: content.decode().encode("utf-16")),
+]
+
+
 def change_text(content: bytes, random: np.random.Generator) -> tuple[bytes, str]:
     """JSON by its values, seldom by its letters."""
     kind = int(random.integers(12))
-    if kind == 0:
-        return b"[" * 200_000, "depth"
-    if kind == 1:
-        return b'{"a":' + b"9" * 100_000 + b"}", "a long number"
-    if kind == 2:
-        return content.replace(b"{", b'{"format": 1, "format": 2, ', 1), "a name twice"
-    if kind == 3:
-        return b"[" + b"[]," * 5_000_000 + b"1]", "many lists"
-    if kind == 4:
-        return content.decode().encode("utf-16"), "another encoding"
-    if kind == 5:
+    if kind < len(TEXTS):
+        what, change = TEXTS[kind]
+        return change(content), what
+    if kind == len(TEXTS):
         return change_bytes(content, random)
     changed, what = change_json(json.loads(content), random)
     return text_of(changed), what
 
 
+FORMS: list[tuple[str, Callable[[np.ndarray], np.ndarray]]] = [
+    ("float64", lambda array: array.astype(np.float64)),
+    ("complex", lambda array: array.astype(np.complex64)),
+    ("half", lambda array: array.reshape(-1)[: array.size // 2]),
+    ("no rows", lambda array: np.zeros((0, *array.shape[1:]), array.dtype)),
+    ("one more axis", lambda array: array[None]),
+    ("big-endian", lambda array: array.astype(array.dtype.newbyteorder(">"))),
+    ("text", lambda array: np.array([str(number) for number in array.reshape(-1)[:10]])),
+    ("twice", lambda array: np.concatenate([array, array]) if array.ndim else array),
+]
+
+
 def change_array(array: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, str]:
-    """Other shapes, dtypes and numbers."""
-    kind = int(random.integers(12))
+    """Another shape or dtype, or another number in it."""
+    kind = int(random.integers(len(FORMS) + 6))
+    if kind < len(FORMS):
+        what, change = FORMS[kind]
+        return change(array), what
     flat = array.copy().reshape(-1)
-    at = int(random.integers(flat.size)) if flat.size else 0
-    with np.errstate(all="ignore"):
-        if kind == 0:
-            return array.astype(np.float64), "float64"
-        if kind == 1:
-            return array.astype(np.complex64), "complex"
-        if kind == 2:
-            return array.reshape(-1)[: flat.size // 2], "half"
-        if kind == 3:
-            return np.zeros((0, *array.shape[1:]), array.dtype), "no rows"
-        if kind == 4:
-            return array[None], "one more axis"
-        if kind == 5:
-            return array.astype(array.dtype.newbyteorder(">")), "big-endian"
-        if kind == 6:
-            return np.array([str(number) for number in flat[:10]]), "text"
-        if kind == 7:
-            return np.concatenate([array, array]) if array.ndim else array, "twice"
-        if flat.size and array.dtype.kind == "f":
-            flat[at] = random.choice([np.nan, np.inf, -np.inf, 1e38, -1.0, 1e-40])
-        elif flat.size:
-            low, high = (0, 1) if array.dtype.kind == "b" else (np.iinfo(flat.dtype).min, np.iinfo(flat.dtype).max)
-            flat[at] = random.choice([low, high])
-            if kind == 8:
-                flat[:] = high
-        return flat.reshape(array.shape), f"number {at}"
+    if not flat.size:
+        return array, "as it is"
+    numbers: list[Any] = [np.nan, np.inf, -np.inf, 1e38, -1.0, 1e-40]
+    if array.dtype.kind == "b":
+        numbers = [False, True]
+    elif array.dtype.kind != "f":
+        numbers = [np.iinfo(array.dtype).min, np.iinfo(array.dtype).max]
+    places = slice(None) if kind == len(FORMS) else int(random.integers(flat.size))
+    flat[places] = numbers[int(random.integers(len(numbers)))]
+    return flat.reshape(array.shape), f"number {places}"
 
 
 class Pickled:
@@ -234,50 +237,72 @@ def change_archive(content: bytes, random: np.random.Generator, elsewhere: Path)
     with np.load(io.BytesIO(content)) as archive:
         arrays = {name: archive[name] for name in archive.files}
         comment = archive.zip.comment
-    names = list(arrays)
-    name = names[int(random.integers(len(names)))] if names else "none"
-    kind, compression, what = int(random.integers(14)), zipfile.ZIP_STORED, ""
-    raw: dict[str, bytes] = {}
-    if kind == 0:
+    kind = int(random.integers(14))
+    name = list(arrays)[int(random.integers(len(arrays)))] if arrays else "none"
+    if kind < len(RAW):
+        what, raw = RAW[kind]
+        return packed(arrays, comment, {name: raw}), f"{name}: {what}"
+    if kind == len(RAW):
+        bomb = {"bomb": np.zeros(1 << 26, np.uint8)}
+        return packed(arrays | bomb, comment, compression=zipfile.ZIP_DEFLATED), "compressed"
+    what = _change_member(arrays, name, kind - len(RAW), random, elsewhere)
+    return packed(arrays, comment), what
+
+
+def _change_member(
+    arrays: dict[str, np.ndarray], name: str, kind: int, random: np.random.Generator, elsewhere: Path
+) -> str:
+    if kind == 1:
         arrays.pop(name, None)
-        what = f"without {name}"
-    elif kind == 1:
+        return f"without {name}"
+    if kind == 2:
         arrays["../" * 3 + name] = np.zeros(3)
-        what = "a name that leads out"
-    elif kind == 2 and names:
-        other = names[int(random.integers(len(names)))]
-        arrays[name], arrays[other] = arrays[other], arrays[name]
-        what = f"{name} for {other}"
-    elif kind == 3:
-        compression, what = zipfile.ZIP_DEFLATED, "compressed"
-        arrays["bomb"] = np.zeros(1 << 26, np.uint8)
-    elif kind == 4:
+        return "a name that leads out"
+    if kind == 3:
         arrays["object"] = np.array([Pickled(elsewhere / "executed")], object)
-        what = "pickled"
-    elif kind == 5:
-        raw[name], what = _header({"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}), "a huge shape"
-    elif kind == 6:
-        raw[name], what = _header({"descr": "<f4", "fortran_order": False, "shape": (-1, 5)}), "negative shape"
-    elif kind == 7:
-        raw[name], what = b"\x93NUMPY\x02\x00" + struct.pack("<I", 1 << 31) + b"{", "a long header"
-    elif kind == 8:
-        raw[name], what = _header({"descr": [("a", "<f4")], "fortran_order": False, "shape": (2,)}), "fields"
-    elif name in arrays:
-        arrays[name], how = change_array(arrays[name], random)
-        what = f"{name}: {how}"
+        return "pickled"
+    if kind == 4 and arrays:
+        other = list(arrays)[int(random.integers(len(arrays)))]
+        arrays[name], arrays[other] = arrays[other], arrays[name]
+        return f"{name} for {other}"
+    if name not in arrays:
+        return "as it is"
+    arrays[name], how = change_array(arrays[name], random)
+    return f"{name}: {how}"
+
+
+def packed(
+    arrays: dict[str, np.ndarray],
+    comment: bytes,
+    raw: dict[str, bytes] | None = None,
+    compression: int = zipfile.ZIP_STORED,
+) -> bytes:
+    """An archive of `arrays`, of which those in `raw` are replaced by bytes."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as archive:
         for member, array in arrays.items():
             with archive.open(member + ".npy", "w", force_zip64=True) as file:
-                file.write(raw[member]) if member in raw else np.lib.format.write_array(file, np.asanyarray(array))
+                if raw and member in raw:
+                    file.write(raw[member])
+                else:
+                    np.lib.format.write_array(file, np.asanyarray(array))
         archive.comment = comment
-    return stream.getvalue(), what
+    return stream.getvalue()
 
 
 def _header(said: dict[str, Any]) -> bytes:
     stream = io.BytesIO()
     np.lib.format.write_array_header_1_0(stream, said)
     return stream.getvalue()
+
+
+RAW: list[tuple[str, bytes]] = [
+    ("a huge shape", _header({"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)})),
+    ("a negative shape", _header({"descr": "<f4", "fortran_order": False, "shape": (-1, 5)})),
+    ("a long header", b"\x93NUMPY\x02\x00" + struct.pack("<I", 1 << 31) + b"{"),
+    ("fields", _header({"descr": [("a", "<f4")], "fortran_order": False, "shape": (2,)})),
+]
+"""In an array's place."""
 
 
 # --- signing ---
@@ -324,7 +349,8 @@ def put_something_else(path: Path, random: np.random.Generator, elsewhere: Path)
     else:
         with path.open("wb") as stream:
             stream.truncate(300 << 20)
-    return f"{path.name}: {('a pipe', 'zeros', 'a link', 'a loop', 'a folder', 'a tty', '20 GiB', '300 MiB')[kind]}"
+    names = ("a pipe", "zeros", "a link", "a loop", "a folder", "a tty", "20 GiB", "300 MiB")
+    return f"{path.name}: {names[kind]}"
 
 
 def mutate_best(places: Places, random: np.random.Generator) -> str:
@@ -460,13 +486,13 @@ def _runs(places: Places) -> list[Callable[[], int]]:
 def _tune(places: Places) -> list[Callable[[], int]]:
     def restore() -> int:
         from tuning.sitting import Limits, next_sitting
-        from tuning.trial import TrialProcess
+        from tuning.trial import Plan, TrialProcess
         from tuning.tuner import Tuner
 
         def refuse(*_: object) -> None:
             raise AssertionError("a signal was sent")
 
-        def not_started(*_: object) -> TrialProcess:
+        def not_started(plan: Plan) -> TrialProcess:
             raise ConfigurationError("far enough")
 
         with (
@@ -487,10 +513,14 @@ KINDS: dict[str, Kind] = {
     "generation": Kind(mutate_generation, _resume),
     "games_from": Kind(mutate_generation, _games_from),
     "registry": Kind(lambda places, random: mutate_text(places.registry, places, random), _models),
-    "ledger": Kind(lambda places, random: mutate_lines(places.search / "ledger.jsonl", places, random), _tune),
+    "ledger": Kind(
+        lambda places, random: mutate_lines(places.search / "ledger.jsonl", places, random), _tune
+    ),
     "metrics": Kind(lambda places, random: mutate_lines(places.run / "metrics.jsonl", places, random), _runs),
     "config": Kind(lambda places, random: mutate_text(places.run / "config.json", places, random), _runs),
-    "log": Kind(lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _runs),
+    "log": Kind(
+        lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _runs
+    ),
 }
 
 
@@ -520,42 +550,40 @@ def warm(root: Path) -> None:
                 action()
 
 
-def outcome(root: Path, name: str, seed: int) -> Outcome:
-    """A mutant of kind `name` is made and read. `warm` comes first."""
+def outcome(root: Path, name: str, seed: int, trains: bool = False) -> Outcome:
+    """A mutant of kind `name` is made and read; if it `trains`, runs are gone on with. `warm` comes first."""
     places, random = prepared(root), np.random.default_rng([seed, len(name), ord(name[0])])
     what = f"{name} {seed}: {KINDS[name].mutate(places, random)}"
     before = listed(root)
-    child, began = os.fork(), time.monotonic()
+    child = os.fork()
     if not child:
-        _read_in_child(places, KINDS[name])
+        _read_in_child(places, KINDS[name], trains)
     status, usage = _waited(child)
-    seconds = time.monotonic() - began
     said = (root / "said.txt").read_text(errors="replace") if (root / "said.txt").exists() else ""
-    memory = max(0, int((root / "memory.txt").read_text() or 0)) if (root / "memory.txt").exists() else 0
-    memory = max(memory, (usage - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) << 10)
+    memory = max(usage.ru_maxrss - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0) << 10
+    seconds = usage.ru_utime + usage.ru_stime
     return Outcome(what, seconds, memory, _fault(status, said), said, listed(root) != before)
 
 
 def listed(root: Path) -> list[tuple[str, int]]:
     """What there is beside the results."""
     found = (path for path in root.rglob("*") if "results" not in path.relative_to(root).parts[:1])
-    own = ("said.txt", "memory.txt")
-    return sorted((str(path), path.lstat().st_size) for path in found if path.name not in own)
+    return sorted((str(path), path.lstat().st_size) for path in found if path.name != "said.txt")
 
 
-def _waited(child: int) -> tuple[int, int]:
-    """Its exit status (negative: the signal), and the most memory that it had, KiB."""
+def _waited(child: int) -> tuple[int, resource.struct_rusage]:
+    """Its exit status (negative: the signal), and what it has used."""
     deadline = time.monotonic() + CUT_OFF
     while True:
         ended, status, usage = os.wait4(child, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status), usage.ru_maxrss
+            return os.waitstatus_to_exitcode(status), usage
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
         time.sleep(0.002)
 
 
-def _read_in_child(places: Places, kind: Kind) -> None:
+def _read_in_child(places: Places, kind: Kind, trains: bool) -> None:
     """Never returns. Exit status: 0, 2, or 70 after what should not have been raised."""
     status = 0
     stderr = (places.root / "said.txt").open("w")
@@ -566,6 +594,8 @@ def _read_in_child(places: Places, kind: Kind) -> None:
     try:
         os.chdir(places.root)
         torch.set_num_threads(1)  # a pool of threads does not outlive a fork
+        if not trains:
+            mock.patch("runs.local_run.LocalRun._rounds", return_value="interrupted").start()
         for action in kind.read(places):
             status = max(status, muzero._reported(action))
     except BaseException:  # whatever it is, it is what is looked for
@@ -586,8 +616,8 @@ def _fault(status: int, said: str) -> str:
     return "a line of a megabyte" if long else ""
 
 
-def outcomes(root: Path, count: int, seed: int) -> Iterator[Outcome]:
+def outcomes(root: Path, count: int, seed: int, trains: bool = False) -> Iterator[Outcome]:
     """`count` mutants, of each kind by turns."""
     names = list(KINDS)
     for number in range(count):
-        yield outcome(root, names[number % len(names)], seed + number // len(names))
+        yield outcome(root, names[number % len(names)], seed + number // len(names), trains)
