@@ -519,7 +519,7 @@ KINDS: dict[str, Kind] = {
     "metrics": Kind(lambda places, random: mutate_lines(places.run / "metrics.jsonl", places, random), _runs),
     "config": Kind(lambda places, random: mutate_text(places.run / "config.json", places, random), _runs),
     "log": Kind(
-        lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _runs
+        lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _resume
     ),
 }
 

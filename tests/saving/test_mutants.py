@@ -31,7 +31,6 @@ def test_every_mutant_is_read_or_refused_in_a_line(root: Path, part: int) -> Non
 
 
 def test_what_is_whole_is_read(root: Path) -> None:
-    places = mutants.prepared(root)
     for kind in mutants.KINDS.values():
-        for action in kind.read(places):
+        for action in kind.read(mutants.prepared(root)):
             assert action() == 0
