@@ -112,7 +112,6 @@ class MuZero:
         `callbacks` and `roles` see `train`.
         """
         from runs.callbacks import Callbacks
-        from runs.resumable import check_resumable
         from saving.checkpoint import load_checkpoint
         from saving.files import CheckpointError
         from saving.run_folder import run_folder_of
@@ -121,7 +120,6 @@ class MuZero:
         checkpoint = load_checkpoint(run)
         if not checkpoint.parts:
             raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
-        check_resumable(run, checkpoint)
         earlier = checkpoint.config
         changes = renamed(options or {}, field_docs())
         changes.setdefault("results_path", _results_of(run_folder_of(run), checkpoint.game, earlier))

@@ -32,7 +32,7 @@ import torch
 import muzero
 from core.errors import ConfigurationError
 from core.project import PROJECT
-from saving.run_folder import BEST_NAME
+from saving.run_folder import BEST_NAME, METRICS_NAME
 from tests.helpers.small_runs import SMALL
 
 EARLIER = PROJECT / "tests" / "data" / "earlier_results"
@@ -476,11 +476,8 @@ def _models(places: Places) -> list[Callable[[], int]]:
 
 def _runs(places: Places) -> list[Callable[[], int]]:
     common = ["--results-path", places.results]
-    return [
-        command("runs", "list", *common),
-        command("plot", places.run, "--out", places.results / "picture.png", *common),
-        *_resume(places),
-    ]
+    out = places.results / "picture.png"
+    return [command("runs", "list", *common), command("plot", places.run, "--out", out, *common)]
 
 
 def _tune(places: Places) -> list[Callable[[], int]]:
@@ -516,7 +513,10 @@ KINDS: dict[str, Kind] = {
     "ledger": Kind(
         lambda places, random: mutate_lines(places.search / "ledger.jsonl", places, random), _tune
     ),
-    "metrics": Kind(lambda places, random: mutate_lines(places.run / "metrics.jsonl", places, random), _runs),
+    "metrics": Kind(lambda places, random: mutate_lines(places.run / METRICS_NAME, places, random), _runs),
+    "forgotten": Kind(
+        lambda places, random: mutate_lines(places.run / METRICS_NAME, places, random), _resume
+    ),
     "config": Kind(lambda places, random: mutate_text(places.run / "config.json", places, random), _runs),
     "log": Kind(
         lambda places, random: put_something_else(places.run / "log.txt", random, places.elsewhere), _resume

@@ -12,10 +12,11 @@ import pytest
 
 from config import MuZeroConfig
 from data import Counters
-from saving.checkpoint import FACTS, MANIFEST, load_checkpoint, save_best, save_generation
+from saving.checkpoint import FACTS, load_checkpoint, save_best, save_generation
 from saving.facts import told
 from saving.files import CheckpointError, digest_file
 from saving.room import FREE, check_room
+from saving.run_folder import MANIFEST
 from tests.saving.test_checkpoint import make_checkpoint
 
 MIB = 1 << 20
@@ -43,7 +44,9 @@ def test_facts_are_told() -> None:
     "changes",
     [
         *({"game": name} for name in ("../x", "a/b", "", "..", ".", "a\x00", "a\nb", "x" * 1000, 3, None)),
-        *({"config": value} for value in ([], None, "{}")),
+        {"config": []},
+        {"config": None},
+        {"config": "{}"},
         {"counters": {"training_step": 1}},
         {"counters": {"training_step": -1, "played_steps": 0}},
         {"counters": {"training_step": 1.5, "played_steps": 0}},
