@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from core.wording import counted
 from data import LostGame
 from playing.game_note import Caution, taken, taken_if_again
+from saving.files import read_end
 
 LOST_GAMES = "lost_games.jsonl"
 NOTES = ".playing"
@@ -137,20 +137,13 @@ def fatal_seeds(path: Path, game: str) -> list[int]:
     A damaged line says nothing.
     """
     seeds = []
-    for line in _end_of(path).splitlines():
+    try:
+        content = read_end(path, MOST_READ)
+    except OSError:
+        return []
+    for line in content.splitlines():
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             facts = json.loads(line)
             if facts["fatal"] is True and facts["game"] == game and type(facts["seed"]) is int:
                 seeds.append(facts["seed"])
     return seeds
-
-
-def _end_of(path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return b""
-        with path.open("rb") as stream:
-            stream.seek(max(0, path.stat().st_size - MOST_READ))
-            return stream.read(MOST_READ)
-    except OSError:
-        return b""

@@ -59,7 +59,8 @@ def write_whole(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
+"""What a temporary file of `write_whole` is called, with its process."""
 LEFT_SECONDS = 60.0
 """A temporary file so old belongs to no `write_whole` that still goes on."""
 
@@ -67,7 +68,7 @@ LEFT_SECONDS = 60.0
 def remove_leftovers(folder: Path) -> None:
     """Removes what a `write_whole` in the folder has left behind whose process was killed."""
     for path in folder.iterdir():
-        match = _TEMPORARY.fullmatch(path.name)
+        match = TEMPORARY.fullmatch(path.name)
         with suppress(OSError):
             if match and (not _alive(int(match[1])) or time.time() - path.stat().st_mtime > LEFT_SECONDS):
                 path.unlink()
@@ -93,6 +94,16 @@ def open_own(path: Path, flags: int) -> int:
         os.close(descriptor)
         raise OSError(None, "not a regular file", str(path))
     return descriptor
+
+
+def read_end(path: Path, most: int) -> bytes:
+    """The last `most` bytes of a regular file, or all of it. Raises `OSError` where it is none."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(None, "is no regular file")
+    with path.open("rb") as stream:
+        stream.seek(max(found.st_size - most, 0))
+        return stream.read(most)
 
 
 def sync_file(path: Path) -> None:

@@ -22,7 +22,7 @@ from data import BoolArray, Evaluation, FloatArray, IntArray, Model, SearchResul
 from search.noise import RootNoise
 from search.parameters import make_parameters
 from search.rules.rule import SearchRule, rule_of
-from search.specialised import back_up, decide, keep, prepare, select, signed_discount
+from search.specialised import back_up, keep, signed_discount
 from search.tree import (
     CHANCE,
     DECISION,
@@ -39,6 +39,7 @@ from search.values import components_of, values_of
 # No kernel allocates or keeps an array, so that counting references (`_nrt`) would be pure cost: half of the
 # time.
 kernel = cached_njit(error_model="numpy", _nrt=False)
+prepare, select, decide = SearchRule.prepare, SearchRule.select, SearchRule.decide
 
 
 @inlined_njit

@@ -1,8 +1,9 @@
 """The functions of a rule, and of what a value is, in the search's kernels.
 
-Kernels call the functions of this module. When numba compiles them, it finds in the type of the parameters
-which sets of functions are meant (`search/parameters.py`), and compiles the functions of the same names and
-arguments in their place: nothing is asked, and no pointer is followed, while a search runs.
+Kernels call the functions of this module, and those of `search/rules/rule.py:SearchRule`. When numba compiles
+them, it finds in the type of the parameters which sets of functions are meant (`search/parameters.py`), and
+compiles the functions of the same names and arguments in their place: nothing is asked, and no pointer is
+followed, while a search runs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 from numba.extending import overload
 
 from core.kernels import INLINED
-from data import BoolArray, Evaluation, FloatArray, SearchResult
+from data import Evaluation, FloatArray
 from search.tree import SearchParameters, Tree
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -45,38 +46,6 @@ def from_set(what: str) -> Callable[[Function], Function]:
         return stands
 
     return decorate
-
-
-# --- of the rule, see `search/rules/rule.py` ---
-
-
-@from_set("rule")
-def prepare(
-    tree: Tree, parameters: SearchParameters, b: int, legal: BoolArray, dirichlet: FloatArray
-) -> None:
-    """Changes the root of row b, whose edges are filled; legal and dirichlet are [B, A]."""
-    raise NotImplementedError
-
-
-@from_set("rule")
-def select(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> int:
-    """The action to simulate in a node."""
-    raise NotImplementedError
-
-
-@from_set("rule")
-def decide(
-    tree: Tree,
-    parameters: SearchParameters,
-    b: int,
-    temperature: float,
-    uniform: float,
-    raw: FloatArray,
-    scores: FloatArray,
-    result: SearchResult,
-) -> None:
-    """Fills row b of what was found; raw [B, P] are the values of the roots by the model."""
-    raise NotImplementedError
 
 
 # --- of what a value is, see `search/values.py` ---

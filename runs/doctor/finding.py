@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from saving.files import read_end
+
 Level = Literal["fine", "note", "fault"]
 MOST_BYTES = 64 << 20
 """Of a file of text that is read; of a longer one its end."""
@@ -37,11 +39,8 @@ def require_regular(path: Path) -> int:
 
 def read_text(path: Path) -> str:
     """A file's text, or the end of a long one's. Raises `Unreadable`."""
-    size = require_regular(path)
     try:
-        with path.open("rb") as stream:
-            stream.seek(max(size - MOST_BYTES, 0))
-            return stream.read(MOST_BYTES).decode("utf-8", "replace")
+        return read_end(path, MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise Unreadable(f"{path.name}: {error.strerror or error}") from None
 

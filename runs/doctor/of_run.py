@@ -13,7 +13,8 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.wording import counted, grouped
 from runs.doctor.finding import Finding, Unreadable, as_object, read_object, read_text, require_regular
-from saving.files import digest_file
+from runs.lost_games import LOST_GAMES
+from saving.files import TEMPORARY, digest_file
 from saving.run_folder import (
     BEST_NAME,
     EVIDENCE,
@@ -25,12 +26,10 @@ from saving.run_folder import (
     is_running,
 )
 
-LOST_GAMES = "lost_games.jsonl"
 MOST_DIGESTED = 4 << 30
 """Bytes of a generation whose digests are compared; larger ones only by their files' names."""
 _RESTARTED = re.compile(r"actor '(\w+)' was lost")
 _GENERATION = re.compile(r"(\d+)-step-(\d+)")
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
 class _Moment(NamedTuple):
@@ -218,7 +217,7 @@ def _lost_games(folder: Path) -> Iterator[Finding]:
 def _leftovers(folder: Path) -> Iterator[Finding]:
     """Files that a process which was killed has left behind."""
     try:
-        found = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
+        found = [path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
     except OSError as error:
         raise Unreadable(f"{folder}: {error.strerror or error}") from None
     if found:

@@ -17,6 +17,7 @@ from core.search_kinds import SearchKind
 from data import BoolArray, FloatArray, SearchResult
 from search.noise import RootNoise
 from search.rules.scoring import sample_by_visits
+from search.specialised import from_set
 from search.tree import ROOT, SearchParameters, Tree
 
 
@@ -60,17 +61,20 @@ class SearchRule(SearchKind):
         return none
 
     @staticmethod
+    @from_set("rule")
     def prepare(
         tree: Tree, parameters: SearchParameters, b: int, legal: BoolArray, dirichlet: FloatArray
     ) -> None:
         """Changes a root whose edges are filled; `legal` and `dirichlet` are [B, A]."""
 
     @staticmethod
+    @from_set("rule")
     def select(tree: Tree, parameters: SearchParameters, b: int, node: int, scores: FloatArray) -> int:
         """The action to simulate in a node."""
         raise NotImplementedError
 
     @staticmethod
+    @from_set("rule")
     def decide(
         tree: Tree,
         parameters: SearchParameters,
