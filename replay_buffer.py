@@ -408,7 +408,7 @@ class Reanalyse:
         for start in range(0, len(request.positions), self.BATCH):
             rows = slice(start, start + self.BATCH)
             legal = request.legal_actions[rows]
-            noise = draw_noise(generator, legal, self.config)
+            noise = draw_noise(generator, legal, self.config, rule=self.search.rule)
             found.append(
                 self.search.run(self.model, request.observations[rows], request.to_play[rows], legal, noise)
             )

@@ -32,7 +32,7 @@ from playing.make_table import make_table
 from playing.resignation import Resignation
 from search.noise import RootNoise
 from search.planner import GamePlanner
-from search.rules.rule import draw_noise
+from search.rules.rule import draw_noise, rule_of
 
 LOST_IN_A_ROW = 10
 """Games that may break one after another while none finishes; where more are played side by side, so many."""
@@ -61,7 +61,7 @@ class SelfPlay:
         self.table = make_table(game, config, batch, note_at(caution.note))
         self._avoid = caution.avoid
         self.planner = planner
-        self._explores = config.search_kind.explores
+        self._rule = rule_of(config)
         self.rows = np.arange(batch)
         self.anew = 0  # games that could not be gone on with, since the last report
         self.lost: list[LostGame] = []  # since the last report
@@ -97,13 +97,12 @@ class SelfPlay:
 
     def _move(self, tally: PlayStatistics) -> list[GameHistory]:
         """One move in every game that is not resigned; returns the segments that this completed."""
-        noise = draw_noise(self.generator, self.table.legal, self.config)
+        noise = draw_noise(self.generator, self.table.legal, self.config, rule=self._rule)
         result = self._search(noise, tally)
         drawn = self.random_moves.draw(self.table)
         exploratory = drawn != NONE
-        searched = explored_actions(
-            self.config, self.planner.version, result, moves_made(self.table), noise.uniform, self._explores
-        )
+        moves, explores = moves_made(self.table), self._rule.explores
+        searched = explored_actions(self.config, self.planner.version, result, moves, noise.uniform, explores)
         actions = np.where(exploratory, drawn, searched)
         resigned = self.resignation.decide(result.value[:, 0], self.table)
         histories = [self._close(row, self.recorder.resign(row, self.table), tally) for row in resigned]
@@ -111,12 +110,12 @@ class SelfPlay:
         rows = np.delete(self.rows, resigned)
         if rows.size:
             started = time.perf_counter()
-            rows, moves, broken = self.table.attempt(rows, actions[rows])
+            rows, made, broken = self.table.attempt(rows, actions[rows])
             tally.moved(len(rows), time.perf_counter() - started)
             self.recorder.moved(
-                rows, actions[rows], exploratory[rows], moves.rewards, moves.observations, self.table
+                rows, actions[rows], exploratory[rows], made.rewards, made.observations, self.table
             )
-            histories += self._finish(rows, moves, tally)
+            histories += self._finish(rows, made, tally)
             self._replace(broken)
             self._replace(self.table.moved_twice(self.rows))
         return histories

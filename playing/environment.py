@@ -37,6 +37,9 @@ LARGEST = 1e15
 in single precision, which ends at 3.4e38: gradients, their norm, the optimiser's averages."""
 
 
+NONE_OF_THEM = np.zeros(0, np.intp)
+
+
 class Step(NamedTuple):
     """What one move led to."""
 
@@ -255,8 +258,8 @@ def _expected(number: float, otherwise: str) -> str:
 
 def beyond(observations: NDArray[Any]) -> NDArray[np.intp]:
     """Which of the observations [n, ...] have numbers that nothing can be learned from: NaN, or too large."""
-    if observations.dtype.kind != "f" or (np.abs(observations) <= LARGEST).all():
-        return np.arange(0)
+    if observations.dtype.kind != "f" or np.abs(observations).max(initial=0) <= LARGEST:  # not so of NaN
+        return NONE_OF_THEM
     return np.flatnonzero(~(np.abs(observations) <= LARGEST).reshape(len(observations), -1).all(axis=1))
 
 

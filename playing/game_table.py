@@ -59,6 +59,9 @@ class GameTable:
         self.seeds = np.zeros(batch, np.int64)
         self.played: list[list[int]] = [[] for _ in range(batch)]  # all actions of each running game
         self.returns = np.zeros((batch, config.players), np.float64)  # of the running games, to each player
+        self._shares = np.array([1.0, -1.0])[
+            : config.players
+        ]  # of what player 0 gains, in games for up to two
         self.to_play = np.zeros(batch, np.int32)
         self.movers = np.full(batch, NOBODY, np.int32)  # who made the newest move
         self.legal = config.actions.all_legal(batch)
@@ -112,10 +115,10 @@ class GameTable:
     def _steps(self, rows: NDArray[np.intp], actions: NDArray[np.int32]) -> tuple[list[Step], list[Broken]]:
         """Has each of the games `rows` make its move: what came of it, and the games that broke by it."""
         steps, broken = [], []
-        seeds = self.seeds[rows].tolist()
+        seeds, moving = self.seeds[rows].tolist(), self.note.moving
         for row, action, seed in zip(rows.tolist(), actions.tolist(), seeds, strict=True):
             environment, played = self.environments[row], self.played[row]
-            self.note.moving(row, seed, len(played))
+            moving(row, seed, len(played))
             try:
                 step = environment.step(action)
                 played.append(action)
@@ -154,8 +157,8 @@ class GameTable:
 
     def _earn(self, rows: NDArray[Any], movers: IntArray, rewards: FloatArray) -> None:
         """Books the rewards [n] of those who moved in `rows` [n]: what one of two wins, the other loses."""
-        self.returns[rows, 0] += np.where(movers == 0, rewards, -rewards)
-        self.returns[rows, 1:] = -self.returns[rows, :1]
+        gained = rewards if self.config.players == 1 else np.where(movers == 0, rewards, -rewards)
+        self.returns[rows] += gained[:, None] * self._shares
 
     def moved_twice(self, rows: NDArray[np.intp]) -> list[Broken]:
         """Those of the games `rows` [n], for two, in which a player is to move who has just moved.

@@ -101,11 +101,18 @@ def rule_of(config: MuZeroConfig) -> SearchRule:
 
 
 def draw_noise(
-    generator: np.random.Generator, legal: BoolArray, config: MuZeroConfig, dtype: DTypeLike = np.float32
+    generator: np.random.Generator,
+    legal: BoolArray,
+    config: MuZeroConfig,
+    dtype: DTypeLike = np.float32,
+    rule: SearchRule | None = None,
 ) -> RootNoise:
-    """What `config.search` needs to be random in a search of roots with the legal actions [B, A]."""
+    """What `rule` needs to be random in a search of roots with the legal actions [B, A].
+
+    The rule is that of `config.search`, unless it is given: to find it takes as long as to draw.
+    """
     batch, actions = legal.shape
-    noise = rule_of(config).noise(config, generator, legal, RootNoise.none(batch, actions, dtype))
+    noise = (rule or rule_of(config)).noise(config, generator, legal, RootNoise.none(batch, actions, dtype))
     return noise._replace(
         tie_seeds=generator.integers(1, 2**64, batch, np.uint64, endpoint=False),
         uniform=np.asarray(generator.random(batch, np.float32), dtype),
