@@ -29,6 +29,15 @@ from runs.driver import Role, kinds_of
 from runs.handles import Pending, RemoteHandle
 
 
+STEADY = {
+    "RAY_task_events_report_interval_ms": "0",  # Ray's head would keep a record of every call
+    # Larger results go into the object store: smaller ones, and references in them, stay in their owner's
+    # memory, which grows by 12 MiB a minute at the 100 kB that are usual (docs/reliability.md).
+    "RAY_max_direct_call_object_size": "2000",
+}
+"""What keeps the memory of Ray's processes, and of the driver, from growing with the number of calls."""
+
+
 def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKind] = ACTOR_KINDS) -> None:
     """Starts a quiet Ray of our own size, for actors of `kinds`, on this machine, or joins the cluster at
     `address`.
@@ -37,6 +46,8 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     """
     use_one_thread()
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
+    for name, value in STEADY.items():
+        os.environ.setdefault(name, value)
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     own = [] if INSTALLED else [str(PROJECT)]
@@ -47,7 +58,7 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
         _start_here(config, len(members(config, kinds)), quiet)
         return
     check_cluster(address, use_token_if_there())
-    environment: dict[str, Any] = {"env_vars": THREADS}
+    environment: dict[str, Any] = {"env_vars": THREADS | STEADY}
     if not INSTALLED:  # else the cluster's machines have the package, as they have Ray
         environment |= {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"]}
     try:
