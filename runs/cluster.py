@@ -28,7 +28,6 @@ from runs.cluster_access import check_cluster, on_loopback, use_private_token, u
 from runs.driver import Role, kinds_of
 from runs.handles import Pending, RemoteHandle
 
-
 STEADY = {
     "RAY_task_events_report_interval_ms": "0",  # Ray's head would keep a record of every call
     # Larger results go into the object store: smaller ones, and references in them, stay in their owner's
