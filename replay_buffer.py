@@ -299,6 +299,34 @@ class ReplayBuffer:
             added=self.added,
         )
 
+    def shrink(self) -> BufferStatus:
+        """Gives about half of the memory back: the oldest histories leave, and the ring is made smaller.
+
+        It always holds the longest history, and the steps that a young run keeps.
+        """
+        config = self.config
+        least = config.stacked_observations + config.longest_history + 1
+        least = max(least, START_WINDOW * config.learning_starts)
+        capacity = max((self.next - self.first) // 2, least)
+        if capacity < min(self.next, self.capacity):
+            while self.next - self.first > capacity:
+                self._evict_oldest()
+            self._lay_out_anew(capacity)
+        return self.status()
+
+    def _lay_out_anew(self, capacity: int) -> None:
+        """Moves the rows, which fit, into a ring of another size, one column after another."""
+        positions = np.arange(self.first, self.next)
+        old, new = positions % self.capacity, positions % capacity
+        weights = self.tree[old]
+        for name in StepRows._fields:
+            column = getattr(self.rows, name)
+            moved = np.zeros((capacity, *column.shape[1:]), column.dtype)
+            moved[new] = column[old]
+            self.rows = self.rows._replace(**{name: moved})
+        self.capacity, self.tree = capacity, SumTree(capacity)
+        self.tree[new] = weights
+
     def state(self) -> Snapshot:
         """All rows and priorities, the oldest first, and the generator: sampling goes on as it would have."""
         places = self._places(self.first, self.next - self.first)

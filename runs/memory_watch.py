@@ -1,9 +1,11 @@
 """Memory while a run goes on: said when it gets scarce, and the run saved before the kernel ends it.
 
-The rule. Above `SCARCE` of the machine's or the container's memory a line says so, once. Above `FULL`, twice
-in a row, the run saves at once, and ends if at least half of what is used is its own: else it goes on, since
-ending it would help little. Ray itself ends processes from 95 % on. A line says, once, if at its present
-growth the run would be there within an hour, and if Ray moves objects to the disk.
+The rule. Above `SCARCE` of the machine's or the container's memory a line says so, once. Above `TIGHT`, twice
+in a row, the replay buffer gives half of its memory back, if at least half of what is used is the run's own,
+and again after `SETTLED_SECONDS` if that was not enough. Above `FULL`, twice in a row, the run saves at once,
+and ends if at least half of what is used is its own: else it goes on, since ending it would help little. Ray
+itself ends processes from 95 % on. A line says, once, if at its present growth the run would be there within
+an hour, and if Ray moves objects to the disk.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from typing import NamedTuple
 from core.memory import Memory, memory_now
 
 SCARCE = 0.85
+TIGHT = 0.88
 FULL = 0.92
+SETTLED_SECONDS = 30.0
+"""In which memory that is given back is seen to be free."""
 LOOK_SECONDS = 1.0
 TREND_SECONDS = 1200.0
 """Over which growth is measured: a buffer that fills at first is not to frighten anybody."""
@@ -43,9 +48,12 @@ class MemoryWatch:
         self.spills: Path | None = None
         self.ended: str | None = None  # why the run is to be saved and to end
         self.save_now = False  # whether a checkpoint is to be written although the run goes on
+        self.shrink_now = False  # whether the buffer is to give memory back
         self._said: set[str] = set()
         self._due = 0.0
         self._above = 0  # looks in a row at which it was full
+        self._tight = 0  # likewise, tight
+        self._shrunk = -SETTLED_SECONDS  # when
         self._marks: deque[_Mark] = deque()
 
     def look(self, own: int) -> Iterator[str]:
@@ -71,7 +79,13 @@ class MemoryWatch:
         )
         if memory.share >= SCARCE and "scarce" not in self._said:
             self._said.add("scarce")
-            yield f"warning: {state}; from {FULL:.0%} on it saves and ends"
+            yield (
+                f"warning: {state}; from {TIGHT:.0%} on its replay buffer becomes smaller, from {FULL:.0%} "
+                "on it saves and ends"
+            )
+        self._tight = self._tight + 1 if memory.share >= TIGHT and 2 * own >= memory.used else 0
+        if self._tight >= 2 and now - self._shrunk >= SETTLED_SECONDS:
+            self._shrunk, self.shrink_now = now, True
         self._above = self._above + 1 if memory.share >= FULL else 0
         if self._above >= 2 and "full" not in self._said:
             self._said.add("full")

@@ -16,6 +16,7 @@ from core.errors import ConfigurationError
 from core.supports import support_needed
 from core.wording import counted
 from data import (
+    BufferStatus,
     Counters,
     EvaluationResult,
     Guarded,
@@ -214,6 +215,16 @@ class Session:
             usage = self.log.usage
             for line in self.memory.look(sum(usage.memory.values()) if usage is not None else 0):
                 self.observer.event(line)
+
+    def shrunk(self, status: BufferStatus) -> None:
+        """The buffer has given memory back, or could not; says how much, if any."""
+        freed = self.log.buffer.bytes - status.bytes
+        self.log.stored(status)
+        if freed > 0:
+            self.observer.event(
+                f"warning: memory is scarce: the replay buffer has given {freed / 2**20:.0f} MiB back, and "
+                f"keeps the newest {status.steps} steps, from now on at most {status.capacity_steps}"
+            )
 
     def save(self, weights: Weights, parts: dict[str, Snapshot]) -> Path:
         """Writes a checkpoint generation; `parts` are the states of trainer, buffer and players."""

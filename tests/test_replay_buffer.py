@@ -561,6 +561,52 @@ def test_a_smaller_buffer_takes_the_newest_of_a_snapshot() -> None:
     assert {seed for seed, _ in identities(resumed.sample(1)[0])} == {1, 2}
 
 
+# --- less memory ---
+
+
+def test_a_buffer_that_shrinks_keeps_the_newest_half_as_it_was() -> None:
+    whole, smaller = make_buffer(max_moves=10, PER=True), make_buffer(max_moves=10, PER=True)
+    for buffer in (whole, smaller):
+        add_games(buffer, *[10] * 30)
+        buffer.update_priorities(np.arange(100, 200), np.linspace(0.1, 2, 100).astype(np.float32))
+    before, after = smaller.status(), smaller.shrink()
+    assert after.bytes * 2 <= before.bytes
+    assert (after.steps, after.games) == (150, 15)
+    assert sum(column.nbytes for column in smaller.rows) + smaller.tree._nodes.nbytes == after.capacity_bytes
+    kept = smaller.state()
+    for name, array in whole.state().arrays.items():
+        np.testing.assert_array_equal(kept.arrays[name], array[-len(kept.arrays[name]) :], name)
+
+
+@given(st.lists(st.integers(1, 10), min_size=1, max_size=60), st.lists(st.integers(1, 10), max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_a_buffer_that_has_shrunk_is_one_that_was_made_so_small(before: list[int], later: list[int]) -> None:
+    buffer = make_buffer(max_moves=10, replay_buffer_size=200, replay_window=1.0, learning_starts=20)
+    add_games(buffer, *before)
+    held, status = buffer.status(), buffer.shrink()
+    assert status.steps <= held.steps
+    assert status.capacity_steps >= min(60, held.capacity_steps)
+    made = make_buffer(max_moves=10, replay_buffer_size=200, replay_window=1.0, learning_starts=20)
+    made.capacity, made.tree = buffer.capacity, SumTree(buffer.capacity)
+    made.rows = made.rows._replace(**{n: c[: buffer.capacity] for n, c in made.rows._asdict().items()})
+    add_games(made, *before)
+    for one in (buffer, made):
+        add_games(one, *later, first_seed=len(before))
+    assert buffer.state().arrays.keys() == made.state().arrays.keys()
+    for name, array in made.state().arrays.items():
+        np.testing.assert_array_equal(buffer.state().arrays[name], array, name)
+    assert buffer.next - buffer.first <= buffer.capacity
+
+
+def test_a_buffer_does_not_become_smaller_than_what_a_young_run_keeps() -> None:
+    buffer = make_buffer(max_moves=10, learning_starts=50)
+    add_games(buffer, *[10] * 60)
+    sizes = [buffer.shrink().bytes // buffer.row_bytes for _ in range(4)]
+    assert sizes == [300, 150, 150, 150]
+    add_games(buffer, *[10] * 20, first_seed=60)  # and goes on
+    assert {seed for seed, _ in identities(buffer.sample(1)[0])} <= set(range(65, 80))
+
+
 # --- reanalysis ---
 
 

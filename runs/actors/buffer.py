@@ -64,6 +64,11 @@ class BufferActor(Shell[ReplayBuffer]):
         """See `ReplayBuffer`."""
         return self.part.state()
 
+    def shrink(self) -> BufferStatus:
+        """See `ReplayBuffer`; rows that are being written are left where they are until they are."""
+        self._writer.wait()
+        return self.part.shrink()
+
     def _counted(self) -> int:
         """Steps added in this sitting."""
         return self.part.added
@@ -98,6 +103,15 @@ class BufferDuty(Duty[BufferActor]):
             if self.driver.session.part(name) is not None:
                 status = self.actor(name).call(BufferActor.status)
                 self.driver.call(name, status, self.driver.session.log.stored)
+
+    def issue(self) -> None:
+        """Has it give memory back where that is scarce."""
+        memory = self.driver.session.memory
+        if memory.shrink_now:
+            memory.shrink_now = False
+            for name in self.names:
+                smaller = self.actor(name).call(BufferActor.shrink)
+                self.driver.call(name, smaller, self.driver.session.shrunk)
 
 
 BUFFER = Role(actor_kinds.BUFFER, BufferActor, BufferDuty)

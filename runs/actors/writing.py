@@ -55,12 +55,16 @@ class PartWriter:
 
     def begin(self, place: Place, write: Write) -> None:
         """Begins to write. One that still goes on, which nobody waits for any more, is waited for."""
-        if self._thread is not None:
-            self._thread.join()
+        self.wait()
         self._forget()
         work = partial(self._work, place, write)
         self._thread = threading.Thread(target=work, daemon=True, name="saving")
         self._thread.start()
+
+    def wait(self) -> None:
+        """Waits for the state that is being written, if one is."""
+        if self._thread is not None:
+            self._thread.join()
 
     def outcome(self) -> Done | Refused | None:
         """What came of it, or None as long as it goes on. Raises what was raised, if no `OSError`."""

@@ -84,6 +84,25 @@ def test_a_run_without_ray_keeps_the_same_parts(tmp_path: Path) -> None:
     assert parts == saved == {"trainer", "buffer", "self_play_0", "self_play_1"}
 
 
+def test_a_run_short_of_memory_makes_its_buffer_smaller_and_says_so(tmp_path: Path) -> None:
+    config = load_game("cartpole").config.replace(**SMALL | {"num_workers": 1, "learning_starts": 8})
+    watcher = Watcher()
+    session = Session(load_game("cartpole"), config, tmp_path, watcher, None, this_machine=False)
+    run = LocalRun(session, "cpu")
+    while session.log.buffer.steps < 200:
+        run.issue()
+    held, session.memory.shrink_now = session.log.buffer, True
+    run.issue()
+    assert not session.memory.shrink_now
+    assert session.log.buffer.capacity_bytes <= held.bytes / 2
+    (line,) = [line for line in watcher.events if "memory is scarce" in line]
+    assert f"keeps the newest {session.log.buffer.steps} steps" in line
+    run.issue()
+    assert session.log.counters.added_steps == session.log.buffer.added
+    run.save()
+    assert len(load_checkpoint(tmp_path).parts["buffer"].arrays["actions"]) <= held.steps
+
+
 def test_constructors_take_nothing_that_could_fail() -> None:
     for shell in Shell.__subclasses__():
         assert not inspect.signature(shell).parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.memory import Memory, limit_files, memory_now
-from runs.memory_watch import FULL, HORIZON, SCARCE, TREND_SECONDS, MemoryWatch
+from runs.memory_watch import FULL, HORIZON, SCARCE, SETTLED_SECONDS, TIGHT, TREND_SECONDS, MemoryWatch
 from tests.helpers.command_line import program
 
 GIB = 1 << 30
@@ -44,6 +44,26 @@ def test_a_run_that_fills_the_memory_ends_before_the_kernel_ends_it() -> None:
         ends.append(looks.watch.ended is not None)
     assert ends == [False, False, False, True]
     assert not looks.watch.save_now
+
+
+def test_where_memory_is_tight_the_buffer_shrinks_and_again_if_that_was_not_enough() -> None:
+    looks = Looks()
+    asked = []
+    for share, own, seconds in (
+        (TIGHT, 0.8, 1.0),
+        (TIGHT, 0.8, 1.0),  # twice in a row
+        (TIGHT, 0.8, 1.0),
+        (TIGHT - 0.01, 0.8, SETTLED_SECONDS),
+        (TIGHT, 0.8, 1.0),
+        (TIGHT, 0.8, 1.0),
+        (TIGHT, 0.1, SETTLED_SECONDS),  # others' memory
+        (TIGHT, 0.1, 1.0),
+    ):
+        looks.at(share, own, seconds)
+        asked.append(looks.watch.shrink_now)
+        looks.watch.shrink_now = False
+    assert asked == [False, True, False, False, False, True, False, False]
+    assert looks.watch.ended is None
 
 
 def test_where_others_fill_it_the_run_is_saved_once_and_goes_on() -> None:
