@@ -12,7 +12,8 @@ two, so that it is exact after a resumption, whichever part was a little ahead. 
 lost and has not yet made again what was lost with it, the updates are those of the run: who goes on from
 there makes them first.
 
-An actor that is lost meanwhile is missing from the checkpoint. Without trainer and buffer there is none, but
+An actor that is lost meanwhile is missing from the checkpoint, and so is a player that has its moment long
+after the others. Without trainer and buffer there is none, but
 at the end of a run, when no other one follows, what was known of them before takes their place.
 """
 
@@ -53,6 +54,8 @@ POLL_SECONDS = 0.1
 """Between two questions whether a part is written."""
 SAVES = "saves"
 """The queue of the calls that ask so, and fetch files: they keep no actor from its work."""
+HOLD_SECONDS = 10.0
+"""So long players wait for each other's moments, or twice as long as an answer has ever taken."""
 MOST_SECONDS = 900.0
 """In which all parts have to be written: an actor answers even where its disk does not."""
 
@@ -67,6 +70,10 @@ class BesideDriver(Driver):
     @abstractmethod
     def wait(self, seconds: float) -> None:
         """Waits until a call has returned, and takes all results that are there."""
+
+    @abstractmethod
+    def slowest(self, name: str) -> float:
+        """The seconds that an answer of an actor of this one's kind has taken at most."""
 
     @abstractmethod
     def known_state(self, name: str) -> Snapshot | None:
@@ -103,7 +110,8 @@ class BackgroundSave:
         self._known: dict[str, Snapshot] = {}  # of actors that are lost
         self._moment: Checkpoint | None = None
         self._next_poll = 0.0
-        self._until = time.perf_counter() + MOST_SECONDS
+        now, slowest = time.perf_counter(), max(map(run.slowest, self.held), default=0.0)
+        self._until, self._hold_until = now + MOST_SECONDS, now + max(HOLD_SECONDS, 2 * slowest)
         self._asked_buffer = False
         self._error: Exception | None = None
         self._end: threading.Thread | None = None
@@ -138,17 +146,23 @@ class BackgroundSave:
             counted += log.counters.added_steps - log.buffer.added
         elif name == TRAINER.name and self.run.again:
             counted = max(counted, log.counters.training_step)
-        self._counted[name] = counted
+        if name in self._members:
+            self._counted[name] = counted
 
     def _has_answered(self, name: str, state: Snapshot) -> None:
-        self._counted[name] = 0
-        self._states[name] = state
+        if name in self._members:
+            self._counted[name] = 0
+            self._states[name] = state
 
     def _ask_buffer(self) -> None:
         """Ends the cut, once the players have had their moments and all their games are on the way."""
-        awaited = self.held - set(self._counted)
-        if self._asked_buffer or awaited or self.run.in_flight(self.held):
+        if self._asked_buffer:
             return
+        late = {name for name in self.held if name not in self._counted or self.run.in_flight({name})}
+        if late and (self._last or time.perf_counter() < self._hold_until):
+            return
+        for name in late:  # it is starting, or hangs
+            self._leave_out(name)
         self._asked_buffer = True
         self._moment = self.session.moment(now=self._last)
         if BUFFER.name in self._members:
@@ -158,11 +172,14 @@ class BackgroundSave:
     def lost(self, name: str) -> None:
         """An actor is gone: the checkpoint is written without it, or not at all."""
         if name in self._members and self._end is None:
-            del self._members[name]
-            self.held.discard(name)
-            for found in (self._counted, self._written, self._states):
-                found.pop(name, None)
+            self._leave_out(name)
             self._do_without(name)
+
+    def _leave_out(self, name: str) -> None:
+        del self._members[name]
+        self.held.discard(name)
+        for found in (self._counted, self._written, self._states):
+            found.pop(name, None)
 
     def _do_without(self, name: str) -> None:
         """What was known of an actor takes its place, if the run is to end; never is a trainer missing."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +93,19 @@ def end_ray(family: Family) -> None:
         ending.start()
         ending.join(END_SECONDS)
     family.end()
+
+
+@contextmanager
+def daemons_quiet() -> Iterator[None]:
+    """Keeps off our stdout what Ray says of lost workers meanwhile: our own lines say it better."""
+    from ray._private import worker  # there is no public way
+
+    usual = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = usual
 
 
 def _start_here(config: MuZeroConfig, actors: int, quiet: dict[str, Any]) -> None:

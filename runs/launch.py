@@ -156,13 +156,13 @@ def _supervised(family: Family, address: str | None) -> Iterator[HeadWatch | Non
     """Watches Ray's head and has SIGQUIT end the `family`; afterwards ends Ray, and what is left of it."""
     import ray
 
-    from runs.cluster import end_ray
+    from runs.cluster import daemons_quiet, end_ray
     from runs.supervision.head_watch import HeadWatch
 
     through_proxy = (address or "").startswith("ray://")
     head = None if through_proxy else HeadWatch(ray.get_runtime_context().gcs_address)
     try:
-        with quits(family):
+        with quits(family), daemons_quiet():
             yield head
     finally:
         if head is not None:

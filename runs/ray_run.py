@@ -270,6 +270,10 @@ class RayRun(BesideDriver):
         """Whether a call of one of these is."""
         return any(call.actor in actors for call in self.calls.values())
 
+    def slowest(self, name: str) -> float:
+        """See `BesideDriver`."""
+        return self.deadlines.slowest(name)
+
     def save(self, without: Collection[str] = ()) -> None:
         """See `Driver`; the parts are written by the actors (`runs/background_save.py`)."""
         self.saves.last({*without, *self._gone})

@@ -73,5 +73,9 @@ class Deadlines:
         least = self._configured or (ENDING_SECONDS if self.ending else LEAST_SECONDS)
         if not self.ending and name not in self._at_work:
             least = max(least, FIRST_SECONDS)
-        usual = 0.0 if self._configured else self._slowest.get(self._members[name].kind.name, 0.0)
+        usual = 0.0 if self._configured else self.slowest(name)
         return max(least, TIMES_SLOWEST * usual)
+
+    def slowest(self, name: str) -> float:
+        """The seconds that an answer has taken at most, of all actors of this one's kind."""
+        return self._slowest.get(self._members[name].kind.name, 0.0)
