@@ -26,16 +26,16 @@ import shutil
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.actor_kinds import BUFFER, JUDGE, TRAINER, Member
 from data import Snapshot
 from runs.actors.shell import Shell, Stateful
 from runs.actors.trainer import weights_in
 from runs.actors.writing import Done, Place, Refused
-from runs.driver import Driver
+from runs.driver import Driver, Rhythm, Role
 from saving.checkpoint import (
     Checkpoint,
     Written,
@@ -50,6 +50,8 @@ from saving.rows import ROWS, RowFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runs.session import Session
+
 POLL_SECONDS = 0.1
 """Between two questions whether a part is written."""
 SAVES = "saves"
@@ -62,6 +64,10 @@ MOST_SECONDS = 900.0
 
 class BesideDriver(Driver):
     """A driver beside which its actors work on their calls."""
+
+    def __init__(self, session: Session, roles: Sequence[Role[Any]], rhythm: Rhythm) -> None:
+        super().__init__(session, roles, rhythm)
+        self.gone: set[str] = set()  # actors that were lost while the run ends: none takes their place
 
     @abstractmethod
     def in_flight(self, actors: Collection[str]) -> bool:
@@ -366,7 +372,7 @@ class Saves:
         """
         self.abandon()
         self._run.drain()
-        self._begin(without, last=True)
+        self._begin({*without, *self._run.gone}, last=True)
         while self._now is not None and not self._now.go_on():
             self._run.wait(POLL_SECONDS)
         self._end()

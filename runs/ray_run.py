@@ -87,7 +87,6 @@ class RayRun(BesideDriver):
         self.snapshots = Snapshots(self, self.config.object_store_mb << 20)
         self.launched: dict[str, Launched] = {}
         self.head = head
-        self._gone: set[str] = set()  # actors that were lost while the run ends
         self._next_status = self._next_look = 0.0
         for name, member in self.members.items():
             self._launch(member, session.part(name))
@@ -133,7 +132,7 @@ class RayRun(BesideDriver):
             self.session.died(name, died_of(error))  # when it moves its game no more
         self.restarts.another(self.members[name], error)
         if self.deadlines.ending:
-            self._gone.add(name)
+            self.gone.add(name)
         else:
             self._restart(self.members[name], reason_of(error))
 
@@ -276,7 +275,7 @@ class RayRun(BesideDriver):
 
     def save(self, without: Collection[str] = ()) -> None:
         """See `Driver`; the parts are written by the actors (`runs/background_save.py`)."""
-        self.saves.last({*without, *self._gone})
+        self.saves.last(without)
 
     def value(self, result: Pending[R]) -> R:
         """A result, fetched into this process."""

@@ -19,7 +19,8 @@ TIMES_SLOWEST = 10.0
 LOOK_SECONDS = 1.0
 """What counts of the time between two looks, at most."""
 ENDING_SECONDS = 15.0
-"""In place of `LEAST_SECONDS` where the run is to end: whoever has sent a signal waits."""
+TIMES_ENDING = 3.0
+"""In place of `LEAST_SECONDS` and `TIMES_SLOWEST` where a run is to end: whoever has sent a signal waits."""
 
 
 @dataclass
@@ -74,7 +75,7 @@ class Deadlines:
         if not self.ending and name not in self._at_work:
             least = max(least, FIRST_SECONDS)
         usual = 0.0 if self._configured else self.slowest(name)
-        return max(least, TIMES_SLOWEST * usual)
+        return max(least, (TIMES_ENDING if self.ending else TIMES_SLOWEST) * usual)
 
     def slowest(self, name: str) -> float:
         """The seconds that an answer has taken at most, of all actors of this one's kind."""

@@ -6,7 +6,15 @@ import pytest
 
 from config import MuZeroConfig
 from core.actor_kinds import members
-from runs.supervision.deadlines import ENDING_SECONDS, FIRST_SECONDS, LEAST_SECONDS, LOOK_SECONDS, Deadlines
+from runs.supervision.deadlines import (
+    ENDING_SECONDS,
+    FIRST_SECONDS,
+    LEAST_SECONDS,
+    LOOK_SECONDS,
+    TIMES_ENDING,
+    TIMES_SLOWEST,
+    Deadlines,
+)
 
 MEMBERS = {member.name: member for member in members(MuZeroConfig(num_workers=2, num_reanalyse_workers=1))}
 
@@ -62,5 +70,9 @@ def test_an_actor_that_has_done_nothing_yet_has_more_time_unless_the_run_is_to_e
     assert deadlines.of("trainer") == 7.0
     assert watched().of("trainer") == LEAST_SECONDS
     usual = watched()
+    now = pass_time(usual, {"trainer": "a"}, 0.0, ENDING_SECONDS)
+    pass_time(usual, {"trainer": "b"}, now, 1.0)
+    assert usual.of("trainer") == TIMES_SLOWEST * ENDING_SECONDS
     usual.ending = True
-    assert usual.of("trainer") == ENDING_SECONDS
+    assert usual.of("buffer") == ENDING_SECONDS
+    assert usual.of("trainer") == TIMES_ENDING * ENDING_SECONDS
