@@ -67,9 +67,8 @@ class MuZeroConfig:
     training_minutes: float = option(0.0, "run", "minutes after which training ends; 0: no limit", 0.0)
     checkpoint_interval: float = option(60.0, "run", "seconds between two checkpoints", 1.0)
     keep_checkpoints: int = option(2, "run", "newest checkpoint generations that are kept", 1)
-    log_interval: float = option(
-        3.0, "run", "seconds between two lines of a run that is not on a terminal", 0.1
-    )
+    log_interval: float = option(3.0, "run", "seconds between two lines of a run without a terminal", 0.1)
+    call_deadline: float = option(0.0, "run", "seconds an actor may take to answer; 0: by what is usual", 0.0)
     object_store_mb: int = option(256, "run", "size of Ray's shared object store in MiB", 80)
     wandb: bool = option(
         False,

@@ -242,6 +242,7 @@ class Counters:
     ratio_since_step: int = 0  # of those added
     added_steps: int = 0  # to the replay buffer, whether they are still there or not
     lost_games: int = 0  # that broke, see `LostGame`
+    restarts: int = 0  # of actors that were lost
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Measurements of the system's parts, seventeen files; each module runs by `python -m benchmarks.NAME`."""
+"""Measurements of the system's parts, eighteen files; each module runs by `python -m benchmarks.NAME`."""

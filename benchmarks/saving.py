@@ -105,11 +105,11 @@ class Clock:
         """Since the first one."""
         return time.perf_counter() - self.times[0] if self.times else 0.0
 
-    def trained(self, metrics: TrainingMetrics) -> None:
+    def trained(self, metrics: TrainingMetrics, again: int = 0) -> None:
         """A result has come."""
         self.times.append(time.perf_counter())
         self.updates += metrics.updates
-        self._taken(metrics)
+        self._taken(metrics, again)
 
     def pauses(self, interval: float, checkpoints: int) -> Pauses:
         """What was noted, but the first results, while the others still start."""

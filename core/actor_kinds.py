@@ -52,7 +52,8 @@ class ActorKind:
     launched: int  # place in the order of launching: what takes longest first, but after what it is given
     numbered: bool = False  # whether there may be several of them
     saved: bool = False  # whether a checkpoint keeps its state()
-    restarted: bool = False  # whether a lost one is replaced by one that begins anew; the run ends otherwise
+    restarted: bool = False  # whether a lost one is replaced by one that begins anew
+    restored: bool = False  # or by one in its newest state that is known; if neither, the run ends
     cpus: int = 1
     gpu: GpuUse = GpuUse.NEVER
 
@@ -60,6 +61,11 @@ class ActorKind:
         """The actors of this kind that `config` asks for."""
         numbers = range(self.count(config))
         return [Member(f"{self.name}_{n}" if self.numbered else self.name, self, n) for n in numbers]
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another one takes the place of a lost one."""
+        return self.restarted or self.restored
 
     def device(self, training: str, playing: str) -> str:
         """Where actors of this kind compute, in a run that trains and plays on these devices."""
@@ -88,7 +94,9 @@ SELF_PLAY = ActorKind(
     restarted=True,
     gpu=GpuUse.PLAYING,
 )
-TRAINER = ActorKind("trainer", "TrainerActor", _one, launched=0, saved=True, gpu=GpuUse.TRAINING)
+TRAINER = ActorKind(
+    "trainer", "TrainerActor", _one, launched=0, saved=True, restored=True, gpu=GpuUse.TRAINING
+)
 REANALYSE = ActorKind(
     "reanalyse",
     "ReanalyseActor",
@@ -106,8 +114,8 @@ EVALUATOR = ActorKind(
     restarted=True,
     gpu=GpuUse.PLAYING,
 )
-BUFFER = ActorKind("buffer", "BufferActor", _one, launched=3, saved=True)
-STORAGE = ActorKind("storage", "SharedStorage", _one, launched=1, cpus=0)
+BUFFER = ActorKind("buffer", "BufferActor", _one, launched=3, saved=True, restored=True)
+STORAGE = ActorKind("storage", "SharedStorage", _one, launched=1, restored=True, cpus=0)
 
 ACTOR_KINDS = (SELF_PLAY, TRAINER, REANALYSE, EVALUATOR, BUFFER, STORAGE)
 """In the order in which files list them."""

@@ -8,7 +8,13 @@ a running one of its player. The trainer takes its moment meanwhile and is not h
 
 The counters of the checkpoint are those of its parts: updates as the trainer has counted them, steps added as
 the buffer has, all else as the driver knew it at the buffer's moment. The ratio is kept between the first
-two, so that it is exact after a resumption, whichever part was a little ahead.
+two, so that it is exact after a resumption, whichever part was a little ahead. Only of a trainer that was
+lost and has not yet made again what was lost with it, the updates are those of the run: who goes on from
+there makes them first.
+
+An actor that is lost meanwhile is missing from the checkpoint, and so is a player that has its moment long
+after the others. Without trainer and buffer there is none, but
+at the end of a run, when no other one follows, what was known of them before takes their place.
 """
 
 from __future__ import annotations
@@ -20,21 +26,23 @@ import shutil
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.actor_kinds import BUFFER, JUDGE, TRAINER, ActorKind, Member
+from core.actor_kinds import BUFFER, JUDGE, TRAINER, Member
 from data import Snapshot
 from runs.actors.shell import Shell, Stateful
+from runs.actors.trainer import weights_in
 from runs.actors.writing import Done, Place, Refused
-from runs.driver import Driver
+from runs.driver import Driver, Rhythm, Role
 from saving.checkpoint import (
     Checkpoint,
     Written,
     begin_generation,
     complete_generation,
     write_part,
+    write_weights,
 )
 from saving.files import CheckpointError, sync_file
 from saving.rows import ROWS, RowFile
@@ -42,18 +50,24 @@ from saving.rows import ROWS, RowFile
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runs.session import Session
+
 POLL_SECONDS = 0.1
 """Between two questions whether a part is written."""
 SAVES = "saves"
 """The queue of the calls that ask so, and fetch files: they keep no actor from its work."""
+HOLD_SECONDS = 10.0
+"""So long players wait for each other's moments, or twice as long as an answer has ever taken."""
+MOST_SECONDS = 900.0
+"""In which all parts have to be written: an actor answers even where its disk does not."""
 
 
 class BesideDriver(Driver):
     """A driver beside which its actors work on their calls."""
 
-    @abstractmethod
-    def shell_of(self, kind: ActorKind) -> type[Any]:
-        """The class of the actors of a kind."""
+    def __init__(self, session: Session, roles: Sequence[Role[Any]], rhythm: Rhythm) -> None:
+        super().__init__(session, roles, rhythm)
+        self.gone: set[str] = set()  # actors that were lost while the run ends: none takes their place
 
     @abstractmethod
     def in_flight(self, actors: Collection[str]) -> bool:
@@ -62,6 +76,14 @@ class BesideDriver(Driver):
     @abstractmethod
     def wait(self, seconds: float) -> None:
         """Waits until a call has returned, and takes all results that are there."""
+
+    @abstractmethod
+    def slowest(self, name: str) -> float:
+        """The seconds that an answer of an actor of this one's kind has taken at most."""
+
+    @abstractmethod
+    def known_state(self, name: str) -> Snapshot | None:
+        """What was known of an actor before it was lost, fetched into this process."""
 
 
 class Base(NamedTuple):
@@ -74,7 +96,9 @@ class Base(NamedTuple):
 class BackgroundSave:
     """One generation in the making; `go_on` is called again and again until it says that all is done.
 
-    `base` is an earlier generation to share files with. Raises `CheckpointError` if there can be no folder.
+    It is of all actors but those `without`. `base` is an earlier generation to share files with. The `last`
+    one of a sitting is written as long as anything is known of every part that it needs. Raises
+    `CheckpointError` if there can be no folder.
     """
 
     def __init__(self, run: BesideDriver, without: Collection[str], base: Base | None, last: bool) -> None:
@@ -82,18 +106,24 @@ class BackgroundSave:
         self._last = last
         self.folder = begin_generation(self.session.folder, self.session.log.counters.training_step)
         self._mark = f".mark-{secrets.token_hex(8)}"
-        saved = {name: m for name, m in run.members.items() if m.kind.saved and name not in without}
+        kept = {name: member for name, member in run.members.items() if member.kind.saved}
+        saved = {name: member for name, member in kept.items() if name not in without}
         self._members: dict[str, Member] = saved
         self.held = set(saved) - {BUFFER.name, TRAINER.name}
         self._counted: dict[str, int] = {}
         self._written: dict[str, Written] = {}
         self._states: dict[str, Snapshot] = {}  # of actors that cannot write
+        self._known: dict[str, Snapshot] = {}  # of actors that are lost
         self._moment: Checkpoint | None = None
         self._next_poll = 0.0
+        now, slowest = time.perf_counter(), max(map(run.slowest, self.held), default=0.0)
+        self._until, self._hold_until = now + MOST_SECONDS, now + max(HOLD_SECONDS, 2 * slowest)
         self._asked_buffer = False
         self._error: Exception | None = None
         self._end: threading.Thread | None = None
         self._mark_folder()
+        for name in set(kept) - set(saved):
+            self._do_without(name)
         for name in saved:
             if name != BUFFER.name:
                 self._begin(name)
@@ -109,7 +139,7 @@ class BackgroundSave:
     def _begin(self, name: str) -> None:
         """Has an actor take its state and write it."""
         handle, member = self.run.actors[name], self._members[name]
-        if issubclass(self.run.shell_of(member.kind), Shell):
+        if issubclass(self.run.shells[member.kind.name], Shell):
             files = self.base.files.get(name, ()) if self.base is not None else ()
             counted = handle.call(Shell.save, Place(self.folder, self._mark, name, files))
             self.run.call(name, counted, partial(self._has_begun, name))
@@ -118,20 +148,27 @@ class BackgroundSave:
 
     def _has_begun(self, name: str, counted: int) -> None:
         log = self.session.log
-        before = (
-            log.counters.added_steps - log.buffer.added
-        )  # what it has added is told in other answers, too
-        self._counted[name] = before + counted if name == BUFFER.name else counted
+        if name == BUFFER.name:  # what it has added is told in other answers, too
+            counted += log.counters.added_steps - log.buffer.added
+        elif name == TRAINER.name and self.run.again:
+            counted = max(counted, log.counters.training_step)
+        if name in self._members:
+            self._counted[name] = counted
 
     def _has_answered(self, name: str, state: Snapshot) -> None:
-        self._counted[name] = 0
-        self._states[name] = state
+        if name in self._members:
+            self._counted[name] = 0
+            self._states[name] = state
 
     def _ask_buffer(self) -> None:
         """Ends the cut, once the players have had their moments and all their games are on the way."""
-        awaited = self.held - set(self._counted)
-        if self._asked_buffer or awaited or self.run.in_flight(self.held):
+        if self._asked_buffer:
             return
+        late = {name for name in self.held if name not in self._counted or self.run.in_flight({name})}
+        if late and (self._last or time.perf_counter() < self._hold_until):
+            return
+        for name in late:  # it is starting, or hangs
+            self._leave_out(name)
         self._asked_buffer = True
         self._moment = self.session.moment(now=self._last)
         if BUFFER.name in self._members:
@@ -140,11 +177,23 @@ class BackgroundSave:
 
     def lost(self, name: str) -> None:
         """An actor is gone: the checkpoint is written without it, or not at all."""
-        if name in (BUFFER.name, TRAINER.name):
-            self._refuse(f"actor {name!r} was lost")
+        if name in self._members and self._end is None:
+            self._leave_out(name)
+            self._do_without(name)
+
+    def _leave_out(self, name: str) -> None:
+        del self._members[name]
         self.held.discard(name)
-        for known in (self._members, self._written, self._states):
-            known.pop(name, None)
+        for found in (self._counted, self._written, self._states):
+            found.pop(name, None)
+
+    def _do_without(self, name: str) -> None:
+        """What was known of an actor takes its place, if the run is to end; never is a trainer missing."""
+        state = self.run.known_state(name) if self._last else None
+        if state is not None:
+            self._known[name] = state
+        elif name == TRAINER.name or (name == BUFFER.name and not self._last):
+            self._refuse(f"actor {name!r} was lost")
 
     # --- the parts ---
 
@@ -154,8 +203,10 @@ class BackgroundSave:
             return self._end is None or not self._end.is_alive()
         self._ask_buffer()
         self._poll()
-        complete = self._asked_buffer and set(self._written) | set(self._states) == set(self._members)
-        if complete and self._end is None:
+        missing = set(self._members) - set(self._written) - set(self._states)
+        if missing and time.perf_counter() > self._until:
+            self._refuse(f"{', '.join(sorted(missing))}: not written after {MOST_SECONDS:.0f} s")
+        elif self._asked_buffer and not missing and self._end is None:
             self._end = threading.Thread(target=self._finish, daemon=True, name="saving")
             self._end.start()
         return self._end is not None and not self._end.is_alive()
@@ -213,12 +264,14 @@ class BackgroundSave:
     def _finish(self) -> None:
         """Makes a generation of the parts; in a thread, as the disk may take long."""
         try:
-            for name, state in (self._states | self._judge).items():
+            for name, state in (self._states | self._known | self._judge).items():
                 self._written[name] = write_part(self.folder, name, state)
+            trained = self._known.get(TRAINER.name)
+            digests = {} if trained is None else write_weights(self.folder, weights_in(trained))
             (self.folder / self._mark).unlink(missing_ok=True)
             self._share()
             keep = self.session.config.keep_checkpoints
-            complete_generation(self.folder, self._checkpoint(), self._written, {}, keep)
+            complete_generation(self.folder, self._checkpoint(), self._written, digests, keep)
         except OSError as error:
             self._refuse(error.strerror or str(error))
         except Exception as error:  # raised again where the result is asked for
@@ -319,7 +372,7 @@ class Saves:
         """
         self.abandon()
         self._run.drain()
-        self._begin(without, last=True)
+        self._begin({*without, *self._run.gone}, last=True)
         while self._now is not None and not self._now.go_on():
             self._run.wait(POLL_SECONDS)
         self._end()

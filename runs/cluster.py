@@ -1,13 +1,15 @@
 """Ray: started on this machine or joined elsewhere, and actors launched on it.
 
-What happens when an actor dies: `runs/failures.py`. Who calls them: `runs/ray_run.py`.
+What happens when an actor dies: `runs/supervision/failures.py`. Who calls them: `runs/ray_run.py`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ from runs.actors.table import ROLES
 from runs.cluster_access import check_cluster, on_loopback, use_private_token, use_token_if_there
 from runs.driver import Role, kinds_of
 from runs.handles import Pending, RemoteHandle
+from runs.supervision.places import Family, Place, end, in_session_of_its_own, settle
 
 STEADY = {
     "RAY_task_events_report_interval_ms": "0",  # Ray's head would keep a record of every call
@@ -47,6 +50,8 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0", RAY_enable_metrics_collection="0")
     for name, value in STEADY.items():
         os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(RECONNECT_SECONDS))
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of calls that are dropped with a lost actor
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run our actors at the lowest priority
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     own = [] if INSTALLED else [str(PROJECT)]
@@ -65,12 +70,58 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     except (ConnectionError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"cannot join the Ray cluster at {address}: {reason}") from None
+    try:
+        check_room(config, kinds)
+    except ConfigurationError:
+        ray.shutdown()
+        raise
+
+
+RECONNECT_SECONDS = 600
+"""So long a process tries to reach Ray's head before it ends itself: the driver has to save before."""
+END_SECONDS = 10.0
+"""In which Ray has to end by itself."""
+
+
+def check_room(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> None:
+    """Raises `ConfigurationError` where actors of `kinds` would wait for ever for a CPU of the cluster."""
+    asked = sum(member.kind.cpus for member in members(config, kinds))
+    free = int(ray.available_resources().get("CPU", 0))
+    if asked > free:
+        there = int(ray.cluster_resources().get("CPU", 0))
+        busy = f", of which {there - free} are taken" if there > free else ""
+        raise ConfigurationError(
+            f"the run asks for {asked} CPUs, and the cluster has {there}{busy}: add machines, or lower "
+            "num_workers or num_reanalyse_workers"
+        )
+
+
+def end_ray(family: Family) -> None:
+    """Ends Ray, or its processes if it does not end by itself in time; nothing is left of a local one."""
+    with suppress(RuntimeError):  # no thread may be started any more
+        ending = threading.Thread(target=ray.shutdown, name="end of Ray", daemon=True)
+        ending.start()
+        ending.join(END_SECONDS)
+    family.end()
+
+
+@contextmanager
+def daemons_quiet() -> Iterator[None]:
+    """Keeps off our stdout what Ray says of lost workers meanwhile: our own lines say it better."""
+    from ray._private import worker  # there is no public way
+
+    usual = worker._worker_logs_enabled
+    worker._worker_logs_enabled = False
+    try:
+        yield
+    finally:
+        worker._worker_logs_enabled = usual
 
 
 def _start_here(config: MuZeroConfig, actors: int, quiet: dict[str, Any]) -> None:
     use_private_token()
     try:
-        with on_loopback():
+        with on_loopback(), in_session_of_its_own():
             ray.init(
                 address="local",
                 num_cpus=max(os.cpu_count() or 1, actors),
@@ -98,6 +149,8 @@ class Launched(NamedTuple):
 
     actor: RemoteHandle[Any]
     started: Pending[None] | None  # the end of its first call; None where there is nothing to build
+    place: Pending[Place] | None = None  # where it runs
+    identity: str = ""  # Ray's number, which errors name
 
 
 class Launcher:
@@ -120,15 +173,11 @@ class Launcher:
         sharing = 1 + (len(playing) if self.player_device != "cpu" else 0)
         self._share = 0.0 if device == "cpu" else 1.0 / sharing
 
-    def shell_of(self, kind: ActorKind) -> type[Any]:
-        """The class of the actors of a kind."""
-        return self._shells[kind.name]
-
     def launch(
         self,
         member: Member,
         source: WeightsSource | None = None,
-        state: Snapshot | None = None,
+        state: Snapshot | Pending[Snapshot | None] | None = None,
         attempt: int = 0,
         caution: Caution = NO_CAUTION,
     ) -> Launched:
@@ -139,7 +188,19 @@ class Launcher:
         share = self._share if device == "cuda" else 0.0
         actor = ray.remote(shell).options(num_cpus=kind.cpus, num_gpus=share).remote()
         handle: RemoteHandle[Any] = RemoteHandle(actor)
+        place: Pending[Place] = Pending(actor.__ray_call__.remote(settle))
+        identity = actor._actor_id.hex()
         if not issubclass(shell, Shell):
-            return Launched(handle, None)
-        setup = Setup(self._game, self.config, device, member.number, attempt, source, state, caution)
-        return Launched(handle, handle.call(Shell.start, setup))
+            return Launched(handle, None, place, identity)
+        setup = Setup(self._game, self.config, device, member.number, attempt, source, caution=caution)
+        return Launched(handle, handle.call(Shell.start, setup, state), place, identity)
+
+    def end(self, launched: Launched, by_ray: bool = True) -> None:
+        """Kills an actor, also one that does not answer; through Ray as well, if its head is there."""
+        place = launched.place
+        if place is not None and ray.wait([place.where], timeout=0)[0]:
+            with suppress(ray.exceptions.RayError):
+                end(ray.get(place.where))
+        if by_ray:
+            with suppress(ray.exceptions.RayError):
+                ray.kill(launched.actor.actor)

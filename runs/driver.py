@@ -75,7 +75,10 @@ class Duty(Generic[Actor]):
         """Starts every call that may be started now."""
 
     def lost(self, name: str) -> None:
-        """Actor `name` is gone with all its calls; a new one, without its state, takes its place."""
+        """Actor `name` is gone; all its calls have been dropped, and a new one has taken its place.
+
+        It has the newest state that was known if its kind is `restored`, else none.
+        """
 
     def reported(self) -> None:
         """The state of the run has been shown to its observers."""
@@ -123,6 +126,10 @@ class Learner(Protocol):
         ...
 
 
+def forgotten() -> None:
+    """A call has come to nothing, and nobody minds."""
+
+
 class Driver(ABC):
     """The actors of a run, their duties, and what one duty has to know of another."""
 
@@ -133,6 +140,9 @@ class Driver(ABC):
         self.reason: Reason | None = None
         self.published: Publication | None = None  # the newest
         self.updates_in_flight: list[int] = []  # by calls of the trainer
+        self.again = 0  # updates that were counted, and have to be made again since their trainer was lost
+        self.least_steps = 1  # in the buffer, before it is drawn from
+        self.shells = {role.kind.name: role.shell for role in roles}
         self.deciding = (
             False  # an evaluation that may end the run: what is played meanwhile may be for nothing
         )
@@ -149,10 +159,17 @@ class Driver(ABC):
         """The actor of a kind of which there is one."""
         return self.actors[role.kind.name]
 
+    @property
+    def updates_made(self) -> int:
+        """Those that the trainer's weights have seen: fewer than are counted when it was lost."""
+        return self.session.log.counters.training_step - self.again
+
     def updates_due(self, claimed: int) -> int:
         """Updates that are paid for by steps in the buffer, beyond the `claimed` ones."""
         log = self.session.log
-        return self.pacing.updates_allowed(log.counters.added_steps, claimed) if log.buffer.steps else 0
+        # whole histories leave: a small buffer may never hold all that it could
+        enough = log.buffer.steps >= max(1, min(self.least_steps, log.buffer.capacity_steps // 2))
+        return self.pacing.updates_allowed(log.counters.added_steps, claimed) if enough else 0
 
     def begin(self) -> None:
         """Has all duties begin, once their actors have been launched."""
@@ -192,8 +209,10 @@ class Driver(ABC):
         queue: str | None = None,
         inputs: tuple[Input, ...] = (),
         awaited: bool = True,
+        dropped: Callable[[], object] = forgotten,
     ) -> None:
-        """Has `done` take the `result` of a call of `actor`, once it is there.
+        """Has `done` take the `result` of a call of `actor`, once it is there, or calls `dropped` if it never
+        will be.
 
         The call takes its turn in `queue`, mostly the same actor's. `inputs` are those that it was given, in
         the order in which they are made. Unless `awaited`, it changes nothing that a checkpoint keeps.

@@ -10,7 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeAlias, TypeVar, overload
+
+from data import Weights
 
 Actor_contra = TypeVar("Actor_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
@@ -26,6 +28,10 @@ class Pending(Generic[Result_co]):
     """What a call will have returned. Given to another call as an argument, it is its result there."""
 
     where: Any  # Ray's reference; without Ray the result itself
+
+
+Kept: TypeAlias = list[Pending[Weights]]
+"""What a storage holds: a reference to weights; in a list, as Ray would send the weights in its place."""
 
 
 class Handle(ABC, Generic[Actor_contra]):

@@ -1,15 +1,42 @@
-"""Ctrl-C and SIGTERM during a training: the first one saves and ends it, a second one ends it at once.
+"""Ctrl-C, SIGTERM and SIGHUP during a training: the first saves and ends it, a second ends it at once.
 
-What the first one sets, `runs/session.py:Session.reason_to_stop` reads after each round.
+SIGHUP is what a closed terminal sends. SIGQUIT saves nothing, and leaves nothing behind. What the first one
+sets, `runs/session.py:Session.reason_to_stop` reads after each round.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runs.supervision.places import Family
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def quits(family: Family) -> Iterator[None]:
+    """Has SIGQUIT end the processes in `family` before this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def quit_at_once(number: int, frame: FrameType | None) -> None:
+        family.end()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    earlier = signal.signal(signal.SIGQUIT, quit_at_once)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGQUIT, earlier)
 
 
 @contextmanager
@@ -34,7 +61,8 @@ def killable(wanted: bool) -> Iterator[None]:
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield
         return
-    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in heard}
     try:
         yield
     finally:
@@ -44,7 +72,10 @@ def killable(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or a SIGTERM) sets; a second one interrupts at once."""
+    """An event that the first Ctrl-C (a SIGTERM, or a SIGHUP) sets; a second one interrupts at once.
+
+    A SIGHUP that is ignored, as `nohup` has it, stays so.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -55,7 +86,8 @@ def interruptible() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    earlier = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    earlier = {number: signal.signal(number, remember) for number in heard}
     try:
         yield event
     finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config import MuZeroConfig
 from core.actor_kinds import ACTOR_KINDS
@@ -15,11 +16,15 @@ from core.memory import usable_memory
 from core.processes import free_processes
 from games.api.spec import GameSpec
 from runs.driver import Role, kinds_of
-from runs.interrupts import interruptible, killable, sigterm_kept
+from runs.interrupts import interruptible, killable, quits, sigterm_kept
 from runs.machine import budget_note, check_descriptors, check_memory, check_processes
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from runs.supervision.head_watch import HeadWatch
+    from runs.supervision.places import Family
 
 
 def train(
@@ -50,16 +55,27 @@ def train(
         def ends() -> bool:
             return interrupted.is_set() or stopped()
 
-        outcome = (
-            _train_local(session, ends, roles) if local else _train_on_ray(session, ends, address, roles)
-        )
-        session.register()
-        if session.memory.ended is not None:
-            raise ConfigurationError(
-                f"training ends for want of memory: {session.memory.ended}; {session.kept}"
+        with _told_of(observer):
+            outcome = (
+                _train_local(session, ends, roles) if local else _train_on_ray(session, ends, address, roles)
             )
+            session.register()
+            if session.memory.ended is not None:
+                raise ConfigurationError(
+                    f"training ends for want of memory: {session.memory.ended}; {session.kept}"
+                )
         by_callback = outcome.reason == "interrupted" and not interrupted.is_set()
         return outcome._replace(reason="callback") if by_callback else outcome
+
+
+@contextmanager
+def _told_of(observer: Observer) -> Iterator[None]:
+    """Has the run's log, too, keep the line with which a training fails."""
+    try:
+        yield
+    except ConfigurationError as error:
+        observer.evidence(f"training ended: {error}")
+        raise
 
 
 def check_launch(
@@ -115,20 +131,41 @@ def _train_on_ray(
     from runs.precompile import warm_kernels
 
     with warm_kernels(session.config, session.observer):
-        import ray
-
         from runs.actors.table import ROLES
         from runs.cluster import Launcher, session_folder, start_ray
         from runs.ray_run import RayRun
+        from runs.supervision.leftovers import SessionFolder, remove_left_over
+        from runs.supervision.places import Family
 
         roles = ROLES if roles is None else roles
-        with sigterm_kept(), killable(address is not None):
+        family = Family()
+        with sigterm_kept(), killable(address is not None), family.begins():
             start_ray(session.config, address, kinds_of(roles))
     if address is None:
         session.memory.spills = session_folder()
+        family.folder = SessionFolder(session_folder())
+        remove_left_over(session_folder().parent)
         session.observer.event(budget_note(session.config, usable_memory(), kinds_of(roles)))
-    try:
-        run = RayRun(session, Launcher(session.spec, session.config, roles))
+    with _supervised(family, address) as head:
+        run = RayRun(session, Launcher(session.spec, session.config, roles), head)
         return session.outcome(run.run(ends))
+
+
+@contextmanager
+def _supervised(family: Family, address: str | None) -> Iterator[HeadWatch | None]:
+    """Watches Ray's head and has SIGQUIT end the `family`; afterwards ends Ray, and what is left of it."""
+    import ray
+
+    from runs.cluster import daemons_quiet, end_ray
+    from runs.supervision.head_watch import HeadWatch
+
+    through_proxy = (address or "").startswith("ray://")
+    head = None if through_proxy else HeadWatch(ray.get_runtime_context().gcs_address)
+    try:
+        with quits(family), daemons_quiet():
+            yield head
     finally:
-        ray.shutdown()
+        if head is not None:
+            head.stop()
+        family.look()
+        end_ray(family)

@@ -13,10 +13,9 @@ from data import Weights
 from games.api.spec import GameSpec
 from playing.environment import GameError, GamesBreakError
 from runs.actors.shell import Setup, Shell
-from runs.actors.storage import Kept
 from runs.actors.table import ROLES
-from runs.driver import Driver, Input, Rhythm, Role
-from runs.handles import DirectHandle, Pending
+from runs.driver import Driver, Input, Rhythm, Role, forgotten
+from runs.handles import DirectHandle, Kept, Pending
 from runs.session import Reason, Session
 from shared_storage import LocalSource
 
@@ -105,6 +104,7 @@ class LocalRun(Driver):
         queue: str | None = None,
         inputs: tuple[Input, ...] = (),
         awaited: bool = True,
+        dropped: Callable[[], object] = forgotten,
     ) -> None:
         """The result is there."""
         done(result.where)

@@ -11,20 +11,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import ray
 
-from core.actor_kinds import STORAGE, ActorKind, Member
+from core.actor_kinds import STORAGE, Member
 from data import Snapshot
 from runs.actors.remote_source import RemoteSource
 from runs.background_save import BesideDriver, Saves
-from runs.cluster import Launcher
-from runs.driver import Input, Rhythm, nothing
-from runs.failures import Failure, Restarts, RunError, described, evidence_of, failure_of, lost_with
+from runs.calls import Call, at_work
+from runs.cluster import Launched, Launcher
+from runs.driver import Input, Rhythm, forgotten, nothing
 from runs.handles import Pending
 from runs.session import Reason, Session
+from runs.supervision.deadlines import Deadlines
+from runs.supervision.failures import (
+    DEAD,
+    REPLACED,
+    Failure,
+    LateError,
+    Restarts,
+    RunError,
+    dead_actor,
+    died_of,
+    evidence_of,
+    failure_of,
+    lost_with,
+    reason_of,
+)
+from runs.supervision.head_watch import HeadWatch
+from runs.supervision.snapshots import Snapshots
 
 MOVES_PER_CALL = 32
 CALL_SECONDS = 0.5
@@ -32,39 +50,24 @@ TRAIN_SECONDS = 0.05
 """What one call of the trainer should take; two are in flight."""
 STATUS_SECONDS = 0.25
 IDLE_SECONDS = 0.01
+FETCH_SECONDS = 15.0
+"""In which a snapshot has to come that is to be saved."""
 STARTS = "starts"
 """The queue of all actors' first calls."""
 R = TypeVar("R")
 
 
-class Call(NamedTuple):
-    """A remote call in flight."""
+class Known(NamedTuple):
+    """What a new actor goes on from, and what there is to say of that."""
 
-    actor: str  # whose it is
-    queue: str  # whose turn it takes: mostly the same actor's
-    done: Callable[[Any], object]  # what to do with its result
-    inputs: tuple[Input, ...] = ()  # in the order in which they are made
-    awaited: bool = True  # before a checkpoint
-
-    def origin(self, error: Exception) -> tuple[str, Exception]:
-        """The actor whose failure `error` is, and what happened to it: an input may have failed before."""
-        for actor, result in self.inputs:
-            try:
-                if ray.wait([result.where], timeout=0)[0]:
-                    ray.get(result.where)
-            except ray.exceptions.RayError as earlier:
-                return actor, earlier
-        return self.actor, error
-
-    def concerns(self, names: set[str]) -> bool:
-        """Whether it has to do with one of these actors."""
-        return bool(names & {self.actor, self.queue})
+    state: Snapshot | Pending[Snapshot | None] | None
+    whence: str = ""
 
 
 class RayRun(BesideDriver):
     """The actors of a run and the calls that they are working on."""
 
-    def __init__(self, session: Session, launcher: Launcher) -> None:
+    def __init__(self, session: Session, launcher: Launcher, head: HeadWatch | None = None) -> None:
         rhythm = Rhythm(
             moves=MOVES_PER_CALL,
             call_seconds=CALL_SECONDS,
@@ -80,47 +83,116 @@ class RayRun(BesideDriver):
         self.calls: dict[Any, Call] = {}  # by Ray's reference
         self.restarts = Restarts(session.folder)
         self.saves = Saves(self)
-        self._next_status = 0.0
+        self.deadlines = Deadlines(self.config.call_deadline, self.members)
+        self.snapshots = Snapshots(self, self.config.object_store_mb << 20)
+        self.launched: dict[str, Launched] = {}
+        self.head = head
+        self._next_status = self._next_look = 0.0
         for name, member in self.members.items():
             self._launch(member, session.part(name))
         self.begin()
 
     # --- actors ---
 
-    def _launch(self, member: Member, state: Snapshot | None = None) -> None:
+    def _launch(self, member: Member, state: Snapshot | Pending[Snapshot | None] | None = None) -> None:
         storage = self.actors.get(STORAGE.name)
         source = None if storage is None else RemoteSource(storage)
         caution = self.session.lost_games.caution(member.name)
         launched = self.launcher.launch(member, source, state, self.restarts.made, caution)
+        self.launched[member.name] = launched
         self.actors[member.name] = launched.actor
         if launched.started is not None:
             self.call(member.name, launched.started, nothing, queue=STARTS, awaited=False)
 
     def _failed(self, call: Call, error: Exception) -> None:
         """Starts the actor again that `call` has lost by `error`. Raises `RunError` if that is no remedy."""
-        actor, error = call.origin(error)
-        if failure_of(error) is Failure.NOT_STARTED:
+        call.dropped()
+        actor, error = self._origin(call, error)
+        if not actor or failure_of(error) is Failure.NOT_STARTED:
             return
-        self.session.observer.evidence(f"actor {actor!r}: {evidence_of(error)}")
-        member = self.members[actor]
-        self.session.lost(lost_with(error), actor)
-        if failure_of(error) is Failure.PROCESS_LOST:
-            self.session.died(actor, f"its process was lost ({described(error)})")
-        self.restarts.another(member, error)
-        self._restart(member)
+        if failure_of(error) is Failure.DATA_LOST:
+            self.snapshots.discard(actor)  # the new actor may have been given it
+        self._lost(actor, error)
 
-    def _restart(self, member: Member) -> None:
-        """Replaces a lost actor by a new one, which takes up the work from what the others hold."""
-        name = member.name
-        self.session.observer.event(f"actor {name!r} was lost and is started again")
+    def _origin(self, call: Call, error: Exception) -> tuple[str, Exception]:
+        """The actor whose failure `error` is, and what happened to it; no actor if it has been replaced."""
+        dead = dead_actor(error)
+        if not dead:
+            return call.origin(error)
+        names = [name for name, launched in self.launched.items() if launched.identity == dead]
+        return names[0] if names else "", error
+
+    def _lost(self, name: str, error: Exception) -> None:
+        """Replaces the actor, as long as the run is to go on. Raises `RunError` if that is no remedy."""
+        self.session.observer.evidence(f"actor {name!r}: {evidence_of(error)}")
+        self.session.lost(lost_with(error), name)
+        if failure_of(error) in REPLACED:
+            self._end(name)
+        if failure_of(error) in DEAD:
+            self.session.died(name, died_of(error))  # when it moves its game no more
+        self.restarts.another(self.members[name], error)
+        if self.deadlines.ending:
+            self.gone.add(name)
+        else:
+            self._restart(self.members[name], reason_of(error))
+
+    def _end(self, name: str) -> None:
+        """Ends an actor, and drops all that was asked of it."""
         self._forget({name})
+        self.deadlines.forget(name)
         self.saves.lost(name)
-        self._launch(member)
+        self.launcher.end(self.launched[name], self.head is None or not self.head.lost)
+
+    def _restart(self, member: Member, reason: str) -> None:
+        """Launches another one in the place of an actor that has ended.
+
+        It takes up the work from what was known of it, and from what the others hold.
+        """
+        name, known = member.name, self._known(member)
+        why = f": {reason}" if reason else ""
+        self.session.observer.event(f"actor {name!r} was lost and is started again{known.whence}{why}")
+        self.session.log.restarted()
+        self._launch(member, known.state)
         self.duties[member.kind.name].lost(name)
+
+    def _known(self, member: Member) -> Known:
+        """The newest that is known of a `member` which is restored."""
+        if not (member.kind.restored and member.kind.saved):
+            return Known(None)
+        taken = self.snapshots.of(member.name)
+        if taken is not None:
+            return Known(taken.state, f" as it was {time.perf_counter() - taken.when:.0f} s ago")
+        saved = self.session.saved_part(member.name)
+        return Known(saved, " from the newest checkpoint" if saved is not None else " from nothing")
+
+    def known_state(self, name: str) -> Snapshot | None:
+        """See `BesideDriver`."""
+        state = self._known(self.members[name]).state
+        if not isinstance(state, Pending):
+            return state
+        with suppress(ray.exceptions.RayError):  # what was kept of it is lost as well
+            fetched: Snapshot | None = ray.get(state.where, timeout=FETCH_SECONDS)
+            return fetched
+        return self.session.saved_part(name)
 
     def _forget(self, lost: set[str]) -> None:
         """Drops the calls that have to do with `lost` actors."""
+        dropped = [call for call in self.calls.values() if call.concerns(lost)]
         self.calls = {ref: call for ref, call in self.calls.items() if not call.concerns(lost)}
+        for call in dropped:
+            call.dropped()
+
+    def _look(self) -> None:
+        """Replaces actors that are late. Raises `HeadLostError` once Ray's head process is gone."""
+        now = time.perf_counter()
+        if now < self._next_look:
+            return
+        self._next_look = now + STATUS_SECONDS
+        if self.head is not None and self.head.lost and not self.deadlines.ending:
+            raise self.restarts.headless()
+        self.deadlines.look(at_work(self.calls.items()), now)
+        for name, seconds in self.deadlines.late().items():
+            self._lost(name, LateError(seconds))
 
     # --- the loop ---
 
@@ -132,22 +204,24 @@ class RayRun(BesideDriver):
         try:
             return self._loop(interrupted)
         except RunError as error:
-            if not self._saved_without(error.actor):
+            self.deadlines.ending = True
+            if not self._saved_without(error):
                 raise
-            raise RunError(f"{error}; {self.session.kept}", error.actor) from error
+            raise RunError(f"{error.what}; {self.session.kept}", error.actor) from error
         finally:
             self.saves.abandon()
 
-    def _saved_without(self, actor: str) -> bool:
-        """Writes a checkpoint of all actors but those that fail like `actor` does; whether it could."""
-        lost = {actor}
-        while actor and self.session.progressed:
+    def _saved_without(self, error: RunError) -> bool:
+        """Writes a checkpoint of all actors but those that fail as `error` says; whether it could."""
+        lost = {error.actor} - {""}
+        while (lost or error.nobody) and self.session.progressed:
             self._forget(lost)
             try:
                 self.session.insist(partial(self.save, lost))
             except RunError as another:  # a game that breaks for one player breaks for others
-                actor = "" if another.actor in lost else another.actor
-                lost.add(actor)
+                if another.actor in lost | {""}:
+                    return False
+                lost.add(another.actor)
             else:
                 return True
         return False
@@ -155,11 +229,13 @@ class RayRun(BesideDriver):
     def _loop(self, interrupted: Callable[[], bool]) -> Reason:
         while self.reason is None:
             self.issue()
+            self.snapshots.go_on()
             self.wait(STATUS_SECONDS)
             if time.perf_counter() >= self._next_status:
                 self.report()
             self.reason = self.reason or self.session.reason_to_stop(interrupted)
             self.saves.go_on()
+        self.deadlines.ending = True
         if self.session.progressed:
             self.session.insist(self.save)
         self.report()
@@ -180,21 +256,22 @@ class RayRun(BesideDriver):
         queue: str | None = None,
         inputs: tuple[Input, ...] = (),
         awaited: bool = True,
+        dropped: Callable[[], object] = forgotten,
     ) -> None:
         """Notes the call as one in flight; the loop takes its result."""
-        self.calls[result.where] = Call(actor, queue or actor, done, inputs, awaited)
+        self.calls[result.where] = Call(actor, queue or actor, done, inputs, awaited, dropped)
 
     def busy(self, queue: str) -> bool:
         """Whether a call is in flight that took its turn in `queue`, or it waits for a checkpoint's cut."""
         return queue in self.saves.held or any(call.queue == queue for call in self.calls.values())
 
-    def shell_of(self, kind: ActorKind) -> type[Any]:
-        """See `BesideDriver`."""
-        return self.launcher.shell_of(kind)
-
     def in_flight(self, actors: Collection[str]) -> bool:
         """Whether a call of one of these is."""
         return any(call.actor in actors for call in self.calls.values())
+
+    def slowest(self, name: str) -> float:
+        """See `BesideDriver`."""
+        return self.deadlines.slowest(name)
 
     def save(self, without: Collection[str] = ()) -> None:
         """See `Driver`; the parts are written by the actors (`runs/background_save.py`)."""
@@ -206,21 +283,27 @@ class RayRun(BesideDriver):
         return fetched
 
     def wait(self, seconds: float) -> None:
-        """Waits until a call has returned, and takes all results that are there."""
+        """Waits until a call has returned, takes all results that are there, and looks for what is wrong."""
         if not self.calls:
             time.sleep(min(seconds, IDLE_SECONDS))
+        elif ray.wait(list(self.calls), timeout=seconds)[0]:
+            ready, _ = ray.wait(list(self.calls), num_returns=len(self.calls), timeout=0)
+            for ref in ready:
+                self._returned(ref)
+        self._look()
+
+    def _returned(self, ref: Any) -> None:
+        """Takes the result of a call, unless the call has been dropped."""
+        call = self.calls.pop(ref, None)
+        if call is None:
             return
-        if not ray.wait(list(self.calls), timeout=seconds)[0]:
-            return
-        ready, _ = ray.wait(list(self.calls), num_returns=len(self.calls), timeout=0)
-        for ref in ready:
-            call = self.calls.pop(ref, None)
-            if call is None:
-                continue
-            try:
-                call.done(ray.get(ref))
-            except ray.exceptions.RayError as error:
-                self._failed(call, error)
+        try:
+            result = ray.get(ref)
+            if call.queue != STARTS:
+                self.deadlines.answered(call.actor)
+            call.done(result)
+        except ray.exceptions.RayError as error:
+            self._failed(call, error)
 
     def drain(self) -> None:
         """Waits until no call is in flight that changes what a checkpoint keeps."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from config import MuZeroConfig
 from core.cost import NOTHING, Cost, NetworkEvaluations
-from data import BufferStatus, Counters, EvaluationResult, PlayReport, TrainingMetrics, Video
+from data import BufferStatus, Counters, EvaluationResult, Guarded, PlayReport, TrainingMetrics, Video
 from runs.process_meter import Usage
 from runs.status import RunStatus
 
@@ -28,6 +28,8 @@ class RunLog:
         self.config = config
         self.counters = counters
         self.metrics: TrainingMetrics | None = None
+        self._guarded = Guarded()  # as the trainer said last
+        self._skipped_lost = self._returns_lost = 0  # of those that it said, what lost trainers took along
         self.play: PlayReport | None = None
         self.buffer = BufferStatus(0, 0, 0, config.replay_buffer_size, config.replay_buffer_mb << 20)
         self.video: Video | None = None
@@ -54,6 +56,10 @@ class RunLog:
         """So many games broke."""
         self._add(lost_games=games)
 
+    def restarted(self) -> None:
+        """A lost actor is started again."""
+        self._add(restarts=1)
+
     @property
     def lost_here(self) -> int:
         """Games that broke in this sitting."""
@@ -64,12 +70,26 @@ class RunLog:
         self._add(added_steps=status.added - self.buffer.added)
         self.buffer = status
 
-    def trained(self, metrics: TrainingMetrics) -> None:
-        """A call of the trainer has returned."""
-        self._add(training_step=metrics.updates)
+    def lost_buffer(self) -> BufferStatus:
+        """The buffer is lost: another one counts what is added to it from 0. Returns what it held."""
+        held = self.buffer
+        self.buffer = held._replace(steps=0, games=0, added=0)
+        return held
+
+    def trained(self, metrics: TrainingMetrics, again: int = 0) -> None:
+        """A call of the trainer has returned; `again` of its updates had been made before, and were lost."""
+        self._add(training_step=metrics.updates - again)
         if metrics.gpu_memory is not None:
             self._gpu_seconds += metrics.seconds
-        self.metrics = metrics
+        self.metrics = metrics._replace(guarded=self._guarded_ever(metrics.guarded))
+
+    def _guarded_ever(self, now: Guarded) -> Guarded:
+        """What `now` would be if no trainer had been lost, which takes its newest counts along."""
+        before, self._guarded = self._guarded, now
+        self._skipped_lost += max(before.skipped - now.skipped, 0)
+        self._returns_lost += max(before.returns - now.returns, 0)
+        skipped, returns = now.skipped + self._skipped_lost, now.returns + self._returns_lost
+        return now._replace(skipped=skipped, returns=returns)
 
     def reanalysed(self, steps: int) -> None:
         """A reanalysis worker's call has returned."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -35,7 +36,7 @@ from runs.memory_watch import MemoryWatch
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
-from saving.checkpoint import Checkpoint, save_best, save_generation
+from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from saving.files import CheckpointError
 from saving.run_folder import BEST_NAME, best_of
 
@@ -135,6 +136,12 @@ class Session:
     def part(self, name: str) -> Snapshot | None:
         """The state of part `name` in the checkpoint that this sitting goes on from."""
         return self.resumed.parts.get(name) if self.resumed else None
+
+    def saved_part(self, name: str) -> Snapshot | None:
+        """The state of part `name` in the newest generation, if there is one that can be read."""
+        with suppress(CheckpointError):
+            return load_checkpoint(self.folder, say=self.observer.event).parts.get(name)
+        return None
 
     @property
     def progressed(self) -> bool:
@@ -310,11 +317,12 @@ class Session:
                 "anew: does the game draw chance from elsewhere than its seed?"
             )
 
-    def trained(self, metrics: TrainingMetrics) -> None:
-        """Takes note of updates, and says once if their targets do not fit on the support, or if they are
-        not finite.
+    def trained(self, metrics: TrainingMetrics, again: int = 0) -> None:
+        """Takes note of updates, of which `again` were made before and lost with their trainer.
+
+        Says once if their targets do not fit on the support, or if they are not finite.
         """
-        self.log.trained(metrics)
+        self.log.trained(metrics, again)
         self._say_guarded(metrics.guarded, metrics.training_step)
         config, largest = self.config, metrics.largest_target
         if largest > config.support_reach and not self._warned_of_support:

@@ -12,7 +12,7 @@ from core import actor_kinds
 from core.randomness import Stream, make_generator
 from data import Batch, BufferStatus, FloatArray, GameHistory, ReanalyseRequest, ReanalyseResult, Snapshot
 from replay_buffer import ReplayBuffer
-from runs.actors.shell import Setup, Shell
+from runs.actors.shell import SavedShell, Setup
 from runs.actors.writing import Place, Write
 from runs.driver import Duty, Role
 from saving.checkpoint import Written, write_arrays, write_part
@@ -22,7 +22,7 @@ MOST_KNOWN = 4096
 """Files of rows that are remembered; more generations than are ever used have fewer."""
 
 
-class BufferActor(Shell[ReplayBuffer]):
+class BufferActor(SavedShell[ReplayBuffer]):
     """`ReplayBuffer` that takes what `ReanalyseActor` gives."""
 
     _row_files: tuple[RowFile, ...] = ()  # of this very buffer, in any generation
@@ -65,9 +65,12 @@ class BufferActor(Shell[ReplayBuffer]):
         return self.part.state()
 
     def shrink(self) -> BufferStatus:
-        """See `ReplayBuffer`; rows that are being written are left where they are until they are."""
-        self._writer.wait()
-        return self.part.shrink()
+        """See `ReplayBuffer`; but rows that are just being written stay where they are."""
+        return self.part.status() if self._writer.busy else self.part.shrink()
+
+    def expected_size(self) -> int:
+        """Bytes of the rows that are written."""
+        return self.part.status().bytes
 
     def _counted(self) -> int:
         """Steps added in this sitting."""
@@ -98,11 +101,24 @@ class BufferDuty(Duty[BufferActor]):
     """Says what it holds when a run goes on; all else is asked of it by the duties of the others."""
 
     def begin(self) -> None:
-        """Asks for what came out of the checkpoint."""
+        """Asks for what came out of the checkpoint; one without a buffer has it filled first."""
+        driver = self.driver
         for name in self.names:
-            if self.driver.session.part(name) is not None:
-                status = self.actor(name).call(BufferActor.status)
-                self.driver.call(name, status, self.driver.session.log.stored)
+            if driver.session.part(name) is not None:
+                self._ask(name)
+            elif driver.session.log.counters.added_steps:
+                driver.least_steps = driver.config.learning_starts
+
+    def lost(self, name: str) -> None:
+        """Has updates wait until the new one holds enough: they are not to be of a few games."""
+        driver = self.driver
+        held = driver.session.log.lost_buffer().steps  # 0, if one before it was lost just now
+        driver.least_steps = max(driver.least_steps, min(held, driver.config.learning_starts))
+        self._ask(name)
+
+    def _ask(self, name: str) -> None:
+        """Asks what it holds."""
+        self.driver.call(name, self.actor(name).call(BufferActor.status), self.driver.session.log.stored)
 
     def issue(self) -> None:
         """Has it give memory back where that is scarce."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from core import actor_kinds
 from data import ReanalyseRequest, ReanalyseResult, Weights
@@ -69,7 +70,8 @@ class ReanalyseDuty(Duty[ReanalyseActor]):
     def _load_target(self, name: str) -> None:
         version, weights = self.driver.only(TRAINER).call_pair(TrainerActor.target)
         loaded = self.actor(name).call(ReanalyseActor.load, weights, version)
-        self.driver.call(name, loaded, nothing, inputs=(Input(TRAINER.kind.name, weights),))
+        inputs, forgotten = (Input(TRAINER.kind.name, weights),), partial(self._targets.pop, name, None)
+        self.driver.call(name, loaded, nothing, inputs=inputs, dropped=forgotten)
 
 
 REANALYSE = Role(actor_kinds.REANALYSE, ReanalyseActor, ReanalyseDuty)

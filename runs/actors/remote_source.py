@@ -7,8 +7,7 @@ import time
 import ray
 
 from data import VersionedWeights
-from runs.actors.storage import Kept
-from runs.handles import Handle, Pending
+from runs.handles import Handle, Kept, Pending
 from shared_storage import Published, SharedStorage
 
 POLL_SECONDS = 0.05
@@ -23,12 +22,25 @@ class RemoteSource:
         self._next = 0.0
 
     def newer_than(self, version: int) -> VersionedWeights | None:
-        """The newest weights known to be newer than `version`; waits only for the very first ones."""
+        """The newest weights known to be newer than `version`; waits only for the very first ones.
+
+        Where the storage is lost there are none, until another one is named; without any weights Ray's
+        error is raised.
+        """
         while True:
-            newer = self._ask(version)
+            newer = self._ask_the_living(version)
             if newer is not None or version >= 0:
                 return newer
             time.sleep(POLL_SECONDS)
+
+    def _ask_the_living(self, version: int) -> VersionedWeights | None:
+        try:
+            return self._ask(version)
+        except ray.exceptions.RayError:
+            self._question = None
+            if version < 0:
+                raise
+            return None
 
     def _ask(self, version: int) -> VersionedWeights | None:
         now = time.perf_counter()

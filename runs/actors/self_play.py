@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from core import actor_kinds
-from data import BufferStatus, GameHistory, PlayReport, Snapshot
+from data import BufferStatus, GameHistory, PlayReport, Snapshot, WeightsSource
 from runs.actors.buffer import BUFFER, BufferActor
 from runs.actors.shell import Setup, Shell
-from runs.driver import Driver, Duty, Role
+from runs.driver import Driver, Duty, Input, Role
 from runs.handles import Pending
 from search.planner import self_play_planner
 from self_play import SelfPlay
@@ -32,6 +32,10 @@ class SelfPlayActor(Shell[SelfPlay]):
         """See `SelfPlay`."""
         return self.part.play(steps, seconds)
 
+    def ask_instead(self, source: WeightsSource) -> None:
+        """Takes newer weights from `source` from now on."""
+        self.part.source = source
+
     def state(self) -> Snapshot:
         """See `SelfPlay`."""
         return self.part.state()
@@ -51,23 +55,24 @@ class SelfPlayDuty(Duty[SelfPlayActor]):
             if not self.driver.deciding and not self.driver.busy(name):
                 self._issue_play(name)
 
-    def lost(self, name: str) -> None:
-        """What it was playing will not come."""
-        self._in_flight.pop(name, None)
-
     def _issue_play(self, name: str) -> None:
         driver, counters = self.driver, self.driver.session.log.counters
         claimed = counters.added_steps + self._arriving + sum(self._in_flight.values())
         per_call = driver.rhythm.moves * driver.config.games_per_worker
         busy = self._arriving or driver.updates_in_flight
-        waiting = not (busy or driver.updates_due(counters.training_step))
+        waiting = not (busy or driver.updates_due(driver.updates_made))
         steps = driver.pacing.steps_to_play(claimed, counters.training_step, per_call, waiting)
         if not steps:
             return
         self._in_flight[name] = steps
         seconds = driver.rhythm.call_seconds
         report, histories = self.actor(name).call_pair(SelfPlayActor.play, steps, seconds)
-        driver.call(name, report, partial(self._played, name, histories))
+        driver.call(
+            name,
+            report,
+            partial(self._played, name, histories),
+            dropped=partial(self._in_flight.pop, name, None),
+        )
 
     def _played(self, name: str, histories: Pending[list[GameHistory]], report: PlayReport) -> None:
         """Passes the games on; by reference, as they are large."""
@@ -75,12 +80,22 @@ class SelfPlayDuty(Duty[SelfPlayActor]):
         self.driver.session.played(report, name)
         self._arriving += report.steps
         added = self.driver.only(BUFFER).call(BufferActor.add, histories)
-        self.driver.call(BUFFER.kind.name, added, partial(self._added, report.steps))
+        self.driver.call(
+            BUFFER.kind.name,
+            added,
+            partial(self._added, report.steps),
+            inputs=(Input(name, histories),),
+            dropped=partial(self._arrived, report.steps),
+        )
 
     def _added(self, played: int, status: BufferStatus) -> None:
         """The buffer has taken in what came of `played` steps; those of running games come later."""
-        self._arriving -= played
+        self._arrived(played)
         self.driver.session.log.stored(status)
+
+    def _arrived(self, played: int) -> None:
+        """What came of `played` steps is in the buffer, or lost."""
+        self._arriving -= played
 
 
 SELF_PLAY = Role(actor_kinds.SELF_PLAY, SelfPlayActor, SelfPlayDuty)

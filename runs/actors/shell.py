@@ -1,10 +1,11 @@
 """Actors: thin shells over plain classes, made in the process that they are to work in.
 
-What happens when one dies: `runs/failures.py`. Who calls them: their duties, beside them.
+What happens when one dies: `runs/supervision/failures.py`. Who calls them: their duties, beside them.
 """
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Generic, NamedTuple, Protocol, TypeVar, cast
@@ -53,6 +54,14 @@ def copied(state: Snapshot) -> Snapshot:
     return Snapshot({name: array.copy() for name, array in state.arrays.items()}, state.facts)
 
 
+class SnapshotReport(NamedTuple):
+    """What taking a snapshot took."""
+
+    size: int  # bytes
+    seconds: float
+    kept: bool  # whether it was small enough
+
+
 class NotStartedError(RuntimeError):
     """Something was asked of an actor whose `start` has failed."""
 
@@ -68,9 +77,9 @@ class Shell(ABC, Generic[Part]):
         self._part: Part | None = None
         self._writer = PartWriter()
 
-    def start(self, setup: Setup) -> None:
-        """Builds the part; the first call of every actor."""
-        self._part = self._build(setup)
+    def start(self, setup: Setup, state: Snapshot | None = None) -> None:
+        """Builds the part, from `state` if there is one; the first call of every actor."""
+        self._part = self._build(setup if state is None else setup._replace(state=state))
 
     def save(self, place: Place) -> int:
         """Begins to write the part's state, as it is now, beside all other work; what it has counted.
@@ -101,9 +110,32 @@ class Shell(ABC, Generic[Part]):
     def _build(self, setup: Setup) -> Part:
         """The part, in the state that it goes on from."""
 
+    def ask_instead(self, source: WeightsSource) -> None:
+        """Takes note that newer weights are at `source`: the storage of before is lost."""
+
     @property
     def part(self) -> Part:
         """What does the work. Raises `NotStartedError` if it could not be built."""
         if self._part is None:
             raise NotStartedError(f"{type(self).__name__} has not been started")
         return self._part
+
+
+class SavedShell(Shell[Part]):
+    """An actor whose state is kept: by checkpoints, and between two of them in memory."""
+
+    @abstractmethod
+    def state(self) -> Snapshot:
+        """What it takes to go on."""
+
+    def expected_size(self) -> int:
+        """Bytes of the state, about, if they are known without making it; else 0."""
+        return 0
+
+    def snapshot(self, room: int) -> tuple[SnapshotReport, Snapshot | None]:
+        """The state if it takes no more than `room` bytes, and how long it took."""
+        began = time.perf_counter()
+        state = self.state() if self.expected_size() <= room else None
+        size = self.expected_size() if state is None else sum(a.nbytes for a in state.arrays.values())
+        kept = state if size <= room else None
+        return SnapshotReport(size, time.perf_counter() - began, kept is not None), kept

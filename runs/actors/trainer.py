@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import actor_kinds
+from core.wording import counted
 from data import Batch, Snapshot, TrainingResult, Weights
 from runs.actors.buffer import BUFFER, BufferActor
-from runs.actors.shell import Setup, Shell, copied
+from runs.actors.shell import SavedShell, Setup, copied
 from runs.actors.storage import STORAGE
 from runs.actors.writing import Place, Write
 from runs.driver import Driver, Duty, Input, Publication, Role, nothing
@@ -29,7 +30,7 @@ PUBLICATION = "publication"
 """The queue of the calls that give the weights: they are not held up by those that train."""
 
 
-class TrainerActor(Shell["Trainer"]):
+class TrainerActor(SavedShell["Trainer"]):
     """`Trainer`, imported where it runs: no other process has to load torch."""
 
     def _build(self, setup: Setup) -> Trainer:
@@ -65,6 +66,12 @@ class TrainerActor(Shell["Trainer"]):
         return partial(_write_with_weights, place.part, copied(self.state()), self.part.weights())
 
 
+def weights_in(state: Snapshot) -> Weights:
+    """The network's weights in a trainer's `state()`."""
+    found = ((name.partition("/"), array) for name, array in state.arrays.items())
+    return {name: array for (group, _, name), array in found if group == "weights"}
+
+
 def _write_with_weights(name: str, state: Snapshot, weights: Weights, folder: Path) -> Written:
     part = write_part(folder, name, state)
     return Written(part.facts, part.digests | write_weights(folder, weights))
@@ -77,6 +84,7 @@ class TrainerDuty(Duty[TrainerActor]):
         super().__init__(driver, names)
         (self._name,) = names
         self._next_publication = 0.0
+        self._known = False  # how far the trainer is
         unlimited = math.isinf(driver.rhythm.training_seconds)
         self._updates_per_call = MAX_UPDATES_PER_CALL if unlimited else 1
 
@@ -86,6 +94,12 @@ class TrainerDuty(Duty[TrainerActor]):
 
     def begin(self) -> None:
         """Publishes the weights that the run begins with."""
+        self._publish()
+
+    def lost(self, name: str) -> None:
+        """The new one has gone back some updates, nobody knows yet how many, and makes them again."""
+        self._known = False
+        self.driver.again = self.driver.session.log.counters.training_step
         self._publish()
 
     def issue(self) -> None:
@@ -99,24 +113,32 @@ class TrainerDuty(Duty[TrainerActor]):
     def _issue_training(self) -> bool:
         """Gives the trainer another call, if it may make updates; whether it did."""
         driver = self.driver
-        claimed = driver.session.log.counters.training_step + sum(driver.updates_in_flight)
+        claimed = driver.updates_made + sum(driver.updates_in_flight)
         updates = min(driver.updates_due(claimed), self._updates_per_call)
-        if not updates:
+        if not (updates and self._known):
             return False
         driver.updates_in_flight.append(updates)
-        batches = driver.only(BUFFER).call(BufferActor.sample, updates)
-        inputs = (Input(BUFFER.kind.name, batches),)
-        driver.call(self._name, self._trainer.call(TrainerActor.train, batches), self._trained, inputs=inputs)
+        buffer = driver.only(BUFFER)
+        batches = buffer.call(BufferActor.sample, updates)
+        driver.call(
+            self._name,
+            self._trainer.call(TrainerActor.train, batches),
+            partial(self._trained, updates, buffer),
+            inputs=(Input(BUFFER.kind.name, batches),),
+            dropped=partial(driver.updates_in_flight.remove, updates),
+        )
         return True
 
-    def _trained(self, result: TrainingResult) -> None:
+    def _trained(self, asked: int, buffer: Handle[BufferActor], result: TrainingResult) -> None:
         driver, metrics = self.driver, result.metrics
-        driver.updates_in_flight.pop(0)
-        driver.session.trained(metrics)
+        driver.updates_in_flight.remove(asked)
+        again = min(driver.again, metrics.updates)
+        driver.again -= again
+        driver.session.trained(metrics, again)
         rate = metrics.updates / max(metrics.seconds, 1e-6)
         in_time = min(rate * driver.rhythm.training_seconds, MAX_UPDATES_PER_CALL)
         self._updates_per_call = max(1, int(in_time))
-        if driver.config.PER:
+        if driver.config.PER and buffer is driver.only(BUFFER):  # another one numbers its steps otherwise
             update = driver.only(BUFFER).call(
                 BufferActor.update_priorities, result.positions, result.priorities
             )
@@ -131,6 +153,12 @@ class TrainerDuty(Duty[TrainerActor]):
     def _take_published(self, weights: Pending[Weights], version: int) -> None:
         """Gives the storage a reference to weights that are new."""
         driver = self.driver
+        if not self._known:  # none of its updates is in flight
+            self._known = True
+            driver.again = max(driver.session.log.counters.training_step - version, 0)
+            if driver.again:
+                note = f"actor {self._name!r}: {counted(driver.again, 'update')} to be made again"
+                driver.session.observer.evidence(note)
         if driver.published is None or version > driver.published.version:
             driver.published = Publication(version, weights)
             kept = driver.only(STORAGE).call(SharedStorage.publish, version, [weights])

@@ -49,52 +49,60 @@ class PartWriter:
     """Writes one state after another; each is the caller's own, and stays as it is until it is written."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
-        self._outcome: Done | Refused | Exception | None = None
-        self._own: Path | None = None
+        self._newest: _Writing | None = None
 
     def begin(self, place: Place, write: Write) -> None:
-        """Begins to write. One that still goes on, which nobody waits for any more, is waited for."""
-        self.wait()
-        self._forget()
-        work = partial(self._work, place, write)
-        self._thread = threading.Thread(target=work, daemon=True, name="saving")
-        self._thread.start()
+        """Begins to write, once what was begun before has ended, which nobody waits for any more."""
+        self._newest = _Writing(place, write, self._newest)
 
-    def wait(self) -> None:
-        """Waits for the state that is being written, if one is."""
-        if self._thread is not None:
-            self._thread.join()
+    @property
+    def busy(self) -> bool:
+        """Whether a state is being written."""
+        return self._newest is not None and self._newest.thread.is_alive()
 
     def outcome(self) -> Done | Refused | None:
         """What came of it, or None as long as it goes on. Raises what was raised, if no `OSError`."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._newest is None or self.busy:
             return None
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
+        if isinstance(self._newest.outcome, Exception):
+            raise self._newest.outcome
+        return self._newest.outcome
 
     def piece(self, file: str, offset: int) -> bytes:
         """At most `PIECE` bytes of a file, from `offset`; none at its end."""
-        assert self._own is not None, "the part was written where the driver sees it"
-        with (self._own / file).open("rb") as stream:
+        assert self._newest is not None, "something has been written"
+        assert self._newest.own is not None, "the part was written where the driver sees it"
+        with (self._newest.own / file).open("rb") as stream:
             stream.seek(offset)
             return stream.read(PIECE)
 
-    def _work(self, place: Place, write: Write) -> None:
+
+class _Writing:
+    """One state's way to the disk, in a thread: a disk that hangs holds up nobody else."""
+
+    def __init__(self, place: Place, write: Write, before: _Writing | None) -> None:
+        self.outcome: Done | Refused | Exception | None = None
+        self.own: Path | None = None  # a folder, where the generation's is not seen
+        work = partial(self._work, place, write, before)
+        self.thread = threading.Thread(target=work, daemon=True, name="saving")
+        self.thread.start()
+
+    def _work(self, place: Place, write: Write, before: _Writing | None) -> None:
         try:
+            if before is not None:
+                before.thread.join()
+                before.forget()
             elsewhere = not (place.folder / place.mark).exists()
             if elsewhere:
-                self._own = Path(tempfile.mkdtemp(prefix="muzero-part-"))
-            self._outcome = Done(write(self._own or place.folder), elsewhere)
+                self.own = Path(tempfile.mkdtemp(prefix="muzero-part-"))
+            self.outcome = Done(write(self.own or place.folder), elsewhere)
         except OSError as error:
-            self._outcome = Refused(error.strerror or str(error))
+            self.outcome = Refused(error.strerror or str(error))
         except Exception as error:  # raised again where it is asked for
-            self._outcome = error
+            self.outcome = error
 
-    def _forget(self) -> None:
-        """Removes what was written before, which has been fetched, or will not be."""
-        self._outcome = None
-        if self._own is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
-            self._own = None
+    def forget(self) -> None:
+        """Removes what was written, which has been fetched, or will not be."""
+        if self.own is not None:
+            shutil.rmtree(self.own, ignore_errors=True)
+            self.own = None

@@ -28,7 +28,8 @@ from saving.run_folder import (
 
 MOST_DIGESTED = 4 << 30
 """Bytes of a generation whose digests are compared; larger ones only by their files' names."""
-_RESTARTED = re.compile(r"actor '(\w+)' was lost")
+_RESTARTED = re.compile(r"actor '(\w+)' was lost(?:[^:]*: (.+))?")
+_ENDED = "training ended: "
 _GENERATION = re.compile(r"(\d+)-step-(\d+)")
 
 
@@ -180,13 +181,18 @@ def _config(folder: Path) -> Iterator[Finding]:
 def _log(folder: Path) -> Iterator[Finding]:
     """What the log tells of: actors started again, warnings, errors."""
     lines = read_text(folder / LOG_NAME).splitlines()
-    restarted = Counter(match[1] for line in lines if (match := _RESTARTED.search(line)))
-    for actor, number in restarted.most_common():
+    found = [match for line in lines if (match := _RESTARTED.match(line))]
+    for actor, number in Counter(match[1] for match in found).most_common():
+        reasons = Counter(match[2] for match in found if match[1] == actor and match[2])
+        why = "; ".join(f"{reason} ({times})" for reason, times in reasons.most_common(3))
         yield Finding(
             "note" if number < 3 else "fault",
-            f"actor {actor} was lost {counted(number, 'time')} and started again",
-            f"why is in {folder / LOG_NAME}: search for it there",
+            f"actor {actor} was lost {counted(number, 'time')} and started again{why and f': {why}'}",
+            f"all of it is in {folder / LOG_NAME}: search for it there",
         )
+    ended = [line.removeprefix(_ENDED) for line in lines if line.startswith(_ENDED)]
+    if ended:
+        yield Finding("note", f"it once ended so: {ended[-1]}")
     for text in dict.fromkeys(
         line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")
     ):

@@ -242,8 +242,10 @@ def mebibytes(size: float) -> str:
 
 
 def _lost(status: RunStatus, before: str) -> str:
-    lost = status.counters.lost_games
-    return f"{before}{grouped(lost, 'game')} lost" if lost else ""
+    lost, restarts = status.counters.lost_games, status.counters.restarts
+    said = [f"{grouped(lost, 'game')} lost"] if lost else []
+    said += [f"{grouped(restarts, 'actor')} started again"] if restarts else []
+    return before + ", ".join(said) if said else ""
 
 
 def _speed(status: RunStatus) -> str:

@@ -100,8 +100,8 @@ def status_scalars(status: RunStatus) -> Scalars:
 
 def progress_scalars(counters: Counters) -> Scalars:
     """How far the run has come."""
-    lost = {"progress/lost_games": counters.lost_games} if counters.lost_games else {}
-    return lost | {
+    faults = {"progress/lost_games": counters.lost_games, "progress/restarts": counters.restarts}
+    return {tag: number for tag, number in faults.items() if number} | {
         "progress/played_steps": counters.played_steps,
         "progress/played_games": counters.played_games,
         "progress/reanalysed_steps": counters.reanalysed_steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,16 @@ class RarelyExiting(Exiting):
 
 class AlwaysExiting(Exiting):
     every = 1
+
+
+class RarelyHanging(Breaking):
+    """Never answers."""
+
+    every = 40
+
+    def broken(self, action: int) -> Any:
+        while True:
+            time.sleep(0.1)
 
 
 SAYS: dict[str, tuple[Callable[..., Any], str]] = {

@@ -11,7 +11,7 @@ from ray import exceptions
 from config import MuZeroConfig
 from core.actor_kinds import Member
 from games.api.sources import load_game
-from runs import ray_run
+from runs import calls, ray_run
 from runs.actors.table import ROLES
 from runs.cluster import Launched
 from runs.handles import Pending, RemoteHandle
@@ -25,10 +25,12 @@ class FakeRay:
 
     exceptions = exceptions
 
-    def wait(self, refs: list[Any], num_returns: int = 1, timeout: float | None = None) -> tuple[Any, Any]:
+    def wait(
+        self, refs: list[Any], num_returns: int = 1, timeout: float | None = None, fetch_local: bool = True
+    ) -> tuple[Any, Any]:
         return refs, []
 
-    def get(self, ref: FakeRef) -> Any:
+    def get(self, ref: FakeRef, timeout: float | None = None) -> Any:
         if isinstance(ref.result, Exception):
             raise ref.result
         return ref.result
@@ -63,6 +65,10 @@ class FakeLauncher:
 
     def __init__(self) -> None:
         self.launched: list[str] = []
+        self.ended = 0
+
+    def end(self, *_: Any) -> None:
+        self.ended += 1
 
     def launch(self, member: Member, *_: Any) -> Launched:
         self.launched.append(member.name)
@@ -71,7 +77,8 @@ class FakeLauncher:
 
 def fake_run(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> RayRun:
     """A run of cartpole of whose calls none is in flight."""
-    monkeypatch.setattr(ray_run, "ray", FakeRay())
+    for module in (ray_run, calls):
+        monkeypatch.setattr(module, "ray", FakeRay())
     config = MuZeroConfig(num_workers=1, num_reanalyse_workers=1).replace(**changes)
     session = Session(load_game("cartpole"), config, folder, Watcher(), None, this_machine=False)
     started = RayRun(session, FakeLauncher())  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, cast
 import pytest
 import ray
 
-from runs import session
+from runs import background_save, session
 from runs.background_save import BackgroundSave, link_or_copy
 from runs.cluster import start_ray
 from runs.ray_run import RayRun
@@ -154,6 +155,99 @@ def test_a_player_that_dies_while_a_checkpoint_is_made_is_not_waited_for(
     assert "self_play_0" not in first.parts
     assert "self_play_0" in second.parts
     assert killed
+
+
+@pytest.mark.parametrize("name", ["trainer", "buffer"])
+def test_a_checkpoint_whose_trainer_or_buffer_dies_is_given_up_and_the_next_one_has_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(session, "RETRY_SECONDS", 0.1)
+    mark, folders = BackgroundSave._mark_folder, list[Path]()
+
+    def kill(self: BackgroundSave) -> None:
+        mark(self)
+        folders.append(self.folder)
+        if len(folders) == 2:
+            kill_actor(cast(RayRun, self.run), name)
+
+    monkeypatch.setattr(BackgroundSave, "_mark_folder", kill)
+    with started(tmp_path, **LONG) as run:
+        generations = Generations(run, 3)
+        assert finish(run, generations) == "interrupted"
+        events = run.session.observer.events  # type: ignore[attr-defined]
+    assert any(f"{folders[1]}: actor '{name}' was lost; the run goes on" in event for event in events)
+    steps = [generations.found[name].training_step for name in sorted(generations.found)]
+    assert steps == sorted(steps)
+    for checkpoint in generations.found.values():
+        counters = checkpoint.counters
+        assert counters.training_step >= checkpoint.parts["trainer"].facts["training_step"]
+        assert counters.added_steps >= checkpoint.parts["buffer"].facts["ever"]
+
+
+@pytest.mark.parametrize("hold", [0.5, 1e6])
+def test_nobody_waits_for_ever_for_a_player_that_hangs_while_a_checkpoint_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hold: float
+) -> None:
+    monkeypatch.setattr(background_save, "HOLD_SECONDS", hold)
+    monkeypatch.setattr(RayRun, "slowest", lambda *_: 0.0)  # however busy this machine is
+    mark, stopped = BackgroundSave._mark_folder, list[str]()
+
+    def stop(self: BackgroundSave) -> None:
+        mark(self)
+        run = cast(RayRun, self.run)
+        if not stopped and run.session.log.counters.training_step > 20:
+            stopped.append(self.folder.name)
+            place = run.launched["self_play_0"].place
+            assert place is not None
+            os.kill(ray.get(place.where).number, signal.SIGSTOP)
+
+    monkeypatch.setattr(BackgroundSave, "_mark_folder", stop)
+    with started(tmp_path, num_workers=2, call_deadline=20.0, **LONG) as run:
+        events = run.session.observer.events  # type: ignore[attr-defined]
+        generations, before = Generations(run, 100), list[list[str]]()
+
+        def made_and_replaced() -> bool:
+            generations()
+            if set(stopped) & set(generations.found):
+                before.append([event for event in events if "was lost" in event])
+            return bool(before) and any("was lost" in event for event in events)
+
+        assert finish(run, made_and_replaced) == "interrupted"
+        assert any("'self_play_0' was lost and is started again: no answer for" in event for event in events)
+    parts = generations.found[stopped[0]].parts
+    assert ("self_play_0" in parts, "self_play_1" in parts) == (False, True)
+    assert bool(before[0]) == (hold > 20.0), "the others wait for it no longer than they have to"
+
+
+def test_a_part_that_a_disk_never_takes_holds_no_later_checkpoint_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_save, "MOST_SECONDS", 2.0)
+    monkeypatch.setattr(session, "RETRY_SECONDS", 0.1)
+    mark, folders, readers = BackgroundSave._mark_folder, list[Path](), list[int]()
+
+    def hang(self: BackgroundSave) -> None:
+        mark(self)
+        folders.append(self.folder)
+        if len(folders) == 1:
+            os.mkfifo(tmp_path / "hangs")  # until somebody reads it
+            os.link(tmp_path / "hangs", self.folder / "part_self_play_0.npz")
+
+    monkeypatch.setattr(BackgroundSave, "_mark_folder", hang)
+    with started(tmp_path, **LONG) as run:
+
+        def refused() -> bool:
+            said = run.session.observer.events  # type: ignore[attr-defined]
+            late = any("self_play_0: not written after 2 s; the run goes on" in line for line in said)
+            if late:
+                readers.append(os.open(tmp_path / "hangs", os.O_RDONLY | os.O_NONBLOCK))
+                monkeypatch.setattr(background_save, "MOST_SECONDS", 900.0)
+            return late
+
+        assert finish(run, refused) == "interrupted"
+        (reader,) = readers
+        os.close(reader)
+    assert "self_play_0" in load_checkpoint(tmp_path).parts
 
 
 @pytest.mark.parametrize("refused", [None, OSError(1, "Operation not permitted")])

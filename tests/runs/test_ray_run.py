@@ -155,7 +155,7 @@ def assert_gone_on(run: RayRun, last: RunStatus) -> None:
     assert log.buffer.steps >= last.buffer.steps
 
 
-def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
+def test_a_run_trains_keeps_the_ratio_and_goes_on_even_when_its_trainer_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the last status shows the actors however short the run is
@@ -180,21 +180,23 @@ def test_a_run_trains_keeps_the_ratio_and_goes_on_until_its_trainer_is_lost(
     assert_measured(statuses[-1])
     assert_saved(tmp_path, statuses)
 
-    with started(tmp_path, resume=True, training_steps=10_000) as run:
+    with started(tmp_path, resume=True, training_steps=280) as run:
         counters, played = run.session.log.counters, statuses[-1].counters.played_steps
         assert (counters.training_step, counters.played_steps) == (220, played)
+
+        killed: list[int] = []
 
         def kill() -> bool:
             # the trainer may be ahead by what the ratio still owed it: players are waited for as well
             now = run.session.log.counters
-            if now.training_step >= 230 and now.played_steps > played:
+            if now.training_step >= 230 and now.played_steps > played and not killed:
+                killed.append(now.training_step)
                 kill_actor(run, "trainer")
             return False
 
-        message = r"\Athe process of actor 'trainer' died[^\n]*resume[^\n]*\Z"
-        with pytest.raises(ConfigurationError, match=message):
-            finish(run, kill)
-        assert run.session.log.counters.training_step >= 230
+        assert finish(run, kill) == "training_steps"
+        assert run.session.log.counters.training_step == 280 > killed[0]
+        assert any("actor 'trainer' was lost" in event for event in run.session.observer.events)  # type: ignore[attr-defined]
         assert_gone_on(run, statuses[-1])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from config import MuZeroConfig
 from core.cost import Cost, CpuSeconds, NetworkEvaluations
-from data import Counters, PlayReport, TermLoss, TrainingMetrics
+from data import BufferStatus, Counters, Guarded, PlayReport, TermLoss, TrainingMetrics
 from runs import run_log
 from runs.process_meter import Usage
 from runs.run_log import WINDOW, RunLog
@@ -65,6 +65,24 @@ def test_reports_add_up(clock: Clock) -> None:
     assert status(log).gpu_memory is None
     log.trained(train(1, 19)._replace(gpu_memory=9))
     assert status(log).gpu_memory == 9
+
+
+def test_counters_do_not_go_back_with_a_lost_trainer_or_buffer(clock: Clock) -> None:
+    log = RunLog(MuZeroConfig(), Counters())
+    log.stored(BufferStatus(50, 2, 1, 100, 1, added=60))
+    log.trained(train(9, 9)._replace(guarded=Guarded(skipped=3, returns=1)))
+    assert log.lost_buffer().steps == 50
+    assert (log.buffer.steps, log.counters.added_steps) == (0, 60)
+    log.stored(BufferStatus(40, 2, 1, 100, 1, added=0))  # out of a snapshot
+    log.stored(BufferStatus(45, 2, 1, 100, 1, added=5))
+    assert log.counters.added_steps == 65
+    log.trained(train(4, 8)._replace(guarded=Guarded(skipped=2, returns=1)), again=3)
+    log.trained(train(2, 10)._replace(guarded=Guarded(skipped=5, returns=2)))
+    assert log.counters.training_step == 12
+    log.restarted()
+    assert log.counters.restarts == 1
+    assert log.metrics is not None
+    assert log.metrics.guarded == Guarded(skipped=6, returns=2)
 
 
 def test_rates_are_recent(clock: Clock) -> None:

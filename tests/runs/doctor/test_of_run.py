@@ -99,6 +99,21 @@ def test_the_logs_story_is_told(run: Path) -> None:
     ]
 
 
+def test_actors_are_told_of_with_the_reasons_of_their_losses(run: Path) -> None:
+    with (run / "log.txt").open("a") as log:
+        log.write("actor 'trainer' was lost and is started again as it was 3 s ago: exit code 7\n" * 2)
+        log.write("actor 'trainer' was lost and is started again from nothing: its node died\n")
+        log.write("actor 'self_play_0' was lost and is started again: no answer for 120 s (call_deadline)\n")
+        log.write("training ended: Ray's head process (GCS) has died\n")
+    assert said(run, "fault") == [
+        "actor trainer was lost 3 times and started again: exit code 7 (2); its node died (1)"
+    ]
+    assert said(run, "note")[1:] == [
+        "actor self_play_0 was lost 1 time and started again: no answer for 120 s (call_deadline) (1)",
+        "it once ended so: Ray's head process (GCS) has died",
+    ]
+
+
 def test_lost_games_are_counted_by_reason(run: Path) -> None:
     lines = [json.dumps({"reason": reason}) for reason in ("hangs", "raises", "hangs")] + ["{cut short"]
     (run / "lost_games.jsonl").write_text("\n".join(lines))

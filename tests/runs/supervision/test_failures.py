@@ -5,6 +5,7 @@ Ray is replaced by one whose calls have their results at once.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,25 @@ import pytest
 from ray import exceptions
 
 from config import MuZeroConfig
+from core.actor_kinds import members
 from core.errors import ConfigurationError
 from playing.environment import GameError
 from runs import facade
 from runs.actors.shell import NotStartedError
 from runs.driver import Input
-from runs.failures import (
+from runs.handles import Pending
+from runs.ray_run import RayRun
+from runs.supervision.failures import (
     MAX_RESTARTS,
     Failure,
+    Restarts,
     RunError,
     cause_of,
     described,
     evidence_of,
     failure_of,
+    reason_of,
 )
-from runs.handles import Pending
-from runs.ray_run import RayRun
 from tests.helpers.fake_ray import FakeRef, fake_run
 from tests.helpers.toy_games import Watcher
 
@@ -96,21 +100,35 @@ def test_lost_players_are_started_again_with_rays_reason_in_the_log(
 ) -> None:
     told = fail(run, actor, error)
     assert run.launcher.launched == [actor]  # type: ignore[attr-defined]
-    assert told.events == [f"actor {actor!r} was lost and is started again"]
+    why = f": {reason_of(error)}" if reason_of(error) else ""
+    assert told.events == [f"actor {actor!r} was lost and is started again{why}"]
     assert told.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]
 
 
 @pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
 @pytest.mark.parametrize("actor", ["trainer", "buffer", "storage"])
-def test_without_the_others_the_run_ends(run: RayRun, actor: str, error: Exception) -> None:
-    died = f"the process of actor {actor!r} died (out of memory?)"
-    what = died if error in LOST_PROCESSES else f"data of actor {actor!r} was lost"
+def test_so_are_the_others(run: RayRun, actor: str, error: Exception) -> None:
+    told = fail(run, actor, error)
+    whence = "" if actor == "storage" else " from nothing"
+    why = f": {reason_of(error)}" if reason_of(error) else ""
+    assert told.events == [f"actor {actor!r} was lost and is started again{whence}{why}"]
+    assert told.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]
+    assert run.launcher.launched == [actor]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("error", **named(LOST_PROCESSES + LOST_DATA))
+def test_without_an_actor_that_nothing_replaces_the_run_ends(run: RayRun, error: Exception) -> None:
+    kind = dataclasses.replace(run.members["trainer"].kind, restored=False)
+    run.members["trainer"] = run.members["trainer"]._replace(kind=kind)
+    died = "the process of actor 'trainer' died"
+    what = died if error in LOST_PROCESSES else "data of actor 'trainer' was lost"
+    why = f" ({reason_of(error)})" if reason_of(error) else ""
     with pytest.raises(RunError) as ended:
-        fail(run, actor, error)
+        fail(run, "trainer", error)
     assert str(ended.value) == (
-        f"{what}; 'python muzero.py resume {run.session.folder}' goes on from the newest checkpoint"
+        f"{what}{why}; 'python muzero.py resume {run.session.folder}' goes on from the newest checkpoint"
     )
-    assert run.session.observer.evidences == [f"actor {actor!r}: {type(error).__name__}: {error}"]  # type: ignore[attr-defined]
+    assert run.session.observer.evidences == [f"actor 'trainer': {type(error).__name__}: {error}"]  # type: ignore[attr-defined]
     assert run.launcher.launched == []  # type: ignore[attr-defined]
 
 
@@ -182,8 +200,8 @@ def test_an_input_that_is_lost_on_the_way_is_the_loss_of_who_made_it(run: RayRun
         inputs=(Input("reanalyse_0", Pending(FakeRef(lost))),),
     )
     assert told.events == ["actor 'reanalyse_0' was lost and is started again"]
-    with pytest.raises(RunError, match="the process of actor 'buffer' died"):
-        fail(run, "trainer", raised(lost), inputs=(Input("buffer", Pending(FakeRef(lost))),))
+    fail(run, "trainer", raised(lost), inputs=(Input("buffer", Pending(FakeRef(lost))),))
+    assert told.events[1:] == ["actor 'buffer' was lost and is started again from nothing"]
 
 
 def test_calls_of_a_lost_actor_are_forgotten(run: RayRun) -> None:
@@ -222,3 +240,54 @@ def test_errors_are_known_by_their_class_however_often_they_are_wrapped() -> Non
     assert failure_of(raised(ValueError("ConfigurationError: the process died"))) is Failure.RAISED
     assert described(ValueError()) == "ValueError"
     assert evidence_of(ValueError("\x1b[36mblue\x1b[39m")) == "ValueError: blue"
+
+
+def of_actor(identity: str) -> exceptions.ActorDiedError:
+    """What Ray says of the death of the actor with this number."""
+    error = exceptions.ActorDiedError()
+    error.actor_id = identity
+    return error
+
+
+def test_the_actor_that_died_is_named_whoever_says_so(run: RayRun) -> None:
+    run.launched["buffer"] = run.launched["buffer"]._replace(identity="b1")
+    told = fail(run, "reanalyse_0", raised(of_actor("b1")))
+    assert told.events == ["actor 'buffer' was lost and is started again from nothing"]
+    run.calls.clear()  # what the new one is asked
+    fail(run, "trainer", raised(of_actor("b1")))  # which has been replaced since
+    fail(run, "reanalyse_0", raised(of_actor("b1")))
+    assert len(told.events) == 1
+    assert run.launcher.launched == ["buffer"]  # type: ignore[attr-defined]
+    assert run.restarts.made == 1
+
+
+def test_what_comes_to_nothing_is_no_longer_in_flight(run: RayRun) -> None:
+    run.updates_in_flight += [3, 5]
+    fail(run, "trainer", of_actor("gone"), dropped=lambda: run.updates_in_flight.remove(3))
+    assert run.updates_in_flight == [5]
+
+
+def test_an_actor_may_be_lost_so_often_in_an_hour_and_others_do_not_count(tmp_path: Path) -> None:
+    seconds = [0.0]
+    restarts = Restarts(tmp_path, lambda: seconds[0])
+    player, other = members(MuZeroConfig(num_workers=2))[2:4]
+    for _ in range(MAX_RESTARTS):
+        restarts.another(player, exceptions.ActorDiedError())
+        restarts.another(other, exceptions.ActorDiedError())
+    seconds[0] = 3600.0
+    for _ in range(MAX_RESTARTS):
+        restarts.another(player, exceptions.ActorDiedError())
+    with pytest.raises(RunError, match=f"died, {MAX_RESTARTS + 1} times within an hour .out of memory"):
+        restarts.another(player, exceptions.OutOfMemoryError("the node ran low on memory"))
+
+
+def test_rays_reason_is_said_in_a_few_words() -> None:
+    texts = {
+        "Worker exit detail: Worker exits with an exit code 7.": "exit code 7",
+        "The process receives a SIGTERM.": "SIGTERM",
+        "connection error code 2. End of file": "it crashed or was killed; by the kernel, if memory ran out",
+        "killed by `ray.kill`": "",
+    }
+    for text, reason in texts.items():
+        assert reason_of(exceptions.RayActorError(error_msg=text)) == reason
+    assert reason_of(exceptions.NodeDiedError("gone")) == "its node died"
