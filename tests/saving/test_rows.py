@@ -171,12 +171,21 @@ def test_a_list_that_is_none_is_refused_before_a_file_is_read() -> None:
         [[name, start, 10**60]],
         [[name, -1, stop]],
         [["x" * 1000, start, stop]],
-        [[name, start, stop], [name, stop, 2 * stop]],
         [],
     )
     for wrong in wrongs:
         with pytest.raises(ValueError, match=r".+"):
             with_rows(listed(files, wrong), lambda name: pytest.fail(f"{name} was read"))
+
+
+def test_a_file_is_not_read_in_the_place_of_another_one() -> None:
+    """Small files could stand for any number of rows."""
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    saved(buffer, files)
+    (name, *first), (_, *second), *more = files.rest.facts[ROWS]
+    with pytest.raises(ValueError, match="listed twice"):
+        with_rows(listed(files, [[name, *first], [name, *second], *more]), files.written.__getitem__)
 
 
 def test_files_that_are_not_alike_or_not_as_long_as_listed_are_refused() -> None:
