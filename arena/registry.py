@@ -24,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -418,6 +419,16 @@ def _check_format(value: Any, path: Path) -> None:
             )
 
 
+MOST = 10_000
+"""Versions, and matches, in a registry."""
+
+
+@cache
+def _fields_of(expected: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields, by name."""
+    return typing.get_type_hints(expected)
+
+
 def _decoded(expected: Any, value: Any, name: str) -> Any:
     """`value`, as JSON gave it, as type `expected`: dataclasses from objects, tallies and tuples from lists.
 
@@ -427,18 +438,18 @@ def _decoded(expected: Any, value: Any, name: str) -> Any:
     if type(None) in arguments:
         return None if value is None else _decoded(arguments[0], value, name)
     if dataclasses.is_dataclass(expected):
-        fields = typing.get_type_hints(expected)
+        make: Any = expected
+        fields = _fields_of(make)
         optional = {"digests", "openings", "added_cpu_seconds"}  # not in formats 1 and 2; not in most costs
         complete = isinstance(value, dict) and fields.keys() - optional <= value.keys() <= fields.keys()
         require(complete, name, f"must have {', '.join(fields)}")
-        make: Any = expected
         return make(**{key: _decoded(fields[key], value[key], f"{name}.{key}") for key in value})
     if expected is Tally:
         tally = Tally(*coerce(tuple[int, int, int], value, name))
         require(min(tally) >= 0, name, "must not be negative")
         return tally
     if typing.get_origin(expected) is tuple:
-        require(isinstance(value, list), name, "must be a list")
+        require(isinstance(value, list) and len(value) <= MOST, name, f"must be a list of at most {MOST}")
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         require(len(inner) == len(value), name, f"must have {len(inner)} entries")
         return tuple(_decoded(t, v, name) for t, v in zip(inner, value, strict=True))

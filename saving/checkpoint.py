@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ from saving.fitting import check_weights
 from saving.reading import BEST, PART, opened, read_json
 from saving.reading import FACTS as FACTS_FILE
 from saving.reading import MANIFEST as MANIFEST_FILE
-from saving.room import check_room
+from saving.room import FREE, check_room
 from saving.rows import ROWS, files_of, with_rows
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
 from saving.signed import ANOTHER, NO_SEAL, ListedFiles, check_seal, sealed
@@ -336,17 +336,25 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
 def load_best(path: Path) -> Checkpoint:
     """The checkpoint in the file `path`. Raises `CheckpointError`."""
     with _reading(path), opened(path, BEST) as stream:
+        if os.fstat(stream.fileno()).st_size > FREE:
+            _facts_in_best(path, stream, ArrayFile(stream))  # before so much is summed
         check_seal(path, stream)
         arrays = ArrayFile(stream)
-        if arrays.layouts[_FACTS_IN_BEST].bytes > FACTS_FILE.most_bytes:
-            raise ValueError("its facts are too long")
-        said = parse_json(arrays.read(_FACTS_IN_BEST).tobytes(), constants=True)
-        _check_format(path, said)
-        facts = told(said)
-        check_room({WEIGHTS_PART: os.fstat(stream.fileno()).st_size}, json.dumps(facts.config))
+        facts = _facts_in_best(path, stream, arrays)
         names = [name for name in arrays.layouts if name != _FACTS_IN_BEST]
         weights = {name.removeprefix(_IN_BEST): arrays.read(name) for name in names}
         return _checkpoint(facts, weights, {})
+
+
+def _facts_in_best(path: Path, stream: IO[bytes], arrays: ArrayFile) -> Told:
+    """What the open file at `path` says of itself. Raises `CheckpointError` if it is larger than that."""
+    if arrays.layouts[_FACTS_IN_BEST].bytes > FACTS_FILE.most_bytes:
+        raise ValueError("its facts are too long")
+    said = parse_json(arrays.read(_FACTS_IN_BEST).tobytes(), constants=True)
+    _check_format(path, said)
+    facts = told(said)
+    check_room({WEIGHTS_PART: os.fstat(stream.fileno()).st_size}, json.dumps(facts.config))
+    return facts
 
 
 def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_on_stderr) -> Checkpoint:

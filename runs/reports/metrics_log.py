@@ -16,7 +16,7 @@ import errno
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,7 +93,7 @@ def read_metrics(path: Path) -> list[MetricPoint]:
     """
     points: list[MetricPoint] = []
     numbers, names = 0, set[str]()
-    for point in _parsed(read_lines(path, METRICS)):
+    for _, point in _parsed(path):
         while points and points[-1].seconds > point.seconds:
             points.pop()
         points.append(point)
@@ -113,20 +113,38 @@ MOST_NAMES = 10_000
 """Of metrics in one file."""
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterable[MetricPoint]:
-    """The points in those of `lines` that are whole."""
-    for line in lines:
-        try:
-            values = entries(parse_json(line, constants=True), "a line")
-            moment = (
-                whole(values.pop("updates"), "updates"),
-                whole(values.pop("played_steps"), "played_steps"),
-            )
-            seconds = real(values.pop("seconds"), "seconds", 0.0, LONGEST_SECONDS)
-            scalars = {sys.intern(tag): _number(value, tag) for tag, value in values.items()}
-        except (ValueError, LookupError):
-            continue
-        yield MetricPoint(*moment, seconds, scalars)
+MOST_DAMAGED = 100_000
+"""Lines that say nothing; where there are more, the file is something else."""
+
+
+class _Line(NamedTuple):
+    """A whole line of the file."""
+
+    text: bytes
+    point: MetricPoint
+
+
+def _parsed(path: Path) -> Iterator[_Line]:
+    """Those lines of a file that are whole. Raises `OSError` where it cannot be read, or hardly has any."""
+    damaged = 0
+    for line in read_lines(path, METRICS):
+        point = _point_of(line)
+        if point is not None:
+            yield _Line(line, point)
+        elif (damaged := damaged + 1) > MOST_DAMAGED:
+            raise OSError(errno.EINVAL, "hardly a line of it has metrics", str(path))
+
+
+def _point_of(line: bytes) -> MetricPoint | None:
+    """What a line says, if it is whole."""
+    try:
+        values = entries(parse_json(line, constants=True), "a line")
+        updates, steps = (whole(values.pop(name), name) for name in ("updates", "played_steps"))
+        seconds = real(values.pop("seconds"), "seconds", 0.0, LONGEST_SECONDS)
+        scalars = {sys.intern(tag): _number(value, tag) for tag, value in values.items()}
+    except (ValueError, LookupError):
+        return None
+    return MetricPoint(updates, steps, seconds, scalars)
 
 
 LONGEST_SECONDS = 1e12
@@ -145,11 +163,11 @@ LARGEST_SHOWN = 1e100
 
 def _forget_after(path: Path, resumed: Counters) -> None:
     """Rewrites the file without the points of after `resumed`."""
-    kept = []
-    for line in read_lines(path, METRICS):
-        for point in _parsed([line]):
-            if point.updates <= resumed.training_step and point.seconds <= resumed.seconds:
-                kept.append(line)
+    kept = [
+        line
+        for line, point in _parsed(path)
+        if point.updates <= resumed.training_step and point.seconds <= resumed.seconds
+    ]
     write_whole(path, b"".join(kept))
 
 

@@ -116,6 +116,21 @@ def test_of_very_many_points_fewer_are_kept_and_the_newest_one_always(
     assert found[0] < 100
 
 
+def test_a_file_of_lines_that_say_nothing_is_refused_before_all_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / METRICS_NAME
+    write(tmp_path, [at(1, 1.0, evaluations=())])
+    with path.open("ab") as stream:
+        stream.write(b"{}\n" * 50 + b"\n" * 50)
+    monkeypatch.setattr(metrics_log, "MOST_DAMAGED", 100)
+    assert [point.updates for point in read_metrics(path)] == [1]
+    with path.open("ab") as stream:
+        stream.write(b"\n")
+    with pytest.raises(OSError, match="hardly a line"):
+        read_metrics(path)
+
+
 class FakeWandb:
     """The part of the package `wandb` that is used."""
 
