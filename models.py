@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from config import MuZeroConfig
-from core.errors import require
+from core.errors import ConfigurationError, require
 from core.supports import EPSILON
 from data import Weights
 
@@ -221,7 +221,19 @@ def get_weights(network: nn.Module) -> Weights:
 
 
 def set_weights(network: nn.Module, weights: Weights) -> None:
-    """Copies `weights` into the network. Raises `RuntimeError` when names or shapes differ."""
+    """Copies `weights` into the network. Raises `UnfitWeightsError` when names or shapes differ."""
+    try:
+        _load(network, weights)
+    except RuntimeError as error:
+        why = " ".join(str(error)[:1000].split())[:300]
+        raise UnfitWeightsError(f"weights do not fit into the network: {why}") from None
+
+
+class UnfitWeightsError(ConfigurationError, RuntimeError):
+    """Weights are not those of a network, by name or by shape."""
+
+
+def _load(network: nn.Module, weights: Weights) -> None:
     network.load_state_dict({name: torch.as_tensor(array) for name, array in weights.items()})
 
 

@@ -393,7 +393,7 @@ def steps_in(state: Snapshot) -> int:
 
 def check_games(state: Snapshot, config: MuZeroConfig) -> None:
     """Raises `ValueError` unless the games in a buffer's `state` are like those of `config`."""
-    found = state.arrays["observations"].shape[1:], state.arrays["policies"].shape[1]
+    found = state.arrays["observations"].shape[1:], state.arrays["policies"].shape[-1]
     wanted = config.observation_shape, config.num_actions
     if found != wanted:
         raise ValueError(

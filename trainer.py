@@ -134,12 +134,20 @@ class Trainer:
         return Snapshot(arrays, {"training_step": self._step} | self._guard.facts())
 
     def load_state(self, state: Snapshot) -> None:
-        """Goes back to what `state()` returned. Raises `KeyError` or `RuntimeError` if it does not fit."""
+        """Goes back to what `state()` returned. Raises `KeyError`, `TrainingError` or
+        `RuntimeError` if it does not fit.
+        """
         set_weights(self.network, _group(state, "weights"))
         for group, own in self._own.items():
             set_weights(own, _group(state, group))
         for name, tensor in self._optimizer.state.items():
-            tensor.copy_(torch.tensor(state.arrays[f"optimizer/{name}"]))
+            array = state.arrays[f"optimizer/{name}"]
+            if array.shape != tuple(tensor.shape):
+                raise TrainingError(
+                    f"the optimiser's {name} has {array.size} numbers, where this network has "
+                    f"{tensor.numel()}: use another checkpoint"
+                )
+            tensor.copy_(torch.tensor(array))
         self._target = _group(state, "target")
         self._step = int(state.facts["training_step"])
         self._guard.load_facts(state.facts)

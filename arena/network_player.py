@@ -58,10 +58,10 @@ def distinct_rows(*parts: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.in
 
 def load_player(spec: PlayerSpec, game: GameSpec, batch: int, device: str) -> NetworkPlayer:
     """The player of a checkpoint. Raises `CheckpointError` if it cannot be read or is of another game."""
-    from saving.checkpoint import load_checkpoint
+    from saving.checkpoint import load_agent
 
     assert spec.path is not None, "only checkpoints are loaded"
-    found = load_checkpoint(spec.path, expect_game=game.name)
+    found = load_agent(spec.path, expect_game=game.name)
     player = NetworkPlayer(found.config, batch, spec.amount, device)
     player.load(found.weights, found.training_step)
     return player

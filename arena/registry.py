@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import json
 import math
+import os
 import re
 import time
 import typing
@@ -23,6 +24,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -34,7 +36,9 @@ from core.cost import Cost, facts_of
 from core.errors import ConfigurationError, did_you_mean, require
 from core.options import coerce
 from saving.checkpoint import Checkpoint, load_checkpoint
-from saving.files import digest_file, write_whole
+from saving.files import digest_file, open_own, write_whole
+from saving.reading import BEST, read_bytes, read_json
+from saving.reading import REGISTRY as REGISTRY_FILE
 from saving.run_folder import BEST_NAME
 
 FOLDER = "models"
@@ -298,7 +302,7 @@ class Registry:
     def _read(self) -> Contents:
         path = self.folder / REGISTRY
         try:
-            value = json.loads(path.read_bytes())
+            value = read_json(path, REGISTRY_FILE)
             _check_format(value, path)
             contents: Contents = _decoded(Contents, value, "registry")
             return contents
@@ -308,8 +312,8 @@ class Registry:
             raise _refused(path, error) from None
         except _OtherFormatError:
             raise
-        except (ValueError, RecursionError) as error:  # includes those of JSON, of Unicode, and our own
-            why = " ".join(str(error).split())[:200]
+        except (ValueError, OverflowError) as error:  # includes those of JSON, of Unicode, and our own
+            why = " ".join(str(error)[:1000].split())[:200]
             raise ConfigurationError(
                 f"{path} is corrupt ({why}); put a copy of it back, or move it away to start a new one"
             ) from None
@@ -325,10 +329,10 @@ class Registry:
         path = self.folder / LOCK
         with _disk(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            stream = path.open("a")
-        with stream:
+            lock = open_own(path, os.O_APPEND)
+        try:
             give_up = time.monotonic() + self.patience
-            while not _try_lock(stream):
+            while not _try_lock(lock, path):
                 if time.monotonic() > give_up:
                     raise ConfigurationError(
                         f"{self.folder} is being changed by another process, which holds {LOCK}: "
@@ -336,16 +340,18 @@ class Registry:
                     )
                 time.sleep(0.02)
             yield
+        finally:
+            os.close(lock)
 
 
-def _try_lock(stream: typing.IO[str]) -> bool:
+def _try_lock(lock: int, path: Path) -> bool:
     """Takes the lock if it is free; closing the file frees it."""
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        raise _refused(Path(stream.name), error) from None
+        raise _refused(path, error) from None
     return True
 
 
@@ -374,7 +380,7 @@ def _read_checkpoint(path: Path, game: str) -> tuple[bytes, Checkpoint]:
     while True:
         checkpoint = load_checkpoint(path, expect_game=game)
         with _disk(path):
-            content = path.read_bytes()
+            content = read_bytes(path, BEST)
         after = load_checkpoint(path, expect_game=game)
         if (after.counters, after.evaluation) == (checkpoint.counters, checkpoint.evaluation):
             return content, checkpoint
@@ -413,6 +419,16 @@ def _check_format(value: Any, path: Path) -> None:
             )
 
 
+MOST = 10_000
+"""Versions, and matches, in a registry."""
+
+
+@cache
+def _fields_of(expected: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields, by name."""
+    return typing.get_type_hints(expected)
+
+
 def _decoded(expected: Any, value: Any, name: str) -> Any:
     """`value`, as JSON gave it, as type `expected`: dataclasses from objects, tallies and tuples from lists.
 
@@ -422,18 +438,18 @@ def _decoded(expected: Any, value: Any, name: str) -> Any:
     if type(None) in arguments:
         return None if value is None else _decoded(arguments[0], value, name)
     if dataclasses.is_dataclass(expected):
-        fields = typing.get_type_hints(expected)
+        make: Any = expected
+        fields = _fields_of(make)
         optional = {"digests", "openings", "added_cpu_seconds"}  # not in formats 1 and 2; not in most costs
         complete = isinstance(value, dict) and fields.keys() - optional <= value.keys() <= fields.keys()
         require(complete, name, f"must have {', '.join(fields)}")
-        make: Any = expected
         return make(**{key: _decoded(fields[key], value[key], f"{name}.{key}") for key in value})
     if expected is Tally:
         tally = Tally(*coerce(tuple[int, int, int], value, name))
         require(min(tally) >= 0, name, "must not be negative")
         return tally
     if typing.get_origin(expected) is tuple:
-        require(isinstance(value, list), name, "must be a list")
+        require(isinstance(value, list) and len(value) <= MOST, name, f"must be a list of at most {MOST}")
         inner = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         require(len(inner) == len(value), name, f"must have {len(inner)} entries")
         return tuple(_decoded(t, v, name) for t, v in zip(inner, value, strict=True))

@@ -16,6 +16,7 @@ from commands._options import Parser
 from config import MuZeroConfig, field_docs, field_types, parse_option
 from core.errors import ConfigurationError
 from core.options import FieldDoc, kind_of, parse_json_object
+from saving.reading import CONFIGURATION, read_text
 
 TRUTHS = {"true": "true", "false": "false", "yes": "true", "no": "false", "on": "true", "off": "false"}
 TRUTHS |= {"none": "none", "null": "none"}
@@ -117,7 +118,7 @@ def file_values(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, CONFIGURATION)
     except OSError as error:
         raise ConfigurationError(f"--config {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

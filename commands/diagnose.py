@@ -34,12 +34,12 @@ def diagnose_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) ->
     """Carries the command out; returns the exit status."""
     parsed = _parser().parse(arguments)
     from diagnosis.diagnose import diagnose
-    from saving.checkpoint import load_checkpoint
+    from saving.checkpoint import load_agent
 
     game = game_and_agent(parsed, games)
     agent = chosen_agent(parsed.checkpoint, game.name, parsed.results_path, games, parsed.board_size)
     path = agent.path
-    found = load_checkpoint(path, expect_game=game.name)
+    found = load_agent(path, expect_game=game.name)
     config = diagnosed(found.config, parsed.seed, parsed.games, parsed.simulations)
     out = parsed.out or default_file(path, game.name, parsed.results_path)
     if out.suffix.lower() not in (".html", ".htm"):

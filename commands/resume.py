@@ -18,9 +18,9 @@ from commands._finding import find_run
 from commands._launching import add_launch_options, exit_status
 from commands._options import command_parser
 from config import MuZeroConfig, field_docs
-from core.errors import ConfigurationError
 from games.api.sources import OWN_GAMES, GameFolder
 from runs.facade import MuZero, resumable
+from saving.reading import CONFIGURATION, read_text
 from saving.run_folder import RUN_CONFIG, run_folder_of
 
 
@@ -50,6 +50,6 @@ def resume_command(arguments: Sequence[str], games: GameFolder = OWN_GAMES) -> i
 
 def _say_without_effect(run: Path, options: dict[str, Any], *, local: bool) -> None:
     """Says which options change nothing in the run; one that it cannot go on with is refused afterwards."""
-    with suppress(ConfigurationError, OSError):
-        earlier = MuZeroConfig.from_json((run_folder_of(run) / RUN_CONFIG).read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError):
+        earlier = MuZeroConfig.from_json(read_text(run_folder_of(run) / RUN_CONFIG, CONFIGURATION))
         say_without_effect(earlier.replace(**options), options, local=local)

@@ -57,6 +57,13 @@ class NetworkKind(ABC, Generic[Config_contra]):
         """About as many numbers as the network has, without making it; None: make one and count."""
         return None
 
+    def weight_shapes(self, config: Config_contra) -> Mapping[str, tuple[int, ...]] | None:
+        """The shapes of all weights by their names in `state_dict`, without allocating any; None: not known.
+
+        What a file has is compared with them before a network is made. `parameters` has been found to fit.
+        """
+        return None
+
     def fast_model(self, config: Config_contra, batch: int, simulations: int) -> InferenceModel:
         """Evaluates the network on the CPU without torch, for up to `batch` roots of `simulations` each."""
         raise NotImplementedError(f"{type(self).__name__} has no fast_inference")

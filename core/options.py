@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import numbers
 import types
@@ -14,6 +13,7 @@ from os import PathLike, fspath
 from typing import Any, Literal, TypeVar, cast
 
 from core.errors import ConfigurationError
+from core.json_text import brief, parse_json
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def coerce(expected: Any, value: Any, name: str) -> Any:
         return {key: coerce(arguments[1], of_key, f"{name}.{key}") for key, of_key in value.items()}
     elif _is_scalar(expected, value):
         return fspath(value) if expected is str else expected(value)
-    raise ConfigurationError(f"{name}={value!r} must be {type_name(expected)}")
+    raise ConfigurationError(f"{name}={brief(value)} must be {type_name(expected)}")
 
 
 def _is_scalar(expected: Any, value: Any) -> bool:
@@ -115,8 +115,8 @@ def _is_scalar(expected: Any, value: Any) -> bool:
 def parse_json_object(text: str, what: str) -> dict[str, Any]:
     """The object in JSON `text`. Raises `ConfigurationError` naming `what` when it is not one."""
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = parse_json(text, constants=True)
+    except ValueError as error:
         raise ConfigurationError(f"{what} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise ConfigurationError(f"{what} must be a JSON object such as '{{\"lr_init\": 0.01}}'")
@@ -141,6 +141,6 @@ def parse_value(expected: Any, text: str, name: str) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(_JSON_WORDS.get(text, text))
-    except json.JSONDecodeError:
+        return parse_json(_JSON_WORDS.get(text, text), constants=True)
+    except ValueError:
         return text

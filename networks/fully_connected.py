@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from config import MuZeroConfig
 from core.errors import require
 from core.network_kinds import NetworkKind
-from networks.perceptrons import perceptron_sizes, weights_of
+from networks.perceptrons import perceptron_shapes, perceptron_sizes, weights_of
 
 if TYPE_CHECKING:  # torch and numba
     import numpy as np
@@ -47,6 +47,10 @@ class FullyConnected(NetworkKind[MuZeroConfig]):
     def parameters(self, config: MuZeroConfig) -> int:
         """The weights of all layers."""
         return weights_of(perceptron_sizes(config))
+
+    def weight_shapes(self, config: MuZeroConfig) -> dict[str, tuple[int, ...]]:
+        """Those of all layers."""
+        return perceptron_shapes(perceptron_sizes(config))
 
     def fast_model(self, config: MuZeroConfig, batch: int, simulations: int) -> InferenceModel:
         """One numba kernel per call."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from config import MuZeroConfig
+from data import linear_name
 
 
 class PerceptronSizes(NamedTuple):
@@ -35,3 +36,13 @@ def perceptron_sizes(config: MuZeroConfig) -> PerceptronSizes:
 def weights_of(perceptrons: Iterable[tuple[int, ...]]) -> int:
     """The number of weights between the layers of these sizes; biases are left out."""
     return sum(inputs * outputs for sizes in perceptrons for inputs, outputs in itertools.pairwise(sizes))
+
+
+def perceptron_shapes(sizes: PerceptronSizes) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights and biases of a fully connected network, by their names in `state_dict`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for part, layers in sizes._asdict().items():
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(layers)):
+            name = linear_name(part, index)
+            shapes |= {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+    return shapes

@@ -51,6 +51,14 @@ class Residual(NetworkKind[MuZeroConfig]):
         scaled = config.latent_scaling == "min_max"
         require(not scaled or math.prod(self.latent_shape(config)) > 1, "channels", nothing)
 
+    def weight_shapes(self, config: MuZeroConfig) -> dict[str, tuple[int, ...]]:
+        """Those of a network on torch's device without memory."""
+        import torch
+
+        with torch.device("meta"):
+            named = self.make(config).state_dict()
+        return {name: tuple(tensor.shape) for name, tensor in named.items()}
+
     def parameters(self, config: MuZeroConfig) -> int:
         """Those of the blocks and of the heads' layers."""
         convolution = 9 * config.channels**2

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from saving.reading import check_regular
+
 _RECORD = struct.Struct("<qqq")  # row, or `NONE`; seed; moves made
 _SUSPECT = _RECORD.size  # where the second record begins
 _SIZE = 2 * _RECORD.size
@@ -53,7 +55,7 @@ class GameNote(NoNote):
     """Notes into the file `path`, whose folder exists. Raises `OSError` where that cannot be."""
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = _opened(path, os.O_CREAT)
         try:
             suspect = _read(descriptor)[_SUSPECT:]
             os.ftruncate(descriptor, 0)
@@ -95,7 +97,7 @@ def taken_if_again(path: Path) -> Noted | None:
 
 def _take(path: Path, suspected: bool) -> Noted | None:
     with suppress(OSError):
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = _opened(path)
         try:
             content = _read(descriptor)
             noted, before = (Noted(*_RECORD.unpack_from(content, at)) for at in (0, _SUSPECT))
@@ -108,7 +110,14 @@ def _take(path: Path, suspected: bool) -> Noted | None:
     return None
 
 
+def _opened(path: Path, flags: int = 0) -> int:
+    """A descriptor of a regular file that is no link. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o600)
+    check_regular(descriptor, path)
+    return descriptor
+
+
 def _read(descriptor: int) -> bytes:
     """Both records; empty ones where the file is new, or is no note."""
-    content = os.pread(descriptor, _SIZE, 0)
+    content = os.pread(descriptor, _SIZE + 1, 0)
     return content if len(content) == _SIZE else _RECORD.pack(NONE, 0, 0) * 2

@@ -11,6 +11,7 @@ import numpy as np
 from config import MuZeroConfig
 from core.wording import counted
 from data import Counters, Snapshot, Weights
+from learning.row_checks import check_buffer
 from replay_buffer import check_games, steps_in
 from saving.checkpoint import Checkpoint, load_checkpoint
 from saving.files import CheckpointError
@@ -52,7 +53,8 @@ def _with_games(start: Checkpoint, run: Path) -> Checkpoint:
     games = earlier.parts["buffer"]
     try:
         check_games(games, config)
-    except ValueError as error:
+        check_buffer(games, config)
+    except (ValueError, LookupError) as error:
         raise CheckpointError(f"cannot begin with the games of {run}: {error}") from None
     steps = min(steps_in(games), config.replay_buffer_size)
     counters = Counters(played_steps=steps, added_steps=steps)

@@ -162,12 +162,17 @@ class MuZero:
 
 
 def _folder_to_resume(run: Path) -> Path:
-    """The folder of a run. Raises `CheckpointError` if there is none at `run`, or only weights."""
+    """The folder of a run, with its own checkpoints. Raises `CheckpointError` if there is none at `run`."""
     from saving.checkpoint import load_checkpoint
     from saving.files import CheckpointError
     from saving.run_folder import GENERATIONS, run_folder_of
 
     folder = run_folder_of(run)
+    if (folder / GENERATIONS).is_symlink():
+        raise CheckpointError(
+            f"{folder / GENERATIONS} is a symbolic link, which is not written through: put the folder itself "
+            "there"
+        )
     if not (folder / GENERATIONS).is_dir():
         load_checkpoint(run)
         raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
@@ -190,7 +195,7 @@ def _gone_on_with(
 
     if not checkpoint.parts:
         raise CheckpointError(f"{run} holds weights only and cannot be resumed: give the run's folder")
-    earlier = MuZeroConfig.from_json(checkpoint.config_json)
+    earlier = checkpoint.config
     changes = renamed(options, field_docs())
     if changes.get("lr_decay_start") == PRESENT:
         changes["lr_decay_start"] = checkpoint.training_step
@@ -297,12 +302,13 @@ def _train(
     from runs.machine import fitted_here
     from runs.reports.catalogue import room_note
     from runs.reports.panel import Observers
+    from saving.files import write_whole
     from saving.run_folder import RUN_CONFIG
 
     folder, log, resumed, before = sitting
     config, notes = fitted_here(config, local=local, address=address)
     try:
-        (folder / RUN_CONFIG).write_text(config.to_json() + "\n")
+        write_whole(folder / RUN_CONFIG, (config.to_json() + "\n").encode())
         provenance.note(folder, provenance.here(before))
         counters = None if resumed is None else resumed.counters
         observer = _observer(f"MuZero: {game.name}, {folder}", config, folder, log, counters)

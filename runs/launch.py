@@ -18,6 +18,7 @@ from games.api.spec import GameSpec
 from runs.driver import Role, kinds_of
 from runs.interrupts import interruptible, killable, quits, sigterm_kept
 from runs.machine import budget_note, check_descriptors, check_memory, check_processes
+from runs.resumable import check_resumable
 from runs.session import Session, TrainingOutcome
 from runs.status import Observer
 from saving.checkpoint import Checkpoint
@@ -46,6 +47,8 @@ def train(
     Raises `ConfigurationError` on whatever cannot be run, and when an actor is lost for good.
     """
     check_launch(config, local, address, roles)
+    if resume_from is not None:
+        check_resumable(run_folder, resume_from)
     session = Session(game, config, run_folder, observer, resume_from, this_machine=address is None)
     if (end := session.finished) is not None:
         observer.event(f"the run is finished: {end.line}")

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.json_text import entries, parse_json, whole
+from core.output import say_on_stderr
 from core.wording import counted
 from data import LostGame
 from playing.game_note import Caution, taken, taken_if_again
-from saving.files import read_end
+from saving.appending import AppendedFile, Troubles
+from saving.reading import read_end
 
 LOST_GAMES = "lost_games.jsonl"
 NOTES = ".playing"
@@ -24,25 +27,22 @@ MOST_ACTIONS = 1000
 """Games of more moves are written without them."""
 MOST_READ = 1 << 20
 """Bytes of the file's end that are read."""
-MOST_UNWRITTEN = 1000
-"""Lines that wait while the disk is full."""
 
 
 class LostGames:
     """Writes lost games into a run's `folder`, and says when there are too many: `verdict`.
 
-    `side_by_side` is how many games all players play at a time.
+    `side_by_side` is how many games all players play at a time. `troubles` says what the disk refuses.
     """
 
-    def __init__(self, folder: Path, game: str, side_by_side: int) -> None:
+    def __init__(self, folder: Path, game: str, side_by_side: int, troubles: Troubles | None = None) -> None:
         self.folder, self.game = folder.absolute(), game
         self.path = self.folder / LOST_GAMES
         self._fatal_seeds = set(fatal_seeds(self.path, game))
         self._recent: deque[bool] = deque(maxlen=max(WINDOW, 2 * side_by_side))  # True: lost
         self._fatal_in_a_row = 0
         self._newest: LostGame | None = None
-        self._unwritten: deque[str] = deque(maxlen=MOST_UNWRITTEN)
-        self.failure: OSError | None = None  # why the newest lines could not be written, if they could not
+        self._file = AppendedFile(self.path, troubles or Troubles(say_on_stderr), later=True)
 
     def finished(self, games: int) -> None:
         """So many games were played to their ends."""
@@ -58,19 +58,7 @@ class LostGames:
             self._fatal_in_a_row += game.fatal
             if game.fatal:
                 self._fatal_seeds.add(game.seed)
-            self._unwritten.append(line_of(game, actor))
-        if lost:
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write("".join(self._unwritten))
-        except OSError as error:
-            self.failure = error
-        else:
-            self.failure = None
-            self._unwritten.clear()
+            self._file.write(line_of(game, actor).encode())
 
     def verdict(self) -> str | None:
         """One line on the game, if it breaks again and again; else None."""
@@ -93,11 +81,12 @@ class LostGames:
         """What `actor` is told before it plays."""
         with suppress(OSError):
             (self.folder / NOTES).mkdir(exist_ok=True)
-        return Caution(self._note(actor), frozenset(self._fatal_seeds))
+        note = None if self._notes is None else self._notes / actor
+        return Caution(note, frozenset(self._fatal_seeds))
 
     def died(self, actor: str, why: str) -> list[LostGame]:
         """The game that `actor` was moving when its process ended, if it was; `why` says how it ended."""
-        noted = taken(self._note(actor))
+        noted = None if self._notes is None else taken(self._notes / actor)
         return [] if noted is None else [self._fatal(noted.seed, noted.moves, why)]
 
     def left_over(self) -> list[LostGame]:
@@ -105,19 +94,26 @@ class LostGames:
 
         Once may be chance: `kill -9` hits any of them, and the run is to go on as if it had not been.
         """
-        found = (taken_if_again(note) for note in sorted((self.folder / NOTES).glob("*")))
+        found = (taken_if_again(note) for note in self._all_notes())
         why = "the run ended twice without a word"
         return [self._fatal(noted.seed, noted.moves, why) for noted in found if noted is not None]
 
     def close(self) -> None:
         """The run has ended in order: nothing is being played."""
-        for note in (self.folder / NOTES).glob("*"):
-            note.unlink(missing_ok=True)
+        self._file.close()
         with suppress(OSError):
+            for note in self._all_notes():
+                note.unlink(missing_ok=True)
             (self.folder / NOTES).rmdir()
 
-    def _note(self, actor: str) -> Path:
-        return self.folder / NOTES / actor
+    @property
+    def _notes(self) -> Path | None:
+        """The folder of the notes; None where a link is in its place: it would lead out of the run's."""
+        path = self.folder / NOTES
+        return None if path.is_symlink() else path
+
+    def _all_notes(self) -> list[Path]:
+        return [] if self._notes is None else sorted(self._notes.glob("*"))
 
     def _fatal(self, seed: int, moves: int, why: str) -> LostGame:
         reason = f"game {self.game!r}, move {moves}: {why} while the game of seed {seed} made this move"
@@ -136,14 +132,17 @@ def fatal_seeds(path: Path, game: str) -> list[int]:
 
     A damaged line says nothing.
     """
-    seeds = []
     try:
-        content = read_end(path, MOST_READ)
+        lines = read_end(path, MOST_READ).splitlines()
     except OSError:
         return []
-    for line in content.splitlines():
-        with suppress(ValueError, TypeError, KeyError, RecursionError):
-            facts = json.loads(line)
-            if facts["fatal"] is True and facts["game"] == game and type(facts["seed"]) is int:
-                seeds.append(facts["seed"])
-    return seeds
+    return [seed for line in lines if (seed := _fatal_seed(line, game)) is not None]
+
+
+def _fatal_seed(line: bytes, game: str) -> int | None:
+    """The seed in a line, if it is of a `game` that took its process along."""
+    with suppress(ValueError, LookupError):
+        facts = entries(parse_json(line), "a lost game")
+        if facts["fatal"] is True and facts["game"] == game:
+            return whole(facts["seed"], "seed")
+    return None

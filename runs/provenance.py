@@ -23,6 +23,7 @@ from typing import Any
 from core.memory import usable_memory
 from core.project import INSTALLED, PROJECT
 from saving.files import write_whole
+from saving.reading import PROVENANCE, read_json
 
 FILE_NAME = "provenance.json"
 PACKAGES = ("torch", "ray", "numpy", "numba", "gymnasium", "nevergrad", "Box2D")
@@ -86,7 +87,7 @@ def note(folder: Path, sitting: Provenance) -> None:
 def read(folder: Path) -> list[dict[str, Any]]:
     """The sittings of a run, the first one first; none where it has no such file, or a damaged one."""
     try:
-        found = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        found = read_json(folder / FILE_NAME, PROVENANCE)
     except (OSError, ValueError):
         return []
     return [sitting for sitting in found if isinstance(sitting, dict)] if isinstance(found, list) else []
@@ -96,7 +97,7 @@ def _git(*arguments: str) -> str | None:
     """What git says of the project's folder; None where it is no repository, or there is no git."""
     if not (PROJECT / ".git").exists():
         return None
-    command = ["git", "-C", str(PROJECT), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(PROJECT), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):

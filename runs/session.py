@@ -36,6 +36,7 @@ from runs.memory_watch import MemoryWatch
 from runs.process_meter import ProcessMeter
 from runs.run_log import RunLog
 from runs.status import Observer
+from saving.appending import Troubles
 from saving.checkpoint import Checkpoint, load_checkpoint, save_best, save_generation
 from saving.files import CheckpointError
 from saving.run_folder import BEST_NAME, best_of
@@ -103,7 +104,8 @@ class Session:
         self.resumed = resumed
         before, cost = (resumed.counters, resumed.cost) if resumed else (Counters(), NOTHING)
         self.log = RunLog(config, before, cost)
-        self.lost_games = LostGames(folder, self.game, config.games_per_worker * max(config.num_workers, 1))
+        side_by_side = config.games_per_worker * max(config.num_workers, 1)
+        self.lost_games = LostGames(folder, self.game, side_by_side, Troubles(observer.event))
         self._meter = ProcessMeter() if this_machine else None
         self.memory = MemoryWatch()
         self.judge = Judge(config)
@@ -294,13 +296,8 @@ class Session:
                 f"a game was lost, and the others go on: {games[0].reason} (seed {games[0].seed}); "
                 f"{self.lost_games.path} lists those that break"
             )
-        could = self.lost_games.failure is None
         self.lost_games.add(games, actor)
         self.log.lost(len(games))
-        if could and (failure := self.lost_games.failure) is not None:
-            self.observer.event(
-                f"warning: cannot write {self.lost_games.path}: {failure.strerror or failure}"
-            )
 
     def died(self, actor: str, why: str) -> None:
         """Takes note of the game that `actor` was moving when its process ended, if it was; `why` it did."""

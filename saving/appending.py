@@ -47,16 +47,20 @@ class AppendedFile:
     """A file that grows by whole chunks: `write` raises nothing of the disk, and leaves no half of one.
 
     Chunks that were refused wait, at most `MOST_WAITING` bytes of them, and come before later ones. Making
-    it raises `OSError`: a run that cannot even begin its files is not begun.
+    it raises `OSError`: a run that cannot even begin its files is not begun. With `later` the file is opened
+    by the first chunk only, and where that is refused the chunk waits.
     """
 
-    def __init__(self, path: Path, troubles: Troubles, new: bool = False) -> None:
-        self._name, self._troubles = path.name, troubles
-        self._descriptor = open_own(path, os.O_APPEND | (os.O_EXCL if new else 0))
+    def __init__(self, path: Path, troubles: Troubles, new: bool = False, later: bool = False) -> None:
+        self._path, self._troubles = path, troubles
+        self._flags = os.O_APPEND | (os.O_EXCL if new else 0)
+        self._descriptor = None if later else open_own(path, self._flags)
         self._waiting: deque[bytes] = deque()
 
     def fileno(self) -> int:
-        """Of the open file."""
+        """Of the file, which is opened if it is not yet. Raises `OSError`."""
+        if self._descriptor is None:
+            self._descriptor = open_own(self._path, self._flags)
         return self._descriptor
 
     def write(self, chunk: bytes) -> None:
@@ -64,31 +68,34 @@ class AppendedFile:
         self._waiting.append(chunk)
         try:
             while self._waiting:
-                self._append(self._waiting[0])
+                append_whole(self.fileno(), self._waiting[0])
                 self._waiting.popleft()
         except OSError as error:
             self._give_up_oldest()
-            self._troubles.refused(self._name, error)
+            self._troubles.refused(self._path.name, error)
         else:
-            self._troubles.written(self._name)
+            self._troubles.written(self._path.name)
 
     def close(self) -> None:
         """Tries once more to write what waits, and closes."""
         if self._waiting:
             self.write(b"")
-        os.close(self._descriptor)
-
-    def _append(self, chunk: bytes) -> None:
-        size = os.fstat(self._descriptor).st_size
-        try:
-            written = 0
-            while written < len(chunk):
-                written += os.write(self._descriptor, chunk[written:])
-        except OSError:
-            os.ftruncate(self._descriptor, size)
-            raise
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def _give_up_oldest(self) -> None:
         waiting = sum(map(len, self._waiting))
         while waiting > MOST_WAITING:
             waiting -= len(self._waiting.popleft())
+
+
+def append_whole(descriptor: int, chunk: bytes) -> None:
+    """Appends all of `chunk` to a file that is open for that, or nothing. Raises `OSError`."""
+    size, written = os.fstat(descriptor).st_size, 0
+    try:
+        while written < len(chunk):
+            written += os.write(descriptor, chunk[written:])
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise

@@ -16,9 +16,9 @@ plain arrays only and never executes code from a file.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -34,8 +34,12 @@ from numpy.typing import NDArray
 
 from config import MuZeroConfig
 from core.cost import Cost
+from core.errors import ConfigurationError
+from core.json_text import brief, entries, parse_json
 from core.output import say_on_stderr
 from data import Counters, Snapshot, Weights
+from saving.archives import ArrayFile, write_archive
+from saving.facts import Told, told
 from saving.files import (
     CheckpointError,
     digest_file,
@@ -44,17 +48,25 @@ from saving.files import (
     synced,
     write_whole,
 )
-from saving.rows import ROWS, with_rows
+from saving.fitting import check_weights
+from saving.reading import BEST, PART, opened, read_json
+from saving.reading import FACTS as FACTS_FILE
+from saving.reading import MANIFEST as MANIFEST_FILE
+from saving.room import FREE, check_room
+from saving.rows import ROWS, files_of, with_rows
 from saving.run_folder import BEST_NAME, GENERATIONS, MANIFEST
+from saving.signed import ANOTHER, NO_SEAL, ListedFiles, check_seal, sealed
 
 FORMAT = "muzero-ray checkpoint"
 PLAIN_VERSION, FORMAT_VERSION = 2, 3
 """Those that are read; the newer one is of generations in which rows of a part lie in files of their own."""
 FACTS = "facts.json"
 WEIGHTS = "weights.npz"
+WEIGHTS_PART = "weights"
+"""What the network's weights are called where parts have names."""
+_IN_BEST = "weights/"
+_FACTS_IN_BEST = "facts"
 Say = Callable[[str], object]
-_DIGEST_MARK = b"sha256:"
-_DIGEST_LENGTH = 64
 _GENERATION_NAME = re.compile(r"(\d+)-step-\d+")
 
 
@@ -169,8 +181,8 @@ def write_weights(folder: Path, weights: Weights) -> dict[str, str]:
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
     """Writes an uncompressed `.npz` that is on the disk afterwards; its SHA-256. Raises `OSError`."""
     with synced(path) as stream:
-        _write_arrays(stream, arrays)
-    return digest_file(path)
+        write_archive(stream, arrays)
+    return digest_file(path, PART)
 
 
 def complete_generation(
@@ -184,7 +196,7 @@ def complete_generation(
     facts = _facts(checkpoint) | {"parts": {name: part.facts for name, part in parts.items()}}
     with synced(folder / FACTS) as stream:
         stream.write(json.dumps(facts).encode())
-    files = {FACTS: digest_file(folder / FACTS), **digests}
+    files = {FACTS: digest_file(folder / FACTS, FACTS_FILE), **digests}
     for part in parts.values():
         files |= part.digests
     sync_folder(folder)
@@ -228,7 +240,7 @@ def _say_what_is_passed_over(path: Path, damage: list[CheckpointError], say: Say
     """One line about the generations that are newer than the whole one at `path`."""
     unfinished = [found for found in path.parent.iterdir() if _number(found) > _number(path)]
     if damage:
-        say(f"warning: {str(damage[0]).removesuffix(f'; {_ANOTHER}')}; {path.name} before it is taken")
+        say(f"warning: {str(damage[0]).removesuffix(f'; {ANOTHER}')}; {path.name} before it is taken")
     elif unfinished:
         say(f"the newest checkpoint was not written to its end; {path.name} before it is taken")
 
@@ -241,29 +253,39 @@ def remove_unfinished(run_folder: Path) -> None:
             if _number(path) and not (path / MANIFEST).exists():
                 shutil.rmtree(path, ignore_errors=True)
     for folder in (run_folder, *_complete(parent)):
-        remove_leftovers(folder)
+        if not folder.is_symlink():
+            remove_leftovers(folder)
 
 
 def load_generation(path: Path) -> Checkpoint:
     """The checkpoint in the generation directory `path`. Raises `CheckpointError`."""
     with _reading(path):
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        manifest = read_json(path / MANIFEST, MANIFEST_FILE)
         _check_format(path, manifest)
-        for name, digest in manifest["files"].items():
-            if Path(name).name != name or digest_file(path / name) != digest:
-                raise CheckpointError(f"{path / name} is corrupt: its checksum differs; {_ANOTHER}")
-        facts = json.loads((path / FACTS).read_bytes())
-        names = {name: part_file(name) for name in facts["parts"]}
-        if not {FACTS, WEIGHTS, *names.values()} <= set(manifest["files"]):
-            raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {_ANOTHER}")
-        parts = {name: _read_part(path, file, facts["parts"][name]) for name, file in names.items()}
-        return _from_facts(facts, _read_arrays(path / WEIGHTS), parts)
+        files = ListedFiles(path, manifest["files"])
+        facts = told(entries(parse_json(files.content(FACTS, FACTS_FILE), constants=True), FACTS))
+        _check_files(path, files, facts)
+        parts = {name: _read_part(files, name, of_part) for name, of_part in facts.parts.items()}
+        return _checkpoint(facts, files.arrays(WEIGHTS), parts)
 
 
-def _read_part(folder: Path, file: str, facts: dict[str, Any]) -> Snapshot:
+def _check_files(path: Path, files: ListedFiles, facts: Told) -> None:
+    """Raises `CheckpointError` unless the generation at `path` has all files, none of which is too large."""
+    own = {
+        name: [part_file(name), *(file.name for file in files_of(of_part))]
+        for name, of_part in facts.parts.items()
+    }
+    own[WEIGHTS_PART] = [WEIGHTS]
+    if {FACTS}.union(*own.values()) != files.names:
+        raise CheckpointError(f"{path} is incomplete: {MANIFEST} does not list all files; {ANOTHER}")
+    sizes = {name: sum(map(files.size, names)) for name, names in own.items()}
+    check_room(sizes, json.dumps(facts.config))
+
+
+def _read_part(files: ListedFiles, name: str, facts: dict[str, Any]) -> Snapshot:
     """A part, whose rows may lie in files of their own."""
-    part = Snapshot(_read_arrays(folder / file), facts)
-    return with_rows(part, lambda name: _read_arrays(folder / name)) if ROWS in facts else part
+    part = Snapshot(files.arrays(part_file(name)), facts)
+    return with_rows(part, files.arrays) if ROWS in facts else part
 
 
 def part_file(name: str) -> str:
@@ -283,7 +305,7 @@ def _remove_old(parent: Path, keep: int) -> None:
     """Removes incomplete generations and all but the newest `keep`; a manifest goes before its files."""
     kept = set(_complete(parent)[-keep:])
     for path in parent.iterdir():
-        if _number(path) and path not in kept:
+        if _number(path) and path not in kept and not path.is_symlink():
             (path / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(path, ignore_errors=True)
 
@@ -303,28 +325,36 @@ def save_best(path: Path, checkpoint: Checkpoint) -> None:
     It is an `.npz` container whose archive comment is the SHA-256 of everything before it.
     """
     stream = io.BytesIO()
-    facts = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
-    _write_arrays(stream, {"weights/" + name: array for name, array in checkpoint.weights.items()}, facts)
-    content = stream.getvalue()[:-_DIGEST_LENGTH]
+    arrays: dict[str, NDArray[Any]] = {_IN_BEST + name: array for name, array in checkpoint.weights.items()}
+    arrays[_FACTS_IN_BEST] = np.frombuffer(json.dumps(_facts(checkpoint)).encode(), np.uint8)
+    write_archive(stream, arrays, NO_SEAL)
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content + hashlib.sha256(content).hexdigest().encode())
+        write_whole(path, sealed(stream.getvalue()))
 
 
 def load_best(path: Path) -> Checkpoint:
     """The checkpoint in the file `path`. Raises `CheckpointError`."""
-    with _reading(path):
-        content = path.read_bytes()
-        body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
-        if not (content.startswith(b"PK") and body.endswith(_DIGEST_MARK)):
-            raise CheckpointError(f"{path} is not a checkpoint, or is cut short; {_ANOTHER}")
-        if hashlib.sha256(body).hexdigest().encode() != digest:
-            raise CheckpointError(f"{path} is corrupt: its checksum differs; {_ANOTHER}")
-        arrays = _read_arrays(io.BytesIO(content))
-        facts = json.loads(arrays.pop("facts").tobytes())
-        _check_format(path, facts)
-        weights = {name.removeprefix("weights/"): array for name, array in arrays.items()}
-        return _from_facts(facts, weights, {})
+    with _reading(path), opened(path, BEST) as stream:
+        if os.fstat(stream.fileno()).st_size > FREE:
+            _facts_in_best(path, stream, ArrayFile(stream))  # before so much is summed
+        check_seal(path, stream)
+        arrays = ArrayFile(stream)
+        facts = _facts_in_best(path, stream, arrays)
+        names = [name for name in arrays.layouts if name != _FACTS_IN_BEST]
+        weights = {name.removeprefix(_IN_BEST): arrays.read(name) for name in names}
+        return _checkpoint(facts, weights, {})
+
+
+def _facts_in_best(path: Path, stream: IO[bytes], arrays: ArrayFile) -> Told:
+    """What the open file at `path` says of itself. Raises `CheckpointError` if it is larger than that."""
+    if arrays.layouts[_FACTS_IN_BEST].bytes > FACTS_FILE.most_bytes:
+        raise ValueError("its facts are too long")
+    said = parse_json(arrays.read(_FACTS_IN_BEST).tobytes(), constants=True)
+    _check_format(path, said)
+    facts = told(said)
+    check_room({WEIGHTS_PART: os.fstat(stream.fileno()).st_size}, json.dumps(facts.config))
+    return facts
 
 
 def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_on_stderr) -> Checkpoint:
@@ -337,7 +367,7 @@ def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_o
     """
     if not path.exists():
         raise CheckpointError(f"no checkpoint at {path}: give a {BEST_NAME} file or a run folder")
-    if path.is_file():
+    if not path.is_dir():
         checkpoint = load_best(path)
     else:
         one = _number(path) or (path / MANIFEST).exists()
@@ -345,6 +375,17 @@ def load_checkpoint(path: Path, expect_game: str | None = None, say: Say = say_o
     if expect_game is not None and checkpoint.game != expect_game:
         raise CheckpointError(f"{path} is a checkpoint of {checkpoint.game!r}: give one of {expect_game!r}")
     return checkpoint
+
+
+def load_agent(path: Path, expect_game: str | None = None) -> Checkpoint:
+    """The checkpoint at `path`, to be played with: its weights are those of its configuration.
+
+    Raises `CheckpointError`, as `load_checkpoint` does.
+    """
+    found = load_checkpoint(path, expect_game)
+    with _reading(path):
+        check_weights(found.weights, found.config)
+    return found
 
 
 # --- facts and arrays ---
@@ -364,30 +405,32 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _from_facts(facts: dict[str, Any], weights: Weights, parts: dict[str, Snapshot]) -> Checkpoint:
+def _checkpoint(facts: Told, weights: Weights, parts: dict[str, Snapshot]) -> Checkpoint:
     return Checkpoint(
-        game=facts["game"],
-        config_json=json.dumps(facts["config"], indent=2),
-        weights=weights,
-        counters=_counters(facts["counters"]),
+        game=facts.game,
+        config_json=json.dumps(facts.config, indent=2),
+        weights=_single(weights),
+        counters=facts.counters,
         parts=parts,
-        evaluation=facts["evaluation"],
-        measured_cost=Cost.from_facts(facts["cost"]) if "cost" in facts else None,
-        recipe=facts.get("recipe"),
-        game_digest=facts.get("game_digest", ""),
-        format_version=facts["format_version"],
+        evaluation=facts.evaluation,
+        measured_cost=facts.cost,
+        recipe=facts.recipe,
+        game_digest=facts.game_digest,
     )
 
 
-def _counters(facts: dict[str, Any]) -> Counters:
-    """Those of earlier versions count the steps played only: the games then running are a few."""
-    return Counters(**{"added_steps": facts["played_steps"]} | facts)
+def _single(weights: Weights) -> Weights:
+    """`weights` themselves. Raises `ValueError` unless they are in single precision."""
+    for name, array in weights.items():
+        if array.dtype != np.float32:
+            raise ValueError(f"the weights {brief(name)} are {array.dtype}, not float32")
+    return weights
 
 
 def _check_format(path: Path, facts: Any) -> None:
     """Raises `CheckpointError` unless `facts` are those of a checkpoint of this format version."""
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a checkpoint of this project; {_ANOTHER}")
+        raise CheckpointError(f"{path} is not a checkpoint of this project; {ANOTHER}")
     if facts.get("format_version") not in (PLAIN_VERSION, FORMAT_VERSION):
         raise CheckpointError(
             f"{path} has checkpoint format {facts.get('format_version')}, this version reads format "
@@ -395,27 +438,8 @@ def _check_format(path: Path, facts: Any) -> None:
         )
 
 
-def _write_arrays(
-    stream: IO[bytes], arrays: Mapping[str, NDArray[Any]], facts: NDArray[np.uint8] | None = None
-) -> None:
-    """Writes an uncompressed `.npz`; with `facts` also room for a digest as the archive's comment."""
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        members = arrays if facts is None else {**arrays, "facts": facts}
-        for name, array in members.items():
-            with archive.open(name + ".npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-        if facts is not None:
-            archive.comment = _DIGEST_MARK + b"0" * _DIGEST_LENGTH
-
-
-def _read_arrays(source: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
-    with np.load(source, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
 # --- damage ---
 
-_ANOTHER = "use another checkpoint"
 _DAMAGE = (
     OSError,
     ValueError,  # includes JSON and Unicode errors, and pickled arrays, which are refused
@@ -439,9 +463,11 @@ def _reading(path: Path) -> Iterator[None]:
     except CheckpointError:
         raise
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is incomplete: {error.filename} is missing; {_ANOTHER}") from None
+        raise CheckpointError(f"{path} is incomplete: {error.filename} is missing; {ANOTHER}") from None
+    except ConfigurationError as error:
+        raise CheckpointError(f"{path} cannot be read: {error}; {ANOTHER}") from None
     except _DAMAGE as error:
-        raise CheckpointError(f"{path} cannot be read ({_brief(error)}); {_ANOTHER}") from None
+        raise CheckpointError(f"{path} cannot be read ({_brief(error)}); {ANOTHER}") from None
 
 
 @contextmanager
@@ -453,4 +479,6 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _brief(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    if isinstance(error, OSError) and error.strerror:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
+    return " ".join(f"{type(error).__name__}: {str(error)[:1000]}".split())[:200]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
-import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from core.errors import ConfigurationError
+from saving.reading import BEST, Kind, check_regular, opened
 
 
 class CheckpointError(ConfigurationError):
@@ -33,15 +35,15 @@ def check_writable(path: Path) -> None:
     exists = path.exists()
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666))
         if not exists:
             path.unlink()
 
 
 @contextmanager
 def synced(path: Path) -> Iterator[IO[bytes]]:
-    """Opens `path` for writing; what was written is on the disk afterwards."""
-    with path.open("wb") as stream:
+    """Opens a file of ours for writing, see `open_own`; what was written is on the disk afterwards."""
+    with open(open_own(path, os.O_TRUNC), "wb") as stream:
         yield stream
         stream.flush()
         os.fsync(stream.fileno())
@@ -51,6 +53,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Writes a whole file atomically: readers see the old content or all of the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.unlink(missing_ok=True)
         with synced(temporary) as stream:
             stream.write(content)
         os.replace(temporary, path)
@@ -85,25 +88,22 @@ def _alive(process: int) -> bool:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """A descriptor to write the file `path` with, made if it is not there.
+    """A descriptor to read and write the file `path` with, made if it is not there.
 
-    Raises `OSError` where it is no regular file: through a link, something would be written elsewhere.
+    A link is not followed: what is written beside other files of a folder stays there. Raises `OSError`,
+    also where a pipe or a device lies at `path`: nothing is waited for.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | flags, 0o666)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(None, "not a regular file", str(path))
+    flags |= os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(
+                errno.ELOOP, "this is a symbolic link, which is not written through", str(path)
+            ) from None
+        raise
+    check_regular(descriptor, path)
     return descriptor
-
-
-def read_end(path: Path, most: int) -> bytes:
-    """The last `most` bytes of a regular file, or all of it. Raises `OSError` where it is none."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(None, "is no regular file")
-    with path.open("rb") as stream:
-        stream.seek(max(found.st_size - most, 0))
-        return stream.read(most)
 
 
 def sync_file(path: Path) -> None:
@@ -121,7 +121,21 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def digest_file(path: Path) -> str:
-    """The SHA-256 of a file's content, hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def digest_file(path: Path, kind: Kind = BEST) -> str:
+    """The SHA-256 of a file's content, hexadecimal. Raises `OSError`, see `saving/reading.py:opened`."""
+    with opened(path, kind) as stream:
+        return digest_of(stream)
+
+
+def digest_of(stream: IO[bytes], length: int | None = None) -> str:
+    """The SHA-256 of an open file's first `length` bytes, by default of all of them, hexadecimal."""
+    digest, left = hashlib.sha256(), sys.maxsize if length is None else length
+    stream.seek(0)
+    while left > 0 and (piece := stream.read(min(PIECE, left))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.hexdigest()
+
+
+PIECE = 1 << 20
+"""Bytes that are read at a time."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.json_text import brief, text, whole
 from data import Snapshot
 
 ROWS = "rows"
@@ -25,6 +26,8 @@ ROWS = "rows"
 FILE_BYTES = 16 << 20
 """Of rows in a file, about: what is copied at a time."""
 SLICE_ROWS = 1 << 16
+LONGEST_NAME = 200
+"""Characters of a file's name."""
 MOST_SMALL = 32
 """Files beyond those that full ones would be, before all are written anew."""
 Arrays = Mapping[str, NDArray[Any]]
@@ -124,17 +127,54 @@ def _copied_in_slices(source: RowSource, start: int, stop: int) -> Arrays:
     return {name: np.concatenate([one[name] for one in slices]) for name in slices[0]}
 
 
+def files_of(facts: Mapping[str, Any]) -> tuple[RowFile, ...]:
+    """The files of rows that a part's facts list, without digests. Raises `ValueError` on other lists."""
+    listed = facts.get(ROWS, [])
+    if not isinstance(listed, list) or any(not isinstance(one, list) or len(one) != 3 for one in listed):
+        raise ValueError(f"{ROWS} is {brief(listed)} and must list files with their first and last rows")
+    found = tuple(
+        RowFile(text(name, "a file of rows", LONGEST_NAME), whole(start, "start"), whole(stop, "stop"), "")
+        for name, start, stop in listed
+    )
+    if len({file.name for file in found}) < len(found):
+        raise ValueError("a file of rows is listed twice")
+    return found
+
+
 def with_rows(part: Snapshot, read: Callable[[str], Arrays]) -> Snapshot:
-    """The whole of a part, whose files of rows `read` gives by name. Raises `ValueError` on gaps."""
+    """The whole of a part, whose files of rows `read` gives by name; each is read once and then let go.
+
+    Raises `ValueError` on gaps, and on files that do not fit together.
+    """
     facts = {name: fact for name, fact in part.facts.items() if name != ROWS}
-    files = [RowFile(name, int(start), int(stop), "") for name, start, stop in part.facts[ROWS]]
-    first, sizes = int(facts["first"]), {len(array) for array in part.arrays.values()}
-    if not files or _torn(files) or len(sizes) != 1 or files[0].start > first:
+    files, first = files_of(part.facts), whole(part.facts.get("first"), "first")
+    lengths = {array.shape[:1] for array in part.arrays.values()}
+    if not files or _torn(files) or len(lengths) != 1 or lengths == {()} or files[0].start > first:
         raise ValueError("its files of rows do not belong together")
-    found = [read(file.name) for file in files]
-    skipped, size = first - files[0].start, sizes.pop()
-    joined = {name: np.concatenate([arrays[name] for arrays in found]) for name in found[0]}
-    constant = {name: array[skipped : skipped + size] for name, array in joined.items()}
-    if any(len(array) != size for array in constant.values()):
+    wanted = range(first, first + lengths.pop()[0])
+    if files[-1].stop < wanted.stop:
         raise ValueError("its files of rows are too short")
+    constant: dict[str, NDArray[Any]] = {}
+    for file in files:
+        _put(constant, wanted, file, read(file.name))
     return Snapshot(constant | part.arrays, facts)
+
+
+def _put(columns: dict[str, NDArray[Any]], wanted: range, file: RowFile, arrays: Arrays) -> None:
+    """Puts those rows of a file that are wanted into `columns`, which the first file makes.
+
+    What is made is not touched before rows are there for it, and takes no memory until then.
+    """
+    if any(array.shape[:1] != (file.stop - file.start,) for array in arrays.values()):
+        raise ValueError(f"{file.name} has not as many rows as its name says")
+    for name, array in arrays.items() if not columns else ():
+        columns[name] = np.empty((len(wanted), *array.shape[1:]), array.dtype)
+    form = {name: (array.shape[1:], array.dtype) for name, array in arrays.items()}
+    if form != {name: (column.shape[1:], column.dtype) for name, column in columns.items()}:
+        raise ValueError(f"the rows of {file.name} are not like those of the other files")
+    begin = max(file.start, wanted.start)
+    end = max(min(file.stop, wanted.stop), begin)
+    for name, array in arrays.items():
+        columns[name][begin - wanted.start : end - wanted.start] = array[
+            begin - file.start : end - file.start
+        ]

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from core.errors import ConfigurationError
 from saving.files import CheckpointError
+from saving.reading import ANY, LOG, NAME, opened, read_text
 
 BEST_NAME = "best.checkpoint"
 GENERATIONS = "checkpoints"
@@ -73,7 +74,7 @@ def discarded_if_empty(folder: Path) -> Iterator[None]:
         log = folder / LOG_NAME
         measured = (folder / METRICS_NAME).exists() and (folder / METRICS_NAME).stat().st_size > 0
         saved = any((folder / GENERATIONS).iterdir())
-        evidence = log.exists() and EVIDENCE in log.read_text(encoding="utf-8", errors="replace")
+        evidence = log.exists() and EVIDENCE in read_text(log, LOG, errors="replace")
         if not (measured or saved or evidence):
             shutil.rmtree(folder, ignore_errors=True)
             with suppress(OSError):  # other runs are in it
@@ -169,7 +170,7 @@ def _holder(log: Open) -> int | None:
 def is_running(folder: Path) -> bool:
     """Whether a process trains in a run's `folder`."""
     try:
-        with (folder / LOG_NAME).open() as log:
+        with opened(folder / LOG_NAME, ANY) as log:
             fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -181,7 +182,7 @@ def is_running(folder: Path) -> bool:
 def name_of(folder: Path) -> str:
     """The name that a person gave a run; else, or where its file is damaged, empty."""
     try:
-        return (folder / NAME_FILE).read_text(encoding="utf-8").strip()
+        return read_text(folder / NAME_FILE, NAME).strip()
     except (OSError, ValueError):
         return ""
 

@@ -87,7 +87,7 @@ class Agent:
         is called so.
         """
         from arena.agents import chosen_agent, named_agent
-        from saving.checkpoint import load_checkpoint
+        from saving.checkpoint import load_agent
         from saving.run_folder import best_of
 
         text, results = str(named), Path(results_path)
@@ -100,7 +100,7 @@ class Agent:
             path, name = best_of(Path(named)), text
         else:
             path, name, _ = named_agent(text, wanted, results, games)
-        found = load_checkpoint(path, expect_game=wanted)
+        found = load_agent(path, expect_game=wanted)
         return cls(found.config, found.weights, found.training_step, simulations, name, found.game)
 
     def _make_planner(self, simulations: int, batch: int) -> Planner:

@@ -21,16 +21,21 @@ def rung_shares(rungs: int, reduction: int) -> tuple[float, ...]:
 
     Raises `ConfigurationError` when the first would be at less than a hundredth.
     """
-    shares = tuple(1 / reduction**power for power in range(rungs, 0, -1))
-    if shares and shares[0] < SMALLEST_SHARE:
+    if not 2 <= reduction <= LARGEST_REDUCTION:
+        raise ConfigurationError(f"--reduction {reduction}: must be from 2 to {LARGEST_REDUCTION}")
+    if rungs < 0:
+        raise ConfigurationError(f"--rungs {rungs}: must be at least 0")
+    first = math.exp(-rungs * math.log(reduction))
+    if first < SMALLEST_SHARE * (1 - 1e-9):
         raise ConfigurationError(
-            f"--rungs {rungs}: with --reduction {reduction} the first would be at {shares[0]:.2%} of the "
+            f"--rungs {rungs}: with --reduction {reduction} the first would be at {first:.2%} of the "
             "budget, which says nothing yet; give fewer"
         )
-    return shares
+    return tuple(1 / reduction**power for power in range(rungs, 0, -1))
 
 
 SMALLEST_SHARE = 0.01
+LARGEST_REDUCTION = 100
 
 
 class Halving:

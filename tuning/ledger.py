@@ -9,19 +9,25 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, get_type_hints
+from typing import Any, get_type_hints
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, require
+from core.json_text import LARGEST, entries, parse_json, text
 from core.options import coerce
-from saving.files import writing
+from saving.appending import append_whole
+from saving.files import open_own, writing
+from saving.reading import LEDGER, read_bytes
 from tuning.space import Values
 
 FILE_NAME = "ledger.jsonl"
 FORMAT_VERSION = 1
+LONGEST_REASON = 300
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -132,26 +138,29 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         with writing(self.path):
-            self._stream: IO[bytes] = self.path.open("a+b")
+            self._descriptor = open_own(self.path, os.O_APPEND)
             try:
-                fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError(f"another search is running in {folder}") from None
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                os.close(self._descriptor)
+                if isinstance(error, BlockingIOError):
+                    raise ConfigurationError(f"another search is running in {folder}") from None
+                raise
 
     def events(self) -> list[Event]:
         """All events so far; a last line that was cut short is removed. Raises `ConfigurationError`."""
-        self._stream.seek(0)
-        content = self._stream.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        self._stream.truncate(len(whole))
+        with writing(self.path):
+            content = read_bytes(self.path, LEDGER)
+            whole = content[: content.rfind(b"\n") + 1]
+            os.ftruncate(self._descriptor, len(whole))
         lines = whole.splitlines()
         return [self._event(line, number) for number, line in enumerate(lines, 1) if line.strip()]
 
     def _event(self, line: bytes, number: int) -> Event:
         try:
-            return event_of(json.loads(line))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+            return event_of(parse_json(line, constants=True))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            reason = f"{type(error).__name__}: {str(error)[:LONGEST_REASON]}"
             raise ConfigurationError(f"{self.path}, line {number}, is no event ({reason})") from None
 
     def append(self, event: Event) -> None:
@@ -159,18 +168,17 @@ class Ledger:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = {"event": _NAMES[type(event)], "time": moment} | dataclasses.asdict(event)
         with writing(self.path):
-            self._stream.write(json.dumps(line).encode() + b"\n")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            append_whole(self._descriptor, json.dumps(line).encode() + b"\n")
+            os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Closes the file and lets others have it."""
-        self._stream.close()
+        os.close(self._descriptor)
 
 
 def event_of(line: dict[str, Any]) -> Event:
     """The event that a line of the ledger is about. Raises `ValueError`, `TypeError` or `KeyError`."""
-    kind = KINDS[line.pop("event")]
+    kind = KINDS[text(entries(line, "an event").pop("event"), "event")]
     del line["time"]
     hints = _FIELD_TYPES[kind]
     event: Event = kind(**{name: _checked(hints.get(name), value, name) for name, value in line.items()})
@@ -180,7 +188,34 @@ def event_of(line: dict[str, Any]) -> Event:
 
 
 def _checked(expected: Any, value: Any, name: str) -> Any:
-    return value if expected in (None, dict[str, Any]) else coerce(expected, value, name)
+    if expected == dict[str, Any]:
+        return entries(value, name)
+    found = value if expected is None else coerce(expected, value, name)
+    if name in BOUNDS and found is not None:
+        low, high = BOUNDS[name]
+        require(low <= found <= high, f"{name}={found}", f"must be from {low:g} to {high:g}")
+    return found
+
+
+MOST_TRIALS = 1_000_000
+BOUNDS: dict[str, tuple[float, float]] = {
+    "budget": (0, MOST_TRIALS),
+    "parallel": (1, 4096),
+    "minutes": (0.0, 1e7),
+    "steps": (0, 1e12),
+    "rungs": (0, 64),
+    "games": (1, 1e9),
+    "trial": (1, MOST_TRIALS),
+    "process": (1, 2**31),
+    "created": (0.0, 1e12),
+    "rung": (0, 63),
+    "share": (0.0, 1.0),
+    "error": (0.0, math.inf),
+    "seconds": (0.0, 1e12),
+    "updates": (0, LARGEST),
+    "played_steps": (0, LARGEST),
+}
+"""Of the numbers in events, inclusive: a search that was begun by the command line has no others."""
 
 
 _FIELD_TYPES = {kind: get_type_hints(kind) for kind in KINDS.values()}

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from core.errors import ConfigurationError
+from core.json_text import brief
 from games.api.files import game_name
 from saving.run_folder import new_folder
 from tuning import trial
@@ -96,8 +97,9 @@ def _restored(ledger: Ledger) -> Study:
         study.apply_all(events)
     except ConfigurationError:
         raise
-    except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{ledger.path} does not fit together ({error!r}): was it edited?") from None
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        why = f"{type(error).__name__}: {brief(str(error))}"
+        raise ConfigurationError(f"{ledger.path} does not fit together ({why}): was it edited?") from None
     return study
 
 

@@ -6,13 +6,13 @@ Every trial starts a Ray of its own, so that one that runs out of memory or cras
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,12 @@ from core.errors import INTERRUPTED
 from core.project import PROJECT, command_line
 from games.api.files import game_name
 from runs.reports.metrics_log import MetricPoint, read_metrics
+from saving.files import write_whole
+from saving.reading import OUTPUT, SCORE, read_json, read_text
 from saving.run_folder import BEST_NAME, GENERATIONS, METRICS_NAME, RUN_CONFIG, best_of, in_runs
 
 OPTIONS_NAME = "options.json"
+TETHER = "tether.py"
 OUTPUT_NAME = "output.txt"
 SCORE_NAME = "score.json"
 GRACE_SECONDS = 30.0
@@ -128,7 +131,7 @@ class TrialProcess:
         shutil.rmtree(plan.folder, ignore_errors=True)
         plan.folder.mkdir(parents=True)
         options = plan.folder / OPTIONS_NAME
-        options.write_text(plan.config.to_json() + "\n")
+        write_whole(options, (plan.config.to_json() + "\n").encode())
         self._points: list[MetricPoint] = []
         self._waited = 0.0  # seconds before the first update
         self._next_read = self._started = time.monotonic()
@@ -198,7 +201,7 @@ class TrialProcess:
     def _run(self, *arguments: str, output: str = OUTPUT_NAME) -> subprocess.Popen[bytes]:
         """Starts `muzero.py`, in a process group of its own; it prints into the trial's folder."""
         folder = self.plan.folder
-        tether = [sys.executable, str(PROJECT / "tuning" / "tether.py"), str(os.getpid())]
+        tether = [sys.executable, str(PROJECT / "tuning" / TETHER), str(os.getpid())]
         command = [*tether, *command_line(), *arguments]
         with (folder / OUTPUT_NAME).open("ab") as errors, (folder / output).open("ab") as printed:
             return subprocess.Popen(
@@ -220,7 +223,7 @@ class TrialProcess:
             return f"killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
         if status == INTERRUPTED:
             return "interrupted by somebody else than the search"
-        text = (self.plan.folder / OUTPUT_NAME).read_text(errors="replace")
+        text = read_text(self.plan.folder / OUTPUT_NAME, OUTPUT, errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return (lines[-1] if lines else f"exit status {status}")[:LONGEST_REASON]
 
@@ -268,7 +271,7 @@ class TrialProcess:
         run = self._run_folder()
         assert run is not None
         try:
-            result = json.loads((self.plan.folder / SCORE_NAME).read_bytes())
+            result = read_json(self.plan.folder / SCORE_NAME, SCORE)
         except ValueError as error:
             return Died(f"the evaluation printed no JSON: {error}")
         last = self._points[-1] if self._points else MetricPoint(0, 0, 0.0, {})
@@ -344,14 +347,39 @@ def kill_group(number: int) -> None:
         os.killpg(number, signal.SIGKILL)
 
 
-def end_orphan(identity: ProcessIdentity) -> bool:
-    """Ends a trial's process whose search has died; whether it was still there."""
-    with suppress(psutil.Error):
+def end_orphan(identity: ProcessIdentity, folder: Path) -> bool:
+    """Ends the process of the trial in `folder` whose search has died; whether it was still there.
+
+    A ledger may say anything: nothing is told to end but a process of this user that was started at that
+    moment, leads a group of its own, and is the project's command, told to work in the trial's folder.
+    """
+    with suppress(psutil.Error, ValueError, OverflowError):  # also of numbers that no process has
         process = psutil.Process(identity.number)
-        if process.create_time() != identity.created:
+        if process.create_time() != identity.created or not _works_in(process, folder):
             return False
         process.terminate()
         psutil.wait_procs([process], GRACE_SECONDS)
         kill_group(identity.number)
         return True
     return False
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process is one that `TrialProcess` has started for the trial in `folder`."""
+    number, own = process.pid, process.uids().real == os.getuid()
+    arguments = [Path(argument) for argument in process.cmdline()[1:]]
+    inside = any(folder in argument.parents for argument in arguments) and _is_command(arguments)
+    return own and inside and number != os.getpid() and _group_of(number) == number
+
+
+def _is_command(arguments: Sequence[Path]) -> bool:
+    """Whether an interpreter with these `arguments` runs the project, wherever that is, or is about to."""
+    names, ours = ([Path(one).name for one in some] for some in (arguments, command_line()[1:]))
+    return names[: len(ours)] == ours or names[:1] == [TETHER]
+
+
+def _group_of(number: int) -> int | None:
+    """The group of a process; None if there is no such process."""
+    with suppress(ProcessLookupError):
+        return os.getpgid(number)
+    return None

@@ -90,7 +90,8 @@ class Tuner:
         """Ends what is left of the trials of an earlier sitting that was killed."""
         for trial in self.state.trials.values():
             if trial.started is not None:
-                end_orphan(ProcessIdentity(trial.started.process, trial.started.created))
+                identity = ProcessIdentity(trial.started.process, trial.started.created)
+                end_orphan(identity, self.trial_folder(trial.number))
 
     def _fill(self) -> None:
         """Starts trials until as many run as may."""

@@ -19,10 +19,9 @@ from core.errors import ConfigurationError
 from core.project import PROJECT
 from games.api.muzero_general import Adopted, adopt
 from games.api.spec import GameSpec, Recipe, capabilities_of
+from saving.reading import GAME_FILE, read_text
 
 ENDING = ".py"
-MOST_BYTES = 10_000_000
-"""Of a file of a game; what is longer is none."""
 
 
 def is_file_name(text: str) -> bool:
@@ -49,9 +48,9 @@ class GameFile:
         if not re.fullmatch(r"[\w-]+", path.stem):
             raise ConfigurationError(f"{path}: a game is called as its file: letters, digits, - and _")
         try:
-            if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            if not path.is_file() or path.stat().st_size > GAME_FILE.most_bytes:
                 raise ConfigurationError(f"{path} is no file of a game")
-            return cls(str(path.resolve()), path.read_text(encoding="utf-8"))
+            return cls(str(path.resolve()), read_text(path, GAME_FILE))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
             raise ConfigurationError(f"{path} cannot be read: {reason}") from None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import stat
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from saving.files import read_end
+from core.json_text import entries, parse_json
+from saving.reading import read_end, size_of
 
 Level = Literal["fine", "note", "fault"]
-MOST_BYTES = 64 << 20
-"""Of a file of text that is read; of a longer one its end."""
+MOST_BYTES = 16 << 20
+MOST_LINES = 200_000
+"""Of a file of text that are read; of a longer one its end."""
 
 
 class Finding(NamedTuple):
@@ -27,14 +27,11 @@ class Unreadable(Exception):  # noqa: N818 - a finding, no error
 
 
 def require_regular(path: Path) -> int:
-    """The size of a regular file, in bytes. Raises `Unreadable`: others may never end."""
+    """The size of a regular file, in bytes. Raises `Unreadable`."""
     try:
-        found = path.lstat()
+        return size_of(path)
     except OSError as error:
         raise Unreadable(f"{path.name}: {error.strerror or error}") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise Unreadable(f"{path.name}: is no regular file")
-    return found.st_size
 
 
 def read_text(path: Path) -> str:
@@ -45,6 +42,11 @@ def read_text(path: Path) -> str:
         raise Unreadable(f"{path.name}: {error.strerror or error}") from None
 
 
+def read_lines(path: Path) -> list[str]:
+    """A file's lines, or the last ones of many. Raises `Unreadable`."""
+    return read_text(path).splitlines()[-MOST_LINES:]
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """A file's JSON object. Raises `Unreadable`."""
     return as_object(read_text(path), path.name)
@@ -53,9 +55,10 @@ def read_object(path: Path) -> dict[str, Any]:
 def as_object(text: str, name: str) -> dict[str, Any]:
     """The JSON object that `text`, out of what is called `name`, stands for. Raises `Unreadable`."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = parse_json(text, constants=True)
+    except ValueError:
         raise Unreadable(f"{name}: is damaged: no JSON") from None
-    if not isinstance(found, dict):
-        raise Unreadable(f"{name}: is damaged: no JSON object")
-    return found
+    try:
+        return entries(found, name)
+    except ValueError:
+        raise Unreadable(f"{name}: is damaged: no JSON object") from None

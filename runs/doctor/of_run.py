@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from core.wording import counted, grouped
-from runs.doctor.finding import Finding, Unreadable, as_object, read_object, read_text, require_regular
+from runs.doctor.finding import (
+    Finding,
+    Unreadable,
+    as_object,
+    read_lines,
+    read_object,
+    read_text,
+    require_regular,
+)
 from runs.lost_games import LOST_GAMES
 from saving.files import TEMPORARY, digest_file
+from saving.reading import PART
 from saving.run_folder import (
     BEST_NAME,
     EVIDENCE,
@@ -42,7 +51,7 @@ class _Moment(NamedTuple):
 
 def examined(folder: Path) -> Iterator[Finding]:
     """What there is to say of the run in `folder`, in the order in which a person wants to know it."""
-    running = is_running(folder) if _is_file(folder / LOG_NAME) else False
+    running = is_running(folder)
     if running:
         yield Finding("fine", "the run is running now")
     parts: tuple[Callable[[Path], Iterator[Finding]], ...] = (_config, _log, _lost_games, _leftovers)
@@ -78,7 +87,7 @@ def _progress(folder: Path, running: bool) -> Iterator[Finding]:
     """What was measured last, what is saved, and what lies between."""
     last = None
     try:
-        last = _last_moment(read_text(folder / METRICS_NAME))
+        last = _last_moment(read_lines(folder / METRICS_NAME))
         yield Finding("fine", _came(last) if last else "nothing was measured yet")
     except Unreadable as problem:
         yield Finding(
@@ -121,10 +130,10 @@ def _nothing_saved(folder: Path, running: bool) -> Finding:
     )
 
 
-def _last_moment(text: str) -> _Moment | None:
+def _last_moment(lines: Sequence[str]) -> _Moment | None:
     """That of the newest line that is whole; of updates the most."""
     found = None
-    for line in text.splitlines():
+    for line in lines:
         try:
             values = as_object(line, METRICS_NAME)
             moment = _Moment(int(values["updates"]), float(values["seconds"]))
@@ -155,7 +164,7 @@ def generation_fault(path: Path) -> str | None:
         size = sum(require_regular(path / name) for name in files)
         if size > MOST_DIGESTED:
             return None
-        wrong = [name for name, digest in files.items() if digest_file(path / name) != digest]
+        wrong = [name for name, digest in files.items() if digest_file(path / name, PART) != digest]
     except Unreadable as problem:
         return str(problem)
     except OSError as error:
@@ -180,7 +189,7 @@ def _config(folder: Path) -> Iterator[Finding]:
 
 def _log(folder: Path) -> Iterator[Finding]:
     """What the log tells of: actors started again, warnings, errors."""
-    lines = read_text(folder / LOG_NAME).splitlines()
+    lines = read_lines(folder / LOG_NAME)
     found = [match for line in lines if (match := _RESTARTED.match(line))]
     for actor, number in Counter(match[1] for match in found).most_common():
         reasons = Counter(match[2] for match in found if match[1] == actor and match[2])
@@ -209,7 +218,7 @@ def _lost_games(folder: Path) -> Iterator[Finding]:
     if not path.exists() and not path.is_symlink():
         return
     reasons: Counter[str] = Counter()
-    for line in read_text(path).splitlines():
+    for line in read_lines(path):
         try:
             reasons[str(as_object(line, LOST_GAMES).get("reason", "for no known reason"))] += 1
         except Unreadable:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from arena.agents import means_an_agent
-from config import MuZeroConfig
 from core.errors import ConfigurationError
+from core.json_text import entries, whole
 from games.api.files import is_file_name
 from games.api.sources import OWN_GAMES
 from runs.reports.metrics_log import MetricPoint, read_metrics
 from saving.files import write_whole
+from saving.reading import CONFIGURATION, read_json
 from saving.run_folder import BEST_NAME, METRICS_NAME, NAME_FILE, RUN_CONFIG, in_runs, is_running, name_of
 
 BEST = "reward/evaluation_best"
@@ -74,8 +75,9 @@ def _points(path: Path) -> list[MetricPoint]:
 
 def _players(path: Path) -> int:
     try:
-        return MuZeroConfig.from_json(path.read_text(encoding="utf-8")).players
-    except (OSError, ValueError):  # of another version, or damaged
+        found = entries(read_json(path, CONFIGURATION, constants=True), "configuration")
+        return whole(found["players"], "players")
+    except (OSError, ValueError, LookupError):  # of another version, or damaged
         return 1
 
 

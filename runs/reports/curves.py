@@ -15,7 +15,8 @@ from config import MuZeroConfig
 from core.errors import ConfigurationError, did_you_mean
 from core.options import parse_json_object
 from runs.reports.metrics_log import MetricPoint, read_metrics
-from saving.run_folder import METRICS_NAME
+from saving.reading import CONFIGURATION, read_text
+from saving.run_folder import METRICS_NAME, RUN_CONFIG
 
 Axis = Literal["updates", "steps", "minutes"]
 
@@ -43,7 +44,10 @@ class LoggedRun:
         """The metric by which the run is judged."""
         if self.options["players"] == 1:
             return "reward/evaluation_mean"
-        return f"evaluate/{self.options['opponents'][0]}/score"
+        opponents = self.options["opponents"]
+        if not (isinstance(opponents, list) and opponents):
+            raise ConfigurationError(f"{self.folder / RUN_CONFIG}: a game for two needs opponents")
+        return f"evaluate/{opponents[0]}/score"
 
 
 class Curve(NamedTuple):
@@ -77,16 +81,18 @@ class Band(NamedTuple):
 def load_run(folder: Path) -> LoggedRun:
     """The run in `folder`. Raises `ConfigurationError` when it is none, or has no metrics."""
     try:
-        text = (folder / "config.json").read_text()
+        text = read_text(folder / RUN_CONFIG, CONFIGURATION)
         points = read_metrics(folder / METRICS_NAME)
     except OSError as error:
         raise ConfigurationError(
             f"{folder} cannot be plotted: {Path(error.filename).name}: {error.strerror}; name a run's folder"
         ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{folder} cannot be plotted: its {RUN_CONFIG} is no text") from None
     if not points:
         raise ConfigurationError(f"{folder / METRICS_NAME} is empty: train on before plotting")
     defaults = json.loads(MuZeroConfig().to_json())
-    options = defaults | parse_json_object(text, str(folder / "config.json"))
+    options = defaults | parse_json_object(text, str(folder / RUN_CONFIG))
     return LoggedRun(folder, folder.absolute().parent.name, options, points)
 
 

@@ -12,16 +12,20 @@ short by a crash costs nothing else. `pandas.read_json(path, lines=True)` reads 
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.json_text import entries, parse_json, real, text, whole
 from core.output import say_on_stderr
 from runs.reports.scalars import ScalarLog, Scalars
 from saving.appending import AppendedFile, Troubles
 from saving.files import write_whole
+from saving.reading import METRICS, opened, read_lines
 from saving.run_folder import METRICS_NAME
 
 if TYPE_CHECKING:
@@ -84,35 +88,87 @@ def read_metrics(path: Path) -> list[MetricPoint]:
     """The points in a metrics.jsonl, in order of time.
 
     Where a run went on from a checkpoint older than its last line, what was lost between is left out, as is a
-    line that a crash has cut short. Raises `OSError` when the file cannot be read.
+    line that a crash has cut short. Of a run of weeks, every second point of earlier times is left out, again
+    and again, so that all of them fit into memory. Raises `OSError` when the file cannot be read.
     """
     points: list[MetricPoint] = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for point in _parsed(lines):
-            while points and points[-1].seconds > point.seconds:
-                points.pop()
-            points.append(point)
+    numbers, names = 0, set[str]()
+    for _, point in _parsed(path):
+        while points and points[-1].seconds > point.seconds:
+            points.pop()
+        points.append(point)
+        numbers += len(point.scalars)
+        names.update(point.scalars)
+        if len(names) > MOST_NAMES:
+            raise OSError(errno.EFBIG, "more metrics than a run has", str(path))
+        if numbers > MOST_NUMBERS:
+            points = points[-1::-2][::-1]
+            numbers = sum(len(point.scalars) for point in points)
     return points
 
 
-def _parsed(lines: Iterable[str]) -> Iterable[MetricPoint]:
-    for line in lines:
-        try:
-            values = json.loads(line)
-            moment = values.pop("updates"), values.pop("played_steps"), values.pop("seconds")
-        except (ValueError, LookupError, AttributeError, TypeError):
-            continue
-        yield MetricPoint(*moment, values)
+MOST_NUMBERS = 5_000_000
+"""That are kept: a run of three days has so many."""
+MOST_NAMES = 10_000
+"""Of metrics in one file."""
+
+
+MOST_DAMAGED = 100_000
+"""Lines that say nothing; where there are more, the file is something else."""
+
+
+class _Line(NamedTuple):
+    """A whole line of the file."""
+
+    text: bytes
+    point: MetricPoint
+
+
+def _parsed(path: Path) -> Iterator[_Line]:
+    """Those lines of a file that are whole. Raises `OSError` where it cannot be read, or hardly has any."""
+    damaged = 0
+    for line in read_lines(path, METRICS):
+        point = _point_of(line)
+        if point is not None:
+            yield _Line(line, point)
+        elif (damaged := damaged + 1) > MOST_DAMAGED:
+            raise OSError(errno.EINVAL, "hardly a line of it has metrics", str(path))
+
+
+def _point_of(line: bytes) -> MetricPoint | None:
+    """What a line says, if it is whole."""
+    try:
+        values = entries(parse_json(line, constants=True), "a line")
+        updates, steps = (whole(values.pop(name), name) for name in ("updates", "played_steps"))
+        seconds = real(values.pop("seconds"), "seconds", 0.0, LONGEST_SECONDS)
+        scalars = {sys.intern(tag): _number(value, tag) for tag, value in values.items()}
+    except (ValueError, LookupError):
+        return None
+    return MetricPoint(updates, steps, seconds, scalars)
+
+
+LONGEST_SECONDS = 1e12
+
+
+def _number(value: Any, tag: str) -> float:
+    """`value` as it is, whole or not, if it is one that can be drawn. Raises `ValueError`."""
+    real(value, text(tag, "a metric", 1000), -LARGEST_SHOWN, LARGEST_SHOWN)
+    number: float = value
+    return number
+
+
+LARGEST_SHOWN = 1e100
+"""Of a metric: pictures of larger ones cannot be drawn."""
 
 
 def _forget_after(path: Path, resumed: Counters) -> None:
     """Rewrites the file without the points of after `resumed`."""
-    kept = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
-        for point in _parsed([line]):
-            if point.updates <= resumed.training_step and point.seconds <= resumed.seconds:
-                kept.append(line)
-    write_whole(path, "".join(kept).encode())
+    kept = [
+        line
+        for line, point in _parsed(path)
+        if point.updates <= resumed.training_step and point.seconds <= resumed.seconds
+    ]
+    write_whole(path, b"".join(kept))
 
 
 def _short(value: float) -> float:
@@ -121,7 +177,7 @@ def _short(value: float) -> float:
 
 def _cut_short(path: Path) -> bool:
     """Whether the file's last line has no end."""
-    with path.open("rb") as stream:
+    with opened(path, METRICS) as stream:
         if stream.seek(0, 2) == 0:
             return False
         stream.seek(-1, 2)

@@ -82,3 +82,19 @@ def test_its_search_is_restored(results: Path) -> None:
     assert {number: trial.phase for number, trial in study.trials.items()} == dict.fromkeys(
         (1, 2, 3), "failed"
     )
+
+
+def test_a_copied_run_registers_where_we_are_and_not_where_its_file_says(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its file says `earlier`, a folder of whoever has trained it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    copied = shutil.copytree(newest_run(results, "cartpole"), tmp_path / "copied")
+    options = ["--local", "--training-steps", 151, "--evaluation-interval", 0]
+    carried_out(capsys, "resume", copied, *options)
+    assert [path.name for path in here.iterdir()] == ["results"]
+    assert (here / "results" / "models" / "cartpole" / "v0001.checkpoint").exists()
+    carried_out(capsys, "resume", newest_run(results, "cartpole"), *options)
+    assert [path.name for path in here.iterdir()] == ["results"], "one that lies among results stays there"

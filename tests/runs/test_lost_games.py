@@ -15,7 +15,8 @@ from games.api.spec import GameSpec
 from playing.environment import GameError
 from playing.game_note import GameNote
 from runs.launch import train
-from runs.lost_games import LOST_GAMES, MOST_FATAL, LostGames, fatal_seeds
+from runs.lost_games import LOST_GAMES, MOST_FATAL, NOTES, LostGames, fatal_seeds
+from saving.appending import Troubles
 from saving.checkpoint import Checkpoint, load_checkpoint
 from search.planner import self_play_planner
 from self_play import SelfPlay
@@ -119,19 +120,50 @@ def test_a_game_that_takes_every_process_along_ends_the_run_soon(tmp_path: Path)
     assert "10 games took their process along" in (games.verdict() or "")
 
 
+def full(*_: Any, **__: Any) -> int:
+    """In the place of `os.open` and `os.write`."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_lines_wait_while_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    games = LostGames(tmp_path, "breaking", 4)
-
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", full)
-        games.add([BROKE], "self_play_0")
-        refused = games.failure
+    said: list[str] = []
+    games = LostGames(tmp_path, "breaking", 4, Troubles(said.append))
+    for refused in ("open", "write"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, refused, full)
+            games.add([BROKE], "self_play_0")
+    warning = (
+        "warning: cannot write lost_games.jsonl: No space left on device; the run goes on and tries again"
+    )
+    assert said == [warning]
     games.add([BROKE._replace(seed=8)], "self_play_0")
-    assert (type(refused), games.failure) == (OSError, None)
-    assert [game["seed"] for game in lines(tmp_path)] == [7, 8]
+    assert said == [warning, "lost_games.jsonl can be written again"]
+    assert [game["seed"] for game in lines(tmp_path)] == [7, 7, 8]
+
+
+def test_lines_that_wait_are_written_when_the_run_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    games = LostGames(tmp_path, "breaking", 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        games.add([BROKE], "self_play_0")
+    games.close()
+    assert [game["seed"] for game in lines(tmp_path)] == [7]
+
+
+def test_a_run_without_lost_games_has_no_list_of_them(tmp_path: Path) -> None:
+    LostGames(tmp_path, "breaking", 4).close()
+    assert not (tmp_path / LOST_GAMES).exists()
+
+
+def test_lost_games_are_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / LOST_GAMES).symlink_to("other")
+    said: list[str] = []
+    LostGames(tmp_path, "breaking", 4, Troubles(said.append)).add([BROKE], "self_play_0")
+    assert (tmp_path / "other").read_text() == "kept"
+    assert ["symbolic link" in line for line in said] == [True]
 
 
 def test_games_of_very_many_moves_are_written_without_them(tmp_path: Path) -> None:
@@ -140,6 +172,31 @@ def test_games_of_very_many_moves_are_written_without_them(tmp_path: Path) -> No
 
 
 # --- processes that are gone ---
+
+
+def test_notes_in_a_folder_elsewhere_are_neither_written_nor_removed(tmp_path: Path) -> None:
+    """A run's folder may come from anybody."""
+    elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
+    for folder in (elsewhere, run):
+        folder.mkdir()
+    note = elsewhere / "self_play_0"
+    GameNote(note).moving(1, 77, 9)
+    before = note.read_bytes()
+    (run / NOTES).symlink_to(elsewhere)
+    games = LostGames(run, "breaking", 4)
+    assert games.caution("self_play_0").note is None
+    assert games.died("self_play_0", "it died") == games.left_over() == []
+    games.close()
+    assert note.read_bytes() == before
+
+
+def test_a_longer_file_in_the_place_of_a_note_stays_as_it_is(tmp_path: Path) -> None:
+    games = LostGames(tmp_path, "breaking", 4)
+    note = games.caution("self_play_0").note
+    assert note is not None
+    note.write_bytes(b"x" * 1000)
+    assert games.died("self_play_0", "it died") == []
+    assert note.read_bytes() == b"x" * 1000
 
 
 def moving(games: LostGames, actor: str, seed: int) -> None:

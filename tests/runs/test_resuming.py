@@ -229,3 +229,15 @@ def test_a_training_whose_output_does_not_fit_goes_on(tmp_path: Path) -> None:
 
 
 OPTIONS = ("training_steps", "games_per_worker", "num_simulations", "batch_size", "ratio", "learning_starts")
+
+
+def test_checkpoints_that_are_a_link_are_not_gone_on_with(results: Path, tmp_path: Path) -> None:
+    """Generations would be written, and removed, elsewhere."""
+    run = trained().folder
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(run / "checkpoints", elsewhere)
+    (run / "checkpoints").symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    with pytest.raises(CheckpointError, match="symbolic link"):
+        MuZero.resume(run, {"training_steps": 10_000}, local=True)
+    assert sorted(elsewhere.rglob("*")) == before

@@ -30,6 +30,7 @@ from saving.checkpoint import (
     save_best,
     save_generation,
 )
+from saving.facts import counters_of
 from saving.files import CheckpointError
 from saving.run_folder import new_run_folder, newest_run, run_folder_of
 
@@ -294,6 +295,6 @@ def test_unwritable_results_path(tmp_path: Path) -> None:
 
 def test_runs_of_earlier_versions_have_added_what_they_played() -> None:
     facts = dataclasses.asdict(Counters(5, 300, added_steps=280))
-    assert module._counters(facts).added_steps == 280
+    assert counters_of(facts).added_steps == 280
     del facts["added_steps"]
-    assert module._counters(facts) == Counters(5, 300, added_steps=300)
+    assert counters_of(facts) == Counters(5, 300, added_steps=300)

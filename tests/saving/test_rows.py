@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -149,3 +150,86 @@ def test_a_buffer_without_a_row_is_one_afterwards() -> None:
     again.load_state(with_rows(files.rest, files.written.__getitem__))
     add_games(again, 1)
     assert again.steps > 0
+
+
+def listed(files: Files, rows_listed: Any) -> Snapshot:
+    return Snapshot(files.rest.arrays, files.rest.facts | {ROWS: rows_listed})
+
+
+def test_a_list_that_is_none_is_refused_before_a_file_is_read() -> None:
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    saved(buffer, files)
+    name, start, stop = files.rest.facts[ROWS][0]
+    wrongs: tuple[Any, ...] = (
+        None,
+        {},
+        [name],
+        [[name, start]],
+        [[3, start, stop]],
+        [[name, 0.5, stop]],
+        [[name, start, 10**60]],
+        [[name, -1, stop]],
+        [["x" * 1000, start, stop]],
+        [],
+    )
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match=r".+"):
+            with_rows(listed(files, wrong), lambda name: pytest.fail(f"{name} was read"))
+
+
+def test_a_file_is_not_read_in_the_place_of_another_one() -> None:
+    """Small files could stand for any number of rows."""
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    saved(buffer, files)
+    (name, *first), (_, *second), *more = files.rest.facts[ROWS]
+    with pytest.raises(ValueError, match="listed twice"):
+        with_rows(listed(files, [[name, *first], [name, *second], *more]), files.written.__getitem__)
+
+
+def test_files_that_are_not_alike_or_not_as_long_as_listed_are_refused() -> None:
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    written = saved(buffer, files)
+    second = dict(files.written[written[1].name])
+    for wrong, why in (
+        ({name: array[1:] for name, array in second.items()}, "not as many rows"),
+        (second | {"actions": np.array(7)}, "not as many rows"),
+        (second | {"more": second["actions"]}, "not like"),
+        ({name: array for name, array in second.items() if name != "actions"}, "not like"),
+        (second | {"actions": second["actions"].astype(np.int64)}, "not like"),
+        (second | {"observations": second["observations"][..., :1]}, "not like"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            with_rows(files.rest, (files.written | {written[1].name: wrong}).__getitem__)
+
+
+def test_rows_before_the_first_and_behind_the_last_one_are_left_out() -> None:
+    """As many as a file may have of games that have left: also files of nothing else."""
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    saved(buffer, files)
+    wanted, begin, size = buffer.state(), 25, 10
+    cut_out = {name: array[begin : begin + size] for name, array in files.rest.arrays.items()}
+    facts = files.rest.facts | {"first": wanted.facts["first"] + begin}
+    found = with_rows(Snapshot(cut_out, facts), files.written.__getitem__)
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array[begin : begin + size], err_msg=name)
+
+
+def test_a_file_is_let_go_before_the_next_one_is_read() -> None:
+    """A large buffer is in memory once."""
+    buffer, files = make_buffer(), Files()
+    add_games(buffer, *range(10))
+    saved(buffer, files)
+    seen: list[weakref.ref[Any]] = []
+
+    def read(name: str) -> Arrays:
+        assert [ref() for ref in seen] == [None] * len(seen)
+        arrays = {name: array.copy() for name, array in files.written[name].items()}
+        seen[:] = [weakref.ref(array) for array in arrays.values()]
+        return arrays
+
+    with_rows(files.rest, read)
+    assert len(seen) > 1

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from rich.console import Console
 
@@ -51,12 +53,14 @@ from tuning.ledger import (
 )
 from tuning.picture import PICTURE_NAME, axis_of, draw_search, place, search_figure
 from tuning.report import StudyFiles, best_options, results_table, write_hparams
+from tuning.sitting import Limits, next_sitting
 from tuning.space import Parameter, own_values, parse_parameter, parse_space
 from tuning.study import Study
 from tuning.suggester import Suggester
 from tuning.trial import (
     Died,
     Plan,
+    ProcessIdentity,
     Scored,
     TrialProcess,
     TrialProgress,
@@ -831,11 +835,11 @@ def test_weights_that_were_scored_are_kept_where_there_are_no_better_ones(stub: 
 def test_orphans_are_ended_and_nobody_else(stub: Path) -> None:
     trial = TrialProcess(plan(stub / "001", 2))
     identity = trial.identity
-    assert not end_orphan(identity._replace(created=identity.created + 1))
+    assert not end_orphan(identity._replace(created=identity.created + 1), stub / "001")
     assert trial.outcome() is None
-    assert end_orphan(identity)
+    assert end_orphan(identity, stub / "001")
     assert not _alive(identity.number)
-    assert not end_orphan(identity)
+    assert not end_orphan(identity, stub / "001")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere trials are ended when the search is resumed")
@@ -875,3 +879,75 @@ def test_event_lines_are_for_events_worth_one() -> None:
     state = Study(opened())
     assert event_line(Started(1, 2, 3.0), state) is None
     assert event_line(RungReached(1, 0, 1 / 9, 2.0, False), state) is None
+
+
+# --- ledgers from elsewhere ---
+
+
+def ledger_with(folder: Path, number: int, **changes: object) -> Path:
+    """A copy of an earlier search, of whose event `number` some entries are changed."""
+    [earlier] = (PROJECT / "tests/data/earlier_results/tune/cartpole").iterdir()
+    lines = (earlier / "ledger.jsonl").read_text().splitlines()
+    lines[number] = json.dumps(json.loads(lines[number]) | changes)
+    (folder / "ledger.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("number", "changes"),
+    [
+        (0, {"rungs": 10**9}),
+        (0, {"rungs": 10**9, "reduction": 1}),
+        (0, {"rungs": 60, "reduction": 1}),
+        (0, {"rungs": 2, "reduction": 0}),
+        (0, {"rungs": -1}),
+        (0, {"reduction": 10**30}),
+        (0, {"budget": 10**30}),
+        (0, {"parallel": 10**9}),
+        (0, {"minutes": -1.0}),
+        (0, {"minutes": math.inf}),
+        (0, {"game": "a" * 1_000_000}),
+        (0, {"optimizer": "a" * 1_000_000}),
+        (1, {"trial": -1}),
+        (1, {"trial": 10**30}),
+        (1, {"values": {"lr_init": "a" * 1_000_000}}),
+        (1, {"event": {}}),
+        (2, {"process": -1}),
+        (2, {"process": 10**30}),
+        (2, {"created": -math.inf}),
+        (2, {"trial": 999}),
+    ],
+)
+def test_a_ledger_of_impossible_numbers_is_refused(
+    tmp_path: Path, number: int, changes: dict[str, object]
+) -> None:
+    folder = ledger_with(tmp_path, number, **changes)
+    with pytest.raises(ConfigurationError) as caught, next_sitting(folder, None, Limits(None, None)):
+        pass
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2100, "a megabyte is not repeated"
+
+
+@pytest.mark.parametrize("number", [0, 1, -1, 2**31 - 1])
+def test_no_process_is_ended_because_a_ledger_names_it(tmp_path: Path, number: int) -> None:
+    assert not end_orphan(ProcessIdentity(number, 0.0), tmp_path)
+
+
+def test_a_stranger_is_not_ended_although_its_start_is_known(tmp_path: Path) -> None:
+    """One that names no folder of the search, one that leads no group, one of another program."""
+    sleep, folder = "import time; time.sleep(60)", str(tmp_path / "001" / "x")
+    script, other = tmp_path / "muzero.py", tmp_path / "editor.py"
+    for file in (script, other):
+        file.write_text(sleep)
+    for arguments, alone in (
+        ([str(script)], True),
+        ([str(script), folder], False),
+        (["-c", sleep, folder], True),
+        ([str(other), folder], True),
+    ):
+        program = [sys.executable, *arguments]
+        with subprocess.Popen(program, start_new_session=alone) as stranger:
+            identity = ProcessIdentity(stranger.pid, psutil.Process(stranger.pid).create_time())
+            assert not end_orphan(identity, tmp_path / "001")
+            assert stranger.poll() is None
+            stranger.kill()

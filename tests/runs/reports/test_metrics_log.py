@@ -14,6 +14,7 @@ import pytest
 from config import MuZeroConfig
 from core.errors import ConfigurationError
 from data import Counters
+from runs.reports import metrics_log
 from runs.reports.metrics_log import MetricPoint, MetricsLog, read_metrics
 from runs.reports.scalars import finite, status_scalars
 from runs.reports.wandb_log import WandbLog
@@ -97,6 +98,37 @@ def test_a_line_cut_short_costs_nothing_else(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     points = write(tmp_path, [at(300, 3.0, evaluations=())])
     assert [point.updates for point in points] == [100, 300]
+
+
+def test_of_very_many_points_fewer_are_kept_and_the_newest_one_always(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_log, "MOST_NUMBERS", 100)
+    lines = [
+        json.dumps({"updates": n, "played_steps": n, "seconds": float(n), "a": 1.0, "b": 2.0})
+        for n in range(1000)
+    ]
+    (tmp_path / METRICS_NAME).write_text("\n".join(lines) + "\n")
+    found = [point.updates for point in read_metrics(tmp_path / METRICS_NAME)]
+    assert 25 <= len(found) <= 50
+    assert found[-1] == 999
+    assert found == sorted(found)
+    assert found[0] < 100
+
+
+def test_a_file_of_lines_that_say_nothing_is_refused_before_all_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / METRICS_NAME
+    write(tmp_path, [at(1, 1.0, evaluations=())])
+    with path.open("ab") as stream:
+        stream.write(b"{}\n" * 50 + b"\n" * 50)
+    monkeypatch.setattr(metrics_log, "MOST_DAMAGED", 100)
+    assert [point.updates for point in read_metrics(path)] == [1]
+    with path.open("ab") as stream:
+        stream.write(b"\n")
+    with pytest.raises(OSError, match="hardly a line"):
+        read_metrics(path)
 
 
 class FakeWandb:
