@@ -82,6 +82,9 @@ def training(results: Path) -> Iterator[Training]:
 @pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_to_all_processes_of_the_group_saves_the_run(sent: signal.Signals, tmp_path: Path) -> None:
     with training(tmp_path) as run:
+        daemons = [p for p in run.descendants if p.name() in ("raylet", "gcs_server")]
+        assert daemons
+        assert all(os.getpgid(daemon.pid) != run.process.pid for daemon in daemons), "it reaches none of them"
         os.killpg(run.process.pid, sent)
         status, error = run.ended()
         assert (status, error) == (130, "")
