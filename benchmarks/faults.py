@@ -49,6 +49,8 @@ QUIET_SECONDS = 15.0
 LIMIT = 240.0
 """Seconds in which a fault has to be got over."""
 POLL_SECONDS = 0.1
+LOG_SECONDS = 0.5
+"""Between two lines of the run's metrics."""
 STATE = "progress/played_games"
 """What metrics of the run's state have, and those of an evaluation have not."""
 LEFT_SECONDS = 20.0
@@ -246,7 +248,8 @@ class Injector:
             noticed, status, left = self._ended(began, fault)
         elif fault.how != "pause":
             noticed = self._noticed(began, restarts + len(victims))
-        going_on = self._going_on(before)
+        time.sleep(2 * LOG_SECONDS)  # until what was done before it has been told of
+        going_on = self._going_on(max(before, training.progress().updates))
         resumed_behind = self._behind(before) if ends else 0
         return Got(
             fault.how,
@@ -366,7 +369,7 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="another of the run's, as --name=value")
     parser.add_argument("--json", action="store_true")
     parsed = parser.parse_args()
-    options = ["--target-reward=none", "--training-steps=1000000000", "--log-interval=0.5"]
+    options = ["--target-reward=none", "--training-steps=1000000000", f"--log-interval={LOG_SECONDS}"]
     options += ["--num-reanalyse-workers=1", f"--call-deadline={parsed.deadline}", *parsed.option]
     who, how = parsed.who.split(","), parsed.how.split(",")
     faults = planned(parsed.seed, parsed.kills, 60 * parsed.minutes, who, how)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,6 +37,7 @@ class Training:
         while "updates/s" not in (text := process.stdout.readline()) or "step 0/" in text:
             assert process.poll() is None
         self.descendants = psutil.Process(process.pid).children(recursive=True)
+        (self.session,) = {path for daemon in self.descendants for path in session_folders(daemon)}
 
     @property
     def folder(self) -> Path:
@@ -43,15 +45,23 @@ class Training:
         return max((self.results / "cartpole").iterdir())
 
     def ended(self) -> tuple[int, str]:
-        """The exit status and what is said on stderr, but for notes on options."""
-        _, error = self.process.communicate(timeout=TIMEOUT)
+        """The exit status and what is on stderr, but for notes on options; on stdout Ray says nothing."""
+        output, error = self.process.communicate(timeout=TIMEOUT)
+        assert "raylet" not in output
         said = [line for line in error.splitlines() if not line.startswith("note: ")]
         return self.process.returncode, "\n".join(said)
 
     def assert_nothing_left(self) -> None:
-        """None of the processes that there were is there."""
+        """None of the processes that there were is there, nor is what they kept in files."""
         _, alive = psutil.wait_procs(self.descendants, timeout=20)
         assert alive == []
+        assert not self.session.exists()
+
+
+def session_folders(process: psutil.Process) -> set[Path]:
+    """Where Ray's daemons keep files, as their command says it."""
+    command = " ".join(process.cmdline()) if process.name() in ("raylet", "gcs_server") else ""
+    return {Path(found) for found in re.findall(r"(/[^\s=]*?/session_[\d_-]+)(?=[/\s])", command)}
 
 
 @contextmanager
@@ -72,6 +82,9 @@ def training(results: Path) -> Iterator[Training]:
 @pytest.mark.parametrize("sent", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_to_all_processes_of_the_group_saves_the_run(sent: signal.Signals, tmp_path: Path) -> None:
     with training(tmp_path) as run:
+        daemons = [p for p in run.descendants if p.name() in ("raylet", "gcs_server")]
+        assert daemons
+        assert all(os.getpgid(daemon.pid) != run.process.pid for daemon in daemons), "it reaches none of them"
         os.killpg(run.process.pid, sent)
         status, error = run.ended()
         assert (status, error) == (130, "")
@@ -90,6 +103,11 @@ def test_actors_outlive_what_a_terminal_sends_them(tmp_path: Path) -> None:
         time.sleep(1.0)
         assert actors
         assert all(actor.is_running() for actor in actors)
+        actors[0].kill()  # of whose death Ray has much to say
+        assert run.process.stdout is not None
+        while "was lost and is started again" not in (text := run.process.stdout.readline()):
+            assert "raylet" not in text
+            assert run.process.poll() is None
         run.process.send_signal(signal.SIGINT)
         assert run.ended()[0] == 130
         run.assert_nothing_left()

@@ -207,11 +207,11 @@ def test_an_input_that_is_lost_on_the_way_is_the_loss_of_who_made_it(run: RayRun
 def test_calls_of_a_lost_actor_are_forgotten(run: RayRun) -> None:
     results: list[int] = []
     run.call("self_play_0", Pending(FakeRef(exceptions.ActorDiedError())), results.append)
-    run.call("self_play_0", Pending(FakeRef(1)), results.append)
+    run.call("self_play_0", Pending(FakeRef(1)), results.append, dropped=lambda: results.append(-1))
     run.call("buffer", Pending(FakeRef(2)), results.append, queue="self_play_0")
     run.call("buffer", Pending(FakeRef(3)), results.append)
     run.wait(0.0)
-    assert results == [3]
+    assert results == [-1, 3], "who has asked is told that nothing comes"
     assert [call.queue for call in run.calls.values()] == ["starts"]
 
 
