@@ -13,11 +13,14 @@ from typing import Any, cast
 import pytest
 import ray
 
+from core.actor_kinds import SELF_PLAY
 from runs import background_save, session
+from runs.actors.table import ROLES
 from runs.background_save import BackgroundSave, link_or_copy
 from runs.cluster import start_ray
 from runs.ray_run import RayRun
 from saving.checkpoint import Checkpoint, load_checkpoint, load_generation
+from tests.helpers import hanging_disk
 from tests.runs.test_ray_run import config, finish, kill_actor, started
 
 LONG: dict[str, Any] = {
@@ -224,29 +227,20 @@ def test_a_part_that_a_disk_never_takes_holds_no_later_checkpoint_up(
 ) -> None:
     monkeypatch.setattr(background_save, "MOST_SECONDS", 2.0)
     monkeypatch.setattr(session, "RETRY_SECONDS", 0.1)
-    mark, folders, readers = BackgroundSave._mark_folder, list[Path](), list[int]()
-
-    def hang(self: BackgroundSave) -> None:
-        mark(self)
-        folders.append(self.folder)
-        if len(folders) == 1:
-            os.mkfifo(tmp_path / "hangs")  # until somebody reads it
-            os.link(tmp_path / "hangs", self.folder / "part_self_play_0.npz")
-
-    monkeypatch.setattr(BackgroundSave, "_mark_folder", hang)
-    with started(tmp_path, **LONG) as run:
+    roles = [hanging_disk.ROLE if role.kind is SELF_PLAY else role for role in ROLES]
+    hangs = tmp_path / hanging_disk.HANGS
+    hangs.touch()
+    with started(tmp_path, roles=roles, **LONG) as run:
 
         def refused() -> bool:
             said = run.session.observer.events  # type: ignore[attr-defined]
             late = any("self_play_0: not written after 2 s; the run goes on" in line for line in said)
             if late:
-                readers.append(os.open(tmp_path / "hangs", os.O_RDONLY | os.O_NONBLOCK))
+                hangs.unlink()
                 monkeypatch.setattr(background_save, "MOST_SECONDS", 900.0)
             return late
 
         assert finish(run, refused) == "interrupted"
-        (reader,) = readers
-        os.close(reader)
     assert "self_play_0" in load_checkpoint(tmp_path).parts
 
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from core.errors import ConfigurationError
 from games.api.spec import GameSpec
 from playing.environment import GameError
 from runs.actors.storage import STORAGE
+from runs.actors.table import ROLES
 from runs.cluster import Launcher, start_ray
+from runs.driver import Role
 from runs.handles import RemoteHandle
 from runs.lost_games import LOST_GAMES
 from runs.ray_run import RayRun
@@ -65,13 +67,17 @@ def cluster() -> Iterator[None]:
 
 @contextmanager
 def started(
-    folder: Path, game: str | GameSpec = "cartpole", resume: bool = False, **changes: Any
+    folder: Path,
+    game: str | GameSpec = "cartpole",
+    resume: bool = False,
+    roles: Sequence[Role[Any]] = ROLES,
+    **changes: Any,
 ) -> Iterator[RayRun]:
     """A run whose actors are ended with it, whatever happens."""
     folder.mkdir(exist_ok=True)
     own = config(game, **changes)
     session = Session(spec_of(game), own, folder, Watcher(), load_checkpoint(folder) if resume else None)
-    run = RayRun(session, Launcher(spec_of(game), own))
+    run = RayRun(session, Launcher(spec_of(game), own, roles))
     try:
         yield run
     finally:
