@@ -5,6 +5,7 @@ What happens when an actor dies: `runs/supervision/failures.py`. Who calls them:
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -96,8 +97,15 @@ def check_room(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> None:
         )
 
 
-def end_ray(family: Family) -> None:
-    """Ends Ray, or its processes if it does not end by itself in time; nothing is left of a local one."""
+def end_ray(family: Family, daemon_answers: bool = True) -> None:
+    """Ends Ray, or its processes if it does not end by itself in time; nothing is left of a local one.
+
+    Without its daemon it is not asked to end: it would end this process, with a status of its own.
+    """
+    if not daemon_answers:
+        atexit.unregister(ray.shutdown)
+        family.end()
+        return
     with suppress(RuntimeError):  # no thread may be started any more
         ending = threading.Thread(target=ray.shutdown, name="end of Ray", daemon=True)
         ending.start()
@@ -142,6 +150,13 @@ def session_folder() -> Path:
     from ray._private.worker import global_worker
 
     return Path(global_worker.node.get_session_dir_path())
+
+
+def daemon_socket() -> str:
+    """Where Ray's daemon on this machine answers."""
+    from ray._private.worker import global_worker
+
+    return str(global_worker.node.raylet_socket_name)
 
 
 class Launched(NamedTuple):

@@ -28,8 +28,10 @@ def quits(family: Family) -> Iterator[None]:
         return
 
     def quit_at_once(number: int, frame: FrameType | None) -> None:
-        family.end()
         signal.signal(number, signal.SIG_DFL)
+        if family.folder is not None:
+            family.folder.remove()
+        family.kill()  # without waiting: without its daemons, Ray ends this process with another status
         os.kill(os.getpid(), number)
 
     earlier = signal.signal(signal.SIGQUIT, quit_at_once)

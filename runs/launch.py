@@ -149,26 +149,32 @@ def _train_on_ray(
         family.folder = SessionFolder(session_folder())
         remove_left_over(session_folder().parent)
         session.observer.event(budget_note(session.config, usable_memory(), kinds_of(roles)))
-    with _supervised(family, address) as head:
+    with _supervised(family, address, session.folder) as head:
         run = RayRun(session, Launcher(session.spec, session.config, roles), head)
         return session.outcome(run.run(ends))
 
 
 @contextmanager
-def _supervised(family: Family, address: str | None) -> Iterator[HeadWatch | None]:
-    """Watches Ray's head and has SIGQUIT end the `family`; afterwards ends Ray, and what is left of it."""
+def _supervised(family: Family, address: str | None, folder: Path) -> Iterator[HeadWatch | None]:
+    """Watches Ray's head, has SIGQUIT end the `family`, and has it said if this process is killed.
+
+    Afterwards ends Ray, and what is left of it.
+    """
     import ray
 
-    from runs.cluster import daemons_quiet, end_ray
+    from runs.cluster import daemon_socket, daemons_quiet, end_ray
     from runs.supervision.head_watch import HeadWatch
+    from runs.supervision.last_words import last_words
 
     through_proxy = (address or "").startswith("ray://")
-    head = None if through_proxy else HeadWatch(ray.get_runtime_context().gcs_address)
+    head = None
+    if not through_proxy:
+        head = HeadWatch(ray.get_runtime_context().gcs_address, daemon_socket())
     try:
-        with quits(family), daemons_quiet():
+        with quits(family), daemons_quiet(), last_words(folder):
             yield head
     finally:
+        family.look()
+        end_ray(family, head is None or head.daemon_answers())
         if head is not None:
             head.stop()
-        family.look()
-        end_ray(family)

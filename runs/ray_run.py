@@ -202,14 +202,23 @@ class RayRun(BesideDriver):
         Raises `RunError`; if all would be well without the actor that failed, what the others hold is saved.
         """
         try:
+            return self._run(interrupted)
+        except (OSError, ray.exceptions.RaySystemError) as error:
+            if self.head is None or self.head.daemon_answers():
+                raise
+            raise self.restarts.without_daemon() from error
+        finally:
+            self.saves.abandon()
+
+    def _run(self, interrupted: Callable[[], bool]) -> Reason:
+        """See `run`."""
+        try:
             return self._loop(interrupted)
         except RunError as error:
             self.deadlines.ending = True
             if not self._saved_without(error):
                 raise
             raise RunError(f"{error.what}; {self.session.kept}", error.actor) from error
-        finally:
-            self.saves.abandon()
 
     def _saved_without(self, error: RunError) -> bool:
         """Writes a checkpoint of all actors but those that fail as `error` says; whether it could."""

@@ -213,6 +213,10 @@ class Restarts:
     def _resume(self) -> str:
         return f"'python muzero.py resume {self.folder}' goes on from the newest checkpoint"
 
+    def without_daemon(self) -> RunError:
+        """What ends a run where Ray's daemon on this machine is gone, and with it all that it kept."""
+        return RunError("Ray's daemon on this machine (raylet) has died", resume=self._resume)
+
     def headless(self) -> HeadLostError:
         """What ends a run whose head process is gone."""
         return HeadLostError("Ray's head process (GCS) has died", self._resume)

@@ -1,4 +1,7 @@
-"""Notices that Ray's head process (GCS) is gone: Ray itself waits for a minute and then ends the driver."""
+"""Notices that Ray's head process (GCS) is gone: Ray itself waits for a minute and then ends the driver.
+
+And tells whether Ray's daemon on this machine (raylet) is there, without which nobody can be asked anything.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ class HeadWatch:
     A head that cannot be reached from here at all, as it may be behind a proxy, is not lost.
     """
 
-    def __init__(self, address: str) -> None:
-        """`address`: HOST:PORT."""
+    def __init__(self, address: str, daemon: str = "") -> None:
+        """`address`: HOST:PORT; `daemon`: the socket at which this machine's one answers, if it is known."""
         host, _, port = address.rpartition(":")
-        self._address = host.strip("[]"), int(port)
+        self._address, self._daemon = (host.strip("[]"), int(port)), daemon
         self._lost, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._probe, name="head watch", daemon=True)
         self._thread.start()
@@ -30,6 +33,13 @@ class HeadWatch:
     def lost(self) -> bool:
         """Whether nobody has answered several times."""
         return self._lost.is_set()
+
+    def daemon_answers(self) -> bool:
+        """Whether the daemon of this machine does."""
+        if not self._daemon:
+            return True
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self._daemon) == 0
 
     def stop(self) -> None:
         """Ends the probing."""

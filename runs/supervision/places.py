@@ -14,6 +14,7 @@ import psutil
 
 from runs.supervision.leftovers import SessionFolder
 
+DAEMONS = ("gcs_server", "raylet")
 END_SECONDS = 5.0
 """In which the kernel has ended a process that was killed."""
 
@@ -97,10 +98,21 @@ class Family:
 
     def end(self) -> None:
         """Kills those that are left, and removes their folder."""
-        self.look()
-        for process in self._known:
-            with suppress(psutil.Error):  # which sees whether it is the same still
-                process.kill()
+        self.kill()
         psutil.wait_procs(self._known, timeout=END_SECONDS)
         if self.folder is not None:
             self.folder.remove()
+
+    def kill(self) -> None:
+        """Kills those that are left, Ray's daemons last: without them Ray ends this process as well."""
+        self.look()
+        for process in sorted(self._known, key=_is_daemon):
+            with suppress(psutil.Error):  # which sees whether it is the same still
+                process.kill()
+
+
+def _is_daemon(process: psutil.Process) -> bool:
+    """Whether it is one without which Ray ends; one that is gone is none."""
+    with suppress(psutil.Error):
+        return process.name() in DAEMONS
+    return False

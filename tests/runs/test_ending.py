@@ -21,7 +21,9 @@ import ray
 from core.errors import ConfigurationError
 from runs.cluster import start_ray
 from runs.supervision.head_watch import HeadWatch
+from runs.supervision.last_words import ENDED
 from saving.checkpoint import load_checkpoint
+from saving.run_folder import GENERATIONS, MANIFEST
 from tests.helpers.small_runs import SMALL
 from tests.runs.test_ray_run import config
 
@@ -65,11 +67,11 @@ def session_folders(process: psutil.Process) -> set[Path]:
 
 
 @contextmanager
-def training(results: Path) -> Iterator[Training]:
+def training(results: Path, *more: str) -> Iterator[Training]:
     values = {n: json.dumps(v).replace('"', "") for n, v in SMALL.items() if v is not None}
     options = [f"--{name.replace('_', '-').lower()}={value}" for name, value in values.items()]
     line = [sys.executable, "muzero.py", "cartpole", *options, "--target-reward=none"]
-    line += [f"--results-path={results}", "--training-steps=1000000", "--log-interval=0.1"]
+    line += [f"--results-path={results}", "--training-steps=1000000", "--log-interval=0.1", *more]
     pipe = subprocess.PIPE
     with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
         try:
@@ -132,6 +134,29 @@ def test_a_run_whose_head_process_is_killed_is_saved_and_ends_with_a_line(tmp_pa
         assert saved.training_step > 0
         assert {"trainer", "buffer", "self_play_0"} <= saved.parts.keys()
         run.assert_nothing_left()
+
+
+def test_a_run_whose_daemon_is_killed_ends_with_a_line_that_says_so(tmp_path: Path) -> None:
+    with training(tmp_path) as run:
+        (daemon,) = (process for process in run.descendants if process.name() == "raylet")
+        daemon.kill()
+        status, error = run.ended()
+        # Ray ends the driver at once, unless that is just asking it something, and notices first
+        resume = f"'python muzero.py resume {run.folder}' goes on from the newest checkpoint"
+        noticed = f"error: Ray's daemon on this machine (raylet) has died; {resume}"
+        assert (status, error) in ((2, noticed), (1, f"{ENDED}; nothing was saved"))
+        assert psutil.wait_procs(run.descendants, timeout=20)[1] == []
+
+
+def test_of_a_run_that_is_killed_a_line_says_how_to_go_on(tmp_path: Path) -> None:
+    with training(tmp_path, "--checkpoint-interval=1") as run:
+        while not list(run.folder.glob(f"{GENERATIONS}/*/{MANIFEST}")):
+            assert run.process.poll() is None
+            time.sleep(0.1)
+        run.process.kill()
+        _, error = run.ended()
+        assert error == f"{ENDED}; 'python muzero.py resume {run.folder}' goes on from the newest checkpoint"
+        assert psutil.wait_procs(run.descendants, timeout=20)[1] == []
 
 
 def test_a_head_is_lost_once_nobody_answers_there() -> None:
