@@ -21,11 +21,6 @@ Weights = dict[str, NDArray[np.float32]]
 """A network's parameters and buffers by name, as `MuZeroNetwork.state_dict()` names them."""
 
 
-def linear_name(part: str, index: int) -> str:
-    """The name of linear layer `index` (from 0) in a network's perceptron `part`: between two is a ReLU."""
-    return f"{part}.{2 * index}"
-
-
 class VersionedWeights(NamedTuple):
     """A network's weights, and the number of updates that made them."""
 

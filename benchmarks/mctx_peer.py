@@ -20,8 +20,9 @@ from benchmarks.common import seconds
 from benchmarks.search import NETS, random_observations, random_weights
 from config import MuZeroConfig
 from core.supports import EPSILON
-from data import Weights, linear_name
+from data import Weights
 from networks.fast_inference import SCALING_EPSILON
+from networks.perceptrons import linear_name
 
 
 def perceptron(weights: Any, part: str, x: Any) -> Any:

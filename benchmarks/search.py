@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks.common import complain, medians_in_turns, numbers, report, run_on_one_core, seconds
 from config import MuZeroConfig
-from data import Evaluation, InferenceModel, IntArray, Weights, linear_name
+from data import Evaluation, InferenceModel, IntArray, Weights
 from games import cartpole
-from networks.perceptrons import PerceptronSizes, perceptron_sizes
+from networks.perceptrons import PerceptronSizes, linear_name, perceptron_sizes
 from search.inference import make_model
 from search.mcts import Search
 from search.rules.rule import draw_noise

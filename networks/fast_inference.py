@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from config import MuZeroConfig
 from core.kernels import cached_njit
 from core.supports import EPSILON
-from data import Evaluation, IntArray, Weights, linear_name
-from networks.perceptrons import PerceptronSizes, perceptron_sizes
+from data import Evaluation, IntArray, Weights
+from networks.perceptrons import PerceptronSizes, linear_name, perceptron_sizes
 
 SCALING_EPSILON = 1e-5
 """Added to the range that a latent is divided by, as in `models.py`."""

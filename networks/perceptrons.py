@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from config import MuZeroConfig
-from data import linear_name
 
 
 class PerceptronSizes(NamedTuple):
@@ -36,6 +35,11 @@ def perceptron_sizes(config: MuZeroConfig) -> PerceptronSizes:
 def weights_of(perceptrons: Iterable[tuple[int, ...]]) -> int:
     """The number of weights between the layers of these sizes; biases are left out."""
     return sum(inputs * outputs for sizes in perceptrons for inputs, outputs in itertools.pairwise(sizes))
+
+
+def linear_name(part: str, index: int) -> str:
+    """The name of linear layer `index` (from 0) in a network's perceptron `part`: between two is a ReLU."""
+    return f"{part}.{2 * index}"
 
 
 def perceptron_shapes(sizes: PerceptronSizes) -> dict[str, tuple[int, ...]]:

@@ -27,7 +27,7 @@ from games.api.spec import GameSpec
 from playing.game_note import NO_CAUTION, Caution
 from runs.actors.shell import Setup, Shell
 from runs.actors.table import ROLES
-from runs.cluster_access import check_cluster, on_loopback, use_private_token, use_token_if_there
+from runs.cluster_access import on_loopback, open_cluster, use_private_token
 from runs.driver import Role, kinds_of
 from runs.handles import Pending, RemoteHandle
 from runs.supervision.places import Family, Place, end, in_session_of_its_own, settle
@@ -62,7 +62,7 @@ def start_ray(config: MuZeroConfig, address: str | None, kinds: Sequence[ActorKi
     if address is None:
         _start_here(config, len(members(config, kinds)), quiet)
         return
-    check_cluster(address, use_token_if_there())
+    open_cluster(address)
     environment: dict[str, Any] = {"env_vars": THREADS | STEADY}
     if not INSTALLED:  # else the cluster's machines have the package, as they have Ray
         environment |= {"working_dir": str(PROJECT), "excludes": ["results", ".git", ".venv"]}
@@ -84,9 +84,25 @@ END_SECONDS = 10.0
 """In which Ray has to end by itself."""
 
 
+def cpus_asked(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> int:
+    """Of a cluster, for all actors of `kinds`."""
+    return sum(member.kind.cpus for member in members(config, kinds))
+
+
+def cpus_lost(asked: int) -> str:
+    """What there is to say where a cluster has become too small for a run that asks for so many CPUs."""
+    there = int(ray.cluster_resources().get("CPU", 0))
+    if there >= asked:
+        return ""
+    return (
+        f"warning: the run asks for {asked} CPUs, and the cluster has {there} now: what has no place waits "
+        "until a machine is added"
+    )
+
+
 def check_room(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> None:
     """Raises `ConfigurationError` where actors of `kinds` would wait for ever for a CPU of the cluster."""
-    asked = sum(member.kind.cpus for member in members(config, kinds))
+    asked = cpus_asked(config, kinds)
     free = int(ray.available_resources().get("CPU", 0))
     if asked > free:
         there = int(ray.cluster_resources().get("CPU", 0))

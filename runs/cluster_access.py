@@ -15,6 +15,8 @@ from pathlib import Path
 
 from core.errors import ConfigurationError
 
+ASKS = "InvalidAuthToken"
+"""What Ray says where a token is missing or another one."""
 MODE, TOKEN, TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 PROBE_SECONDS = 5.0
 PROBE = """
@@ -50,8 +52,8 @@ def on_loopback() -> Iterator[None]:
 def use_token_if_there() -> str | None:
     """Shows Ray's token to the cluster that is joined next, if there is one; where it is from, in words.
 
-    Without this, Ray shows none to a cluster that is named by its address. One that asks for none does not
-    mind. None: there is no token, or somebody has chosen a mode.
+    Without this, Ray shows none to a cluster that is named by its address. One that asks for none answers all
+    the same, but never starts an actor of who shows one. None: there is none, or somebody has chosen a mode.
     """
     place = token_place()
     if MODE in os.environ or place is None:
@@ -71,13 +73,31 @@ def token_place() -> str | None:
     return str(path) if path.is_file() else None
 
 
-def check_cluster(address: str, token: str | None) -> None:
-    """Asks the cluster at `address` for its name, for a few seconds, in another process.
+def open_cluster(address: str) -> None:
+    """Asks the cluster at `address` for its name, for some seconds; shows it Ray's token if it wants one.
 
-    Raises `ConfigurationError` where it does not answer or refuses the `token`, which is from there.
+    Raises `ConfigurationError` where it does not answer or refuses the token.
     """
     if address == "auto" or "://" in address:
+        use_token_if_there()
         return
+    refusal, token = _refusal(address), None
+    if ASKS in refusal:
+        token = use_token_if_there()
+        refusal = _refusal(address) if token else refusal
+    if ASKS in refusal:
+        shown = f"the token in {token} is another one" if token else "there is none here"
+        raise ConfigurationError(
+            f"--address {address}: the cluster asks for its token, and {shown}: copy the head's "
+            "~/.ray/auth_token, or set RAY_AUTH_TOKEN (docs/cluster.md)"
+        )
+    if refusal:
+        why = refusal.strip().splitlines()[-1]
+        raise ConfigurationError(f"cannot join the Ray cluster at {address}: {why[:200]}")
+
+
+def _refusal(address: str) -> str:
+    """What another process is told that asks the cluster for its name; nothing where it gets it."""
     try:
         asked = subprocess.run(
             [sys.executable, "-c", PROBE, address],
@@ -91,13 +111,4 @@ def check_cluster(address: str, token: str | None) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"--address {address}: what listens there answers no Ray") from None
-    if not asked.returncode:
-        return
-    if "InvalidAuthToken" in asked.stderr:
-        shown = f"the token in {token} is another one" if token else "there is none here"
-        raise ConfigurationError(
-            f"--address {address}: the cluster asks for its token, and {shown}: copy the head's "
-            "~/.ray/auth_token, or set RAY_AUTH_TOKEN (docs/cluster.md)"
-        )
-    why = (asked.stderr.strip().splitlines() or ["it did not answer"])[-1]
-    raise ConfigurationError(f"cannot join the Ray cluster at {address}: {why[:200]}")
+    return (asked.stderr.strip() or "it did not answer") if asked.returncode else ""

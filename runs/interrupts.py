@@ -63,8 +63,7 @@ def killable(wanted: bool) -> Iterator[None]:
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
-    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in heard}
+    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in _heard()}
     try:
         yield
     finally:
@@ -72,11 +71,17 @@ def killable(wanted: bool) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _heard() -> list[signal.Signals]:
+    """The signals that end a training here."""
+    return [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+
+
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C (a SIGTERM, or a SIGHUP) sets; a second one interrupts at once.
 
-    A SIGHUP that is ignored, as `nohup` has it, stays so.
+    A SIGHUP that is ignored, as `nohup` has it, stays so. A SIGINT that is ignored, as where a script puts a
+    command into the background, is heard: nobody sends one there by chance.
     """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -88,8 +93,7 @@ def interruptible() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    heard = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
-    earlier = {number: signal.signal(number, remember) for number in heard}
+    earlier = {number: signal.signal(number, remember) for number in _heard()}
     try:
         yield event
     finally:

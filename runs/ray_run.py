@@ -22,8 +22,8 @@ from data import Snapshot
 from runs.actors.remote_source import RemoteSource
 from runs.background_save import BesideDriver, Saves
 from runs.calls import Call, at_work
-from runs.cluster import Launched, Launcher
-from runs.driver import Input, Rhythm, forgotten, nothing
+from runs.cluster import Launched, Launcher, cpus_asked, cpus_lost
+from runs.driver import Input, Rhythm, forgotten, kinds_of, nothing
 from runs.handles import Pending
 from runs.session import Reason, Session
 from runs.supervision.deadlines import Deadlines
@@ -52,6 +52,8 @@ STATUS_SECONDS = 0.25
 IDLE_SECONDS = 0.01
 FETCH_SECONDS = 15.0
 """In which a snapshot has to come that is to be saved."""
+ROOM_SECONDS = 2.0
+"""Between two questions for room, while an actor is being started."""
 STARTS = "starts"
 """The queue of all actors' first calls."""
 R = TypeVar("R")
@@ -87,7 +89,8 @@ class RayRun(BesideDriver):
         self.snapshots = Snapshots(self, self.config.object_store_mb << 20)
         self.launched: dict[str, Launched] = {}
         self.head = head
-        self._next_status = self._next_look = 0.0
+        self._asked, self._lack = cpus_asked(self.config, kinds_of(launcher.roles)), ""
+        self._next_status = self._next_look = self._next_room = 0.0
         for name, member in self.members.items():
             self._launch(member, session.part(name))
         self.begin()
@@ -155,6 +158,14 @@ class RayRun(BesideDriver):
         self._launch(member, known.state)
         self.duties[member.kind.name].lost(name)
 
+    def _say_room(self) -> None:
+        """Says so where the machines that are left have no room for all actors, and each time it is less."""
+        lost = cpus_lost(self._asked)
+        if lost != self._lack:
+            self._lack = lost
+            if lost:
+                self.session.observer.event(lost)
+
     def _known(self, member: Member) -> Known:
         """The newest that is known of a `member` which is restored."""
         if not (member.kind.restored and member.kind.saved):
@@ -193,6 +204,9 @@ class RayRun(BesideDriver):
         self.deadlines.look(at_work(self.calls.items()), now)
         for name, seconds in self.deadlines.late().items():
             self._lost(name, LateError(seconds))
+        if now >= self._next_room and any(call.queue == STARTS for call in self.calls.values()):
+            self._next_room = now + ROOM_SECONDS
+            self._say_room()
 
     # --- the loop ---
 

@@ -16,7 +16,7 @@ import pytest
 
 from core.errors import ConfigurationError
 from core.project import PROJECT
-from runs.cluster_access import MODE, TOKEN, TOKEN_PATH, check_cluster, use_private_token
+from runs.cluster_access import MODE, TOKEN, TOKEN_PATH, open_cluster, use_private_token
 
 OWN = """
 import os, psutil
@@ -94,14 +94,16 @@ except ConfigurationError as error:
 
 
 @contextmanager
-def head(home: Path, token: str) -> Iterator[str]:
-    """The address of a cluster that asks for `token`."""
+def head(home: Path, token: str | None) -> Iterator[str]:
+    """The address of a cluster that asks for `token`, or for none."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ray = str(Path(sys.executable).with_name("ray"))
-    options = ("--head", "--block", f"--port={port}", "--num-cpus=1", "--include-dashboard=false")
-    environment = os.environ | {"HOME": str(home), MODE: "token", TOKEN: token}
+    options = ("--head", "--block", f"--port={port}", "--num-cpus=4", "--include-dashboard=false")
+    environment = os.environ | {"HOME": str(home)}
+    if token is not None:
+        environment |= {MODE: "token", TOKEN: token}
     with subprocess.Popen(
         [ray, "start", *options, f"--temp-dir={home}/ray"],
         env=environment,
@@ -144,10 +146,34 @@ def test_a_cluster_with_a_token_is_joined_with_it_and_refused_in_a_line_without(
             assert started(home, JOIN, address).stdout == "joined\n"
 
 
+STARTS = JOIN.replace(
+    'print("joined")',
+    """
+    import ray
+    class Actor:
+        def answer(self):
+            return "started"
+    print(ray.get(ray.remote(Actor).remote().answer.remote(), timeout=60))
+""",
+)
+
+
+def test_a_cluster_without_a_token_is_shown_none_even_if_there_is_one() -> None:
+    """It would start no actor of who shows one."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="mz") as short:
+        home = Path(short)
+        with head(home, None) as address:
+            (home / ".ray").mkdir(exist_ok=True)
+            (home / ".ray" / "auth_token").write_text("of-another-cluster")
+            assert started(home, STARTS, address).stdout == "started\n"
+
+
 def test_what_listens_and_is_no_ray_is_left_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runs.cluster_access.PROBE_SECONDS", 0.5)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(ConfigurationError, match="what listens there answers no Ray"):
-            check_cluster(f"127.0.0.1:{silent.getsockname()[1]}", None)
+            open_cluster(f"127.0.0.1:{silent.getsockname()[1]}")

@@ -181,3 +181,13 @@ def test_a_cluster_with_too_few_cpus_is_refused_in_a_line() -> None:
         assert not ray.is_initialized()
     finally:
         cluster.shutdown()
+
+
+def test_what_a_script_has_put_into_the_background_hears_an_interrupt_all_the_same(tmp_path: Path) -> None:
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell has it for `command &`
+    try:
+        with training(tmp_path) as run:
+            run.process.send_signal(signal.SIGINT)
+            assert run.ended()[0] == 130
+    finally:
+        signal.signal(signal.SIGINT, ignored)
