@@ -89,17 +89,6 @@ def cpus_asked(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> int:
     return sum(member.kind.cpus for member in members(config, kinds))
 
 
-def cpus_lost(asked: int) -> str:
-    """What there is to say where a cluster has become too small for a run that asks for so many CPUs."""
-    there = int(ray.cluster_resources().get("CPU", 0))
-    if there >= asked:
-        return ""
-    return (
-        f"warning: the run asks for {asked} CPUs, and the cluster has {there} now: what has no place waits "
-        "until a machine is added"
-    )
-
-
 def check_room(config: MuZeroConfig, kinds: Sequence[ActorKind]) -> None:
     """Raises `ConfigurationError` where actors of `kinds` would wait for ever for a CPU of the cluster."""
     asked = cpus_asked(config, kinds)
@@ -225,6 +214,19 @@ class Launcher:
             return Launched(handle, None, place, identity)
         setup = Setup(self._game, self.config, device, member.number, attempt, source, caution=caution)
         return Launched(handle, handle.call(Shell.start, setup, state), place, identity)
+
+    def lack(self) -> str:
+        """What there is to say where a cluster has become too small for the run; nothing where it is not."""
+        asked, there = (
+            cpus_asked(self.config, kinds_of(self.roles)),
+            int(ray.cluster_resources().get("CPU", 0)),
+        )
+        if there >= asked:
+            return ""
+        return (
+            f"warning: the run asks for {asked} CPUs, and the cluster has {there} now: what has no place "
+            "waits until a machine is added"
+        )
 
     def end(self, launched: Launched, by_ray: bool = True) -> None:
         """Kills an actor, also one that does not answer; through Ray as well, if its head is there."""

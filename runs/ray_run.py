@@ -22,8 +22,8 @@ from data import Snapshot
 from runs.actors.remote_source import RemoteSource
 from runs.background_save import BesideDriver, Saves
 from runs.calls import Call, at_work
-from runs.cluster import Launched, Launcher, cpus_asked, cpus_lost
-from runs.driver import Input, Rhythm, forgotten, kinds_of, nothing
+from runs.cluster import Launched, Launcher
+from runs.driver import Input, Rhythm, forgotten, nothing
 from runs.handles import Pending
 from runs.session import Reason, Session
 from runs.supervision.deadlines import Deadlines
@@ -89,7 +89,7 @@ class RayRun(BesideDriver):
         self.snapshots = Snapshots(self, self.config.object_store_mb << 20)
         self.launched: dict[str, Launched] = {}
         self.head = head
-        self._asked, self._lack = cpus_asked(self.config, kinds_of(launcher.roles)), ""
+        self._lack = ""  # of CPUs, as it was said last
         self._next_status = self._next_look = self._next_room = 0.0
         for name, member in self.members.items():
             self._launch(member, session.part(name))
@@ -160,11 +160,9 @@ class RayRun(BesideDriver):
 
     def _say_room(self) -> None:
         """Says so where the machines that are left have no room for all actors, and each time it is less."""
-        lost = cpus_lost(self._asked)
-        if lost != self._lack:
-            self._lack = lost
-            if lost:
-                self.session.observer.event(lost)
+        before, self._lack = self._lack, self.launcher.lack()
+        if self._lack not in ("", before):
+            self.session.observer.event(self._lack)
 
     def _known(self, member: Member) -> Known:
         """The newest that is known of a `member` which is restored."""

@@ -70,6 +70,9 @@ class FakeLauncher:
     def end(self, *_: Any) -> None:
         self.ended += 1
 
+    def lack(self) -> str:
+        return ""
+
     def launch(self, member: Member, *_: Any) -> Launched:
         self.launched.append(member.name)
         return Launched(RemoteHandle(FakeActor()), Pending(FakeRef(None)))
