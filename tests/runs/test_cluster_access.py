@@ -101,7 +101,8 @@ def head(home: Path, token: str | None) -> Iterator[str]:
         port = free.getsockname()[1]
     ray = str(Path(sys.executable).with_name("ray"))
     options = ("--head", "--block", f"--port={port}", "--num-cpus=4", "--include-dashboard=false")
-    environment = os.environ | {"HOME": str(home)}
+    environment = {n: v for n, v in os.environ.items() if n not in (MODE, TOKEN, TOKEN_PATH)}
+    environment |= {"HOME": str(home)}
     if token is not None:
         environment |= {MODE: "token", TOKEN: token}
     with subprocess.Popen(
