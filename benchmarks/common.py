@@ -8,7 +8,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
+
+import psutil
+
+from core.actor_kinds import DRIVER, RAY
+from runs.process_meter import process_kind
 
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -53,6 +59,19 @@ def report(result: dict[str, Any], as_json: bool) -> None:
 def numbers(text: str) -> list[int]:
     """Comma-separated integers."""
     return [int(number) for number in text.split(",")]
+
+
+def called(process: psutil.Process, driver: int) -> str:
+    """What a process of the run of `driver` is: an actor's kind, `driver`, or else the program's own name.
+
+    Raises `psutil.Error` if it has ended.
+    """
+    if process.pid == driver:
+        return DRIVER
+    command = process.cmdline()
+    kind = process_kind(command)
+    program = command[0].split() if command else []
+    return kind if kind != RAY else Path(program[0] if program else process.name()).name
 
 
 def complain(lines: Iterable[str]) -> None:

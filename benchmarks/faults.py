@@ -13,7 +13,7 @@ had to be made again), and one for the whole run.
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import random
 import re
 import signal
@@ -30,15 +30,16 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.common import report
-from core.actor_kinds import ACTOR_KINDS
+from benchmarks.common import called, report
+from core.actor_kinds import ACTOR_KINDS, DRIVER
+from core.json_text import parse_json
 from core.project import PROJECT
-from runs.process_meter import process_kind
+from saving.files import open_own
+from saving.reading import LOG, METRICS, read_lines, read_text
 from saving.run_folder import LOG_NAME, METRICS_NAME
 
 ACTORS = tuple(kind.name for kind in ACTOR_KINDS)
 DAEMONS = {"gcs": "gcs_server", "raylet": "raylet"}
-DRIVER = "driver"
 ENDING = (*DAEMONS, DRIVER)
 """Without these a run ends, and is resumed."""
 FAULTS = ("kill", "stop", "pause")
@@ -128,7 +129,7 @@ class Training:
 
     def __init__(self, results: Path, options: Sequence[str], game: str) -> None:
         self.results, self._options = results, options
-        self._log = (results / "out").open("ab")
+        self._log = open_own(results / "out", os.O_APPEND)
         self._begin([game, *options, f"--results-path={results}"])
         self.folder = self._until_there(f"{game}/*")
         self.resumptions = 0
@@ -168,15 +169,9 @@ class Training:
         found = []
         for process in sorted(self.processes(), key=lambda process: process.pid):
             with suppress(psutil.Error):
-                if who in (self._kind(process), process.name()):
+                if called(process, self.process.pid) == DAEMONS.get(who, who):
                     found.append(process)
         return found
-
-    def _kind(self, process: psutil.Process) -> str:
-        if process.pid == self.process.pid:
-            return DRIVER
-        daemon = {name: kind for kind, name in DAEMONS.items()}.get(process.name())
-        return daemon or process_kind(process.cmdline())
 
     def left(self) -> int:
         """Processes of a run that has ended, after a while."""
@@ -189,9 +184,9 @@ class Training:
         """All metrics so far."""
         points = []
         with suppress(OSError):
-            for line in (self.folder / METRICS_NAME).read_text("utf-8", "replace").splitlines():
+            for line in read_lines(self.folder / METRICS_NAME, METRICS):
                 with suppress(ValueError):
-                    points.append(json.loads(line))
+                    points.append(parse_json(line, constants=True))
         return points
 
     def progress(self) -> Progress:
@@ -204,7 +199,7 @@ class Training:
 
     def log(self) -> str:
         """What the run has said."""
-        return (self.folder / LOG_NAME).read_text("utf-8", "replace")
+        return read_text(self.folder / LOG_NAME, LOG, "replace")
 
     def started_again(self) -> int:
         """Actors that were, so far."""
@@ -222,7 +217,7 @@ class Training:
             with suppress(psutil.Error):
                 process.kill()
         self.process.wait()
-        self._log.close()
+        os.close(self._log)
 
 
 class Injector:

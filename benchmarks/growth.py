@@ -25,10 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from benchmarks.common import report
-from core.actor_kinds import ACTOR_KINDS, DRIVER
+from benchmarks.common import called, report
 from core.project import PROJECT
-from runs.process_meter import process_kind
 from runs.reports.metrics_log import read_metrics
 from saving.run_folder import METRICS_NAME
 
@@ -62,20 +60,12 @@ def look(driver: psutil.Process, minute: float, readings: Readings) -> None:
     for process in [driver, *driver.children(recursive=True)]:
         try:
             with process.oneshot():
-                known = Process(_name(process, driver), process.pid, process.create_time())
+                known = Process(called(process, driver.pid), process.pid, process.create_time())
                 cpu = process.cpu_times()
                 own, files = process.memory_full_info().uss, process.num_fds()
         except psutil.Error:
             continue
         readings[known].append(Reading(minute, own, files, cpu.user + cpu.system))
-
-
-def _name(process: psutil.Process, driver: psutil.Process) -> str:
-    if process == driver:
-        return DRIVER
-    command = process.cmdline()
-    own = [kind.name for kind in ACTOR_KINDS if process_kind(command) == kind.name]
-    return own[0] if own else Path(command[0].split()[0] if command else process.name()).name
 
 
 def train(game: str, minutes: float, every: float, folder: Path, options: Sequence[str]) -> Readings:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+
+from saving.files import open_own
+from saving.reading import ANY, opened
 
 MARK = ".of-a-training"
 """A file in it, which its run holds locked: a process that dies leaves no lock."""
@@ -18,7 +22,7 @@ class SessionFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mark = (path / MARK).open("w")
+        self._mark = open_own(path / MARK, 0)
         with suppress(OSError):  # files cannot be locked here: nobody else can lock it either
             fcntl.flock(self._mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -29,7 +33,7 @@ class SessionFolder:
             if newest.is_symlink() and newest.resolve() == self.path.resolve():
                 newest.unlink()
         shutil.rmtree(self.path, ignore_errors=True)
-        self._mark.close()
+        os.close(self._mark)
 
 
 def remove_left_over(parent: Path) -> None:
@@ -42,7 +46,7 @@ def remove_left_over(parent: Path) -> None:
 def _abandoned(mark: Path) -> bool:
     """Whether nobody holds it."""
     try:
-        with mark.open("r+") as stream:
+        with opened(mark, ANY) as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
