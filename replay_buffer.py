@@ -90,7 +90,7 @@ class ReplayBuffer:
                 f"replay_buffer_mb={self.config.replay_buffer_mb} does not hold one step "
                 f"of {self.row_bytes} bytes: raise it"
             )
-        longest = self.config.stacked_observations + self.config.longest_history + 1
+        longest = longest_rows(self.config)
         if affordable < longest:
             raise ConfigurationError(
                 f"replay_buffer_mb={self.config.replay_buffer_mb} holds {affordable} steps of "
@@ -304,9 +304,7 @@ class ReplayBuffer:
 
         It always holds the longest history, and the steps that a young run keeps.
         """
-        config = self.config
-        least = config.stacked_observations + config.longest_history + 1
-        least = max(least, START_WINDOW * config.learning_starts)
+        least = max(longest_rows(self.config), START_WINDOW * self.config.learning_starts)
         capacity = max((self.next - self.first) // 2, least)
         if capacity < min(self.next, self.capacity):
             while self.next - self.first > capacity:
@@ -455,6 +453,11 @@ def rows_wanted(config: MuZeroConfig) -> int:
     if config.max_moves > length:
         segment += config.stacked_observations + config.td_steps + config.num_unroll_steps
     return math.ceil(config.replay_buffer_size / length) * segment
+
+
+def longest_rows(config: MuZeroConfig) -> int:
+    """Rows that a history may have, with the steps before it and its last position."""
+    return config.stacked_observations + config.longest_history + 1
 
 
 def last_rows(rows: StepRows) -> NDArray[np.bool_]:

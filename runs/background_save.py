@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.actor_kinds import BUFFER, JUDGE, TRAINER, Member
 from data import Snapshot
-from runs.actors.shell import Shell, Stateful
+from runs.actors.shell import Shell
 from runs.actors.trainer import weights_in
 from runs.actors.writing import Done, Place, Refused
-from runs.driver import Driver, Rhythm, Role
+from runs.driver import Driver, Rhythm, Role, Stateful
 from saving.checkpoint import (
     Checkpoint,
     Written,

@@ -9,23 +9,39 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from runs.supervision.places import Family
 
+Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def quits(family: Family) -> Iterator[None]:
-    """Has SIGQUIT end the processes in `family` before this one."""
+def _handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
+    """Has these take their signals meanwhile; in another thread than the main one, nobody can be had to."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    earlier = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _ending() -> list[signal.Signals]:
+    """The signals that end a training here."""
+    return [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+
+
+def quits(family: Family) -> AbstractContextManager[None]:
+    """Has SIGQUIT end the processes in `family` before this one."""
 
     def quit_at_once(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -34,46 +50,20 @@ def quits(family: Family) -> Iterator[None]:
         family.kill()  # without waiting: without its daemons, Ray ends this process with another status
         os.kill(os.getpid(), number)
 
-    earlier = signal.signal(signal.SIGQUIT, quit_at_once)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGQUIT, earlier)
+    return _handled({signal.SIGQUIT: quit_at_once})
 
 
-@contextmanager
-def sigterm_kept() -> Iterator[None]:
+def sigterm_kept() -> AbstractContextManager[None]:
     """Keeps what a SIGTERM does: Ray takes it for itself when it starts, and ends the process at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    return _handled({signal.SIGTERM: signal.getsignal(signal.SIGTERM)})
 
 
-@contextmanager
-def killable(wanted: bool) -> Iterator[None]:
+def killable(wanted: bool) -> AbstractContextManager[None]:
     """Lets Ctrl-C and SIGTERM end the process at once, where `wanted`: there is nothing to save yet.
 
     While Ray looks for a cluster, for minutes, Python's own handlers are not asked.
     """
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    earlier = {number: signal.signal(number, signal.SIG_DFL) for number in _heard()}
-    try:
-        yield
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
-def _heard() -> list[signal.Signals]:
-    """The signals that end a training here."""
-    return [n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    return _handled(dict.fromkeys(_ending() if wanted else (), signal.SIG_DFL))
 
 
 @contextmanager
@@ -84,18 +74,11 @@ def interruptible() -> Iterator[threading.Event]:
     command into the background, is heard: nobody sends one there by chance.
     """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
 
     def remember(number: int, frame: FrameType | None) -> None:
         if event.is_set():
             raise KeyboardInterrupt
         event.set()
 
-    earlier = {number: signal.signal(number, remember) for number in _heard()}
-    try:
+    with _handled(dict.fromkeys(_ending(), remember)):
         yield event
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)

@@ -53,9 +53,8 @@ class LocalRun(Driver):
         super().__init__(session, roles, rhythm)
         player_device = self.config.playing_device(device)
         session.plays_on(player_device)
-        shells = {role.kind.name: role.shell for role in roles}
         for name, member in self.members.items():
-            part = shells[member.kind.name]()
+            part = self.shells[member.kind.name]()
             self.actors[name] = DirectHandle(part)
             if isinstance(part, Shell):
                 part.start(self._setup(member, member.kind.device(device, player_device)))

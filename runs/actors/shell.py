@@ -15,6 +15,7 @@ from data import Snapshot, WeightsSource
 from games.api.spec import GameSpec
 from playing.game_note import NO_CAUTION, Caution
 from runs.actors.writing import Done, PartWriter, Place, Refused, Write
+from runs.driver import Stateful
 from saving.checkpoint import write_part
 
 Part = TypeVar("Part")
@@ -39,14 +40,6 @@ class Setup(NamedTuple):
     source: WeightsSource | None = None  # of the newest weights, for those launched after the storage
     state: Snapshot | None = None  # to go on from
     caution: Caution = NO_CAUTION  # of games that took their process along
-
-
-class Stateful(Protocol):
-    """An actor whose state checkpoints keep."""
-
-    def state(self) -> Snapshot:
-        """What it takes to go on."""
-        ...
 
 
 def copied(state: Snapshot) -> Snapshot:

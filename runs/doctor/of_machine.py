@@ -19,6 +19,7 @@ from core.wording import counted
 from runs.doctor.finding import Finding
 from runs.machine import descriptors_needed, memory_budget, processes_needed
 from runs.memory_watch import SCARCE
+from runs.supervision.places import DAEMONS
 
 GIB = 1 << 30
 LEAST_DISK = 2 << 30
@@ -154,7 +155,7 @@ def _ray_left_behind() -> Iterator[Finding]:
     for process in psutil.process_iter(["name", "ppid", "uids"]):
         facts = process.info
         own = facts["uids"] is not None and facts["uids"].real == os.getuid()
-        if own and facts["name"] in ("raylet", "gcs_server") and facts["ppid"] == 1:
+        if own and facts["name"] in DAEMONS and facts["ppid"] == 1:
             left.append(process.pid)
     if left:
         pids = " ".join(map(str, left))

@@ -53,6 +53,12 @@ class Training:
         said = [line for line in error.splitlines() if not line.startswith("note: ")]
         return self.process.returncode, "\n".join(said)
 
+    def assert_saved(self) -> None:
+        """There is a checkpoint with all parts."""
+        saved = load_checkpoint(self.folder)
+        assert saved.training_step > 0
+        assert {"trainer", "buffer", "self_play_0"} <= saved.parts.keys()
+
     def assert_nothing_left(self) -> None:
         """None of the processes that there were is there, nor is what they kept in files."""
         _, alive = psutil.wait_procs(self.descendants, timeout=20)
@@ -90,9 +96,7 @@ def test_a_signal_to_all_processes_of_the_group_saves_the_run(sent: signal.Signa
         os.killpg(run.process.pid, sent)
         status, error = run.ended()
         assert (status, error) == (130, "")
-        saved = load_checkpoint(run.folder)
-        assert saved.training_step > 0
-        assert {"trainer", "buffer", "self_play_0"} <= saved.parts.keys()
+        run.assert_saved()
         run.assert_nothing_left()
 
 
@@ -130,9 +134,7 @@ def test_a_run_whose_head_process_is_killed_is_saved_and_ends_with_a_line(tmp_pa
         assert status == 2, error
         line = "error: Ray's head process (GCS) has died; what was learned is kept: 'python muzero.py resume "
         assert error == f"{line}{run.folder}' goes on from it"
-        saved = load_checkpoint(run.folder)
-        assert saved.training_step > 0
-        assert {"trainer", "buffer", "self_play_0"} <= saved.parts.keys()
+        run.assert_saved()
         run.assert_nothing_left()
 
 
