@@ -38,6 +38,7 @@ in single precision, which ends at 3.4e38: gradients, their norm, the optimiser'
 
 
 NONE_OF_THEM = np.zeros(0, np.intp)
+"""What is `beyond`, nearly always."""
 
 
 class Step(NamedTuple):

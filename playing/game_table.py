@@ -59,9 +59,8 @@ class GameTable:
         self.seeds = np.zeros(batch, np.int64)
         self.played: list[list[int]] = [[] for _ in range(batch)]  # all actions of each running game
         self.returns = np.zeros((batch, config.players), np.float64)  # of the running games, to each player
-        self._shares = np.array([1.0, -1.0])[
-            : config.players
-        ]  # of what player 0 gains, in games for up to two
+        # of what player 0 gains, in games for up to two
+        self._shares = np.array([1.0, -1.0])[: config.players]
         self.to_play = np.zeros(batch, np.int32)
         self.movers = np.full(batch, NOBODY, np.int32)  # who made the newest move
         self.legal = config.actions.all_legal(batch)
